@@ -1,0 +1,52 @@
+# One set-up for everybody: .venv from the lock file. Every target makes what it needs.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+# A place that offers CPU builds of torch, such as https://download.pytorch.org/whl/cpu; without one pip takes its default.
+TORCH_INDEX ?=
+# A folder with a shop's own export; without it the demo simulates a small shop.
+DATA ?=
+# Where the demo's shop is made; it is made anew each time.
+SHOP ?= build/demo-shop
+
+.PHONY: demo test lint types contracts tests install lock clean
+.DEFAULT_GOAL := demo
+
+demo: .venv/ready
+	$(BIN)/endcap demo --shop $(SHOP) $(if $(DATA),--data $(DATA))
+
+test: lint types contracts tests
+
+install: .venv/ready
+
+# torch first and by its exact version: anything that asks for a newer one would bring gigabytes of CUDA.
+.venv/ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock \
+		$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch==2.13.0
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[dev]'
+	touch $@
+
+lint: .venv/ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: .venv/ready
+	$(BIN)/mypy
+
+contracts: .venv/ready
+	$(BIN)/lint-imports
+
+# Unit tests, doctests, the tutorial and the README, and what the docs claim about the code.
+tests: .venv/ready
+	$(BIN)/pytest
+
+# What the lock pins was resolved here, in an environment of its own.
+lock:
+	rm -rf build/lock && $(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet torch==2.13.0
+	build/lock/bin/python -m pip install --quiet '.[dev]'
+	(echo "# Every version that Endcap is tested with, on Python 3.11. Used as pip constraints; made by 'make lock'."; \
+		build/lock/bin/python -m pip freeze --exclude endcap --exclude setuptools | sed 's/+cpu$$//; s/ @ .*//') > requirements.lock
+
+clean:
+	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,158 @@
+"""The errors of Endcap: what happened with the numbers, where, and what to do about it.
+
+The whole tree::
+
+    EndcapError
+    ├── ConfigError     a setting is missing, unknown or out of its range
+    ├── SourceError     a source file or folder cannot be read as what it is said to be
+    ├── DataError       data that was read breaks the contract of its table
+    ├── ModelError      a model cannot be fitted, saved or loaded
+    ├── BundleError     a bundle is missing, damaged or of another code version
+    ├── LedgerError     another runner holds the step, or the ledger cannot be used
+    ├── AccessError     the actor may not do this
+    ├── RequestError    a request to the server cannot be understood
+    └── UsageError      a command was called with arguments that do not fit
+
+Each error carries a stable `code`; docs/playbook.md has a section for each one, and a test compares both lists.
+"""
+
+import difflib
+from collections.abc import Iterable
+from enum import StrEnum
+
+__all__ = [
+    "AccessError",
+    "BundleError",
+    "Code",
+    "ConfigError",
+    "DataError",
+    "EndcapError",
+    "LedgerError",
+    "ModelError",
+    "RequestError",
+    "SourceError",
+    "UsageError",
+    "near",
+]
+
+
+class Code(StrEnum):
+    """Every stable error code. A code is never reused for another meaning."""
+
+    CONFIG_MISSING = "config-missing"
+    CONFIG_INVALID = "config-invalid"
+    CONFIG_KEY = "config-key"
+    SHOP_EXISTS = "shop-exists"
+    SOURCE_MISSING = "source-missing"
+    SOURCE_UNKNOWN = "source-unknown"
+    SOURCE_UNREADABLE = "source-unreadable"
+    SOURCE_COLUMN = "source-column"
+    SOURCE_EMPTY_DAY = "source-empty-day"
+    CONTRACT_BROKEN = "contract-broken"
+    DAY_NOT_READY = "day-not-ready"
+    TOO_MANY_BAD_ROWS = "too-many-bad-rows"
+    INTERACTIONS_COLUMN = "interactions-column"
+    SPLIT_EMPTY = "split-empty"
+    MODEL_UNKNOWN = "model-unknown"
+    MODEL_NOT_FITTED = "model-not-fitted"
+    BUNDLE_MISSING = "bundle-missing"
+    BUNDLE_DAMAGED = "bundle-damaged"
+    STEP_HELD = "step-held"
+    LEDGER_UNUSABLE = "ledger-unusable"
+    FENCED = "fenced"
+    ACCESS_DENIED = "access-denied"
+    REQUEST_INVALID = "request-invalid"
+    PORT_UNUSABLE = "port-unusable"
+    USAGE = "usage"
+
+
+class EndcapError(Exception):
+    """An error that a user can act on. Its text has up to three lines: what, where, `fix:`.
+
+    Args:
+        what: One sentence: what happened, with the numbers.
+        where: A file, a table with its day, or a path into endcap.toml. Empty when `what` already says it.
+        fix: What to do, as something to type or to change.
+        code: The stable code.
+    """
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, where: str = "", fix: str, code: Code) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.fix = fix
+        self.code = code
+
+    def __str__(self) -> str:
+        """The text as a user sees it.
+
+        >>> print(DataError("3 rows of 5 have no price", where="items", fix="add prices", code=Code.CONTRACT_BROKEN))
+        3 rows of 5 have no price [contract-broken]
+          where: items
+          fix: add prices
+        """
+        lines = [f"{self.what} [{self.code}]"]
+        if self.where:
+            lines.append(f"  where: {self.where}")
+        lines.append(f"  fix: {self.fix}")
+        return "\n".join(lines)
+
+
+class ConfigError(EndcapError):
+    """A setting is missing, unknown or out of its range."""
+
+
+class SourceError(EndcapError):
+    """A source file or folder cannot be read as what it is said to be."""
+
+
+class DataError(EndcapError):
+    """Data that was read breaks the contract of its table."""
+
+
+class ModelError(EndcapError):
+    """A model cannot be fitted, saved or loaded."""
+
+
+class BundleError(EndcapError):
+    """A bundle is missing, damaged or of another code version."""
+
+
+class LedgerError(EndcapError):
+    """Another runner holds the step, or the ledger cannot be used."""
+
+
+class AccessError(EndcapError):
+    """The actor may not do this."""
+
+
+class RequestError(EndcapError):
+    """A request to the server cannot be understood."""
+
+
+class UsageError(EndcapError):
+    """A command was called with arguments that do not fit."""
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """Name the known words closest to an unknown one, as the end of a sentence.
+
+    Args:
+        word: What the user wrote.
+        known: What would have been understood.
+
+    Returns:
+        `did you mean 'a'?` for near words, else the whole list (at most 12 words).
+
+    >>> near("popuar", ["popular", "two_tower"])
+    "did you mean 'popular'?"
+    >>> near("xyz", ["popular", "two_tower"])
+    'known: popular, two_tower'
+    """
+    known = sorted(known)
+    close = difflib.get_close_matches(word, known, n=2)
+    if close:
+        return "did you mean " + " or ".join(f"'{each}'" for each in close) + "?"
+    return "known: " + ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")

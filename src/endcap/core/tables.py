@@ -1,0 +1,300 @@
+"""The contracts of all tables: what passes from room to room.
+
+Every room may read any of these tables and writes only its own. A column of the same name means the same everywhere.
+"""
+
+from endcap.core.contract import Column, Kind, Table
+
+__all__ = [
+    "CANONICAL_EVENT_NAMES",
+    "EVENTS",
+    "EXAMPLES",
+    "EXPOSURES",
+    "ITEMS",
+    "ITEM_FEATURES",
+    "QUARANTINE",
+    "SEQUENCES",
+    "SESSIONS",
+    "SLATES",
+    "TABLES",
+    "USER_FEATURES",
+    "WINDOWS_DAYS",
+]
+
+CANONICAL_EVENT_NAMES = (
+    "view_item_list",
+    "select_item",
+    "view_item",
+    "add_to_wishlist",
+    "add_to_cart",
+    "remove_from_cart",
+    "view_cart",
+    "begin_checkout",
+    "add_shipping_info",
+    "add_payment_info",
+    "purchase",
+    "refund",
+    "view_promotion",
+    "select_promotion",
+    "view_search_results",
+    "search",
+)
+"""The event names of GA4, which are ours too."""
+
+WINDOWS_DAYS = (1, 7, 30)
+"""Lengths of the trailing windows of user and item features, in days."""
+
+_S, _I32, _I64, _F64, _B = Kind.STRING, Kind.INT32, Kind.INT64, Kind.FLOAT64, Kind.BOOL
+
+_DAY = Column("date_partition", _S, "UTC day, YYYY-MM-DD")
+_USER = Column("user_key", _S, "keyed hash of the user, or of the device where nobody is logged in", names_user=True)
+_SESSION = Column("session_id", _S, "id of the session, 32 hex digits")
+_ITEM = Column("item_id", _S, "id of the product")
+_MONEY = {"nullable": True, "low": 0, "high": 1e13}
+
+EVENTS = Table(
+    "events",
+    "one event x item (an event without items has one row with item_ordinal 0 and no item_id)",
+    (
+        _DAY,
+        Column("event_id", _S, "32 hex digits; the source's id, or a digest of the event's content"),
+        Column("item_ordinal", _I32, "place of the item in the event's list, from 1; 0 without items", low=0),
+        Column("site", _S, "the shop's site"),
+        Column("event_name", _S, "GA4 name", allowed=CANONICAL_EVENT_NAMES),
+        Column("at_us", _I64, "instant of the event, microseconds UTC", low=0),
+        Column("received_us", _I64, "instant the event reached us, microseconds UTC; at_us if unknown", low=0),
+        _USER,
+        Column("device_key", _S, "keyed hash of the device's cookie", nullable=True, names_user=True),
+        Column("source_session_id", _S, "the source's own session id", nullable=True),
+        Column("item_id", _S, "id of the product", nullable=True),
+        Column("item_name", _S, "title as the event told it", nullable=True),
+        Column("item_variant", _S, "SKU", nullable=True),
+        Column("price_minor", _I64, "unit price, minor units of `currency`", **_MONEY),  # type: ignore[arg-type]
+        Column("quantity", _I64, "pieces", nullable=True, low=1),
+        Column("value_minor", _I64, "value of the whole event, minor units", **_MONEY),  # type: ignore[arg-type]
+        Column("currency", _S, "ISO 4217", nullable=True),
+        Column("transaction_id", _S, "order number", nullable=True),
+        Column("item_list_id", _S, "id or name of the list shown", nullable=True),
+        Column("place", _I32, "place in the list, from 1", nullable=True, low=0),
+        Column("search_term", _S, "what was searched for", nullable=True),
+        Column("recommendation_id", _S, "slate that showed or led to the item", nullable=True),
+        Column("country", _S, "country as the source names it", nullable=True),
+        Column("device_category", _S, "desktop, mobile, tablet", nullable=True),
+    ),
+    ("user_key", "at_us", "event_id", "item_ordinal"),
+)
+
+ITEMS = Table(
+    "items",
+    "one version of an item",
+    (
+        _ITEM,
+        Column("valid_from_us", _I64, "first instant of this version", low=0),
+        Column("valid_to_us", _I64, "first instant after this version; missing while it is in force", nullable=True),
+        Column("title", _S, "title"),
+        Column("category", _S, "category path, parts joined by /", nullable=True),
+        Column("brand", _S, "brand", nullable=True),
+        Column("price_minor", _I64, "price, minor units; the median seen in events where the feed has none", **_MONEY),  # type: ignore[arg-type]
+        Column("currency", _S, "ISO 4217", nullable=True),
+        Column("availability", _S, "stock state", allowed=("in_stock", "out_of_stock", "preorder", "backorder")),
+        Column("link", _S, "page of the item", nullable=True),
+        Column("image_link", _S, "picture of the item", nullable=True),
+        Column("origin", _S, "where the row comes from", allowed=("catalogue", "events")),
+    ),
+    ("item_id", "valid_from_us"),
+    partition="",
+)
+
+QUARANTINE = Table(
+    "quarantine",
+    "one rejected input row",
+    (
+        Column(
+            "date_partition",
+            _S,
+            "UTC day of the event, or of its file where the instant cannot be read; feed for rows of the "
+            "catalogue, slates for logged slates",
+        ),
+        Column("reason", _S, "stable reason code"),
+        Column("detail", _S, "the offending column and, unless it may name a person, its value"),
+        Column("source_file", _S, "name of the file"),
+        Column("source_row", _I64, "row in the file, from 0", low=0),
+        Column("item_ordinal", _I32, "place of the item in the row's list, from 1; 0 for the whole row", low=0),
+        Column("event_name", _S, "event name as read", nullable=True),
+        Column("at_us", _I64, "instant as read", nullable=True),
+        Column("item_id", _S, "item as read", nullable=True),
+        Column("user_key", _S, "keyed hash, where an id could be read", nullable=True, names_user=True),
+        Column("row_digest", _S, "digest of the row's readable content, 32 hex digits"),
+    ),
+    ("source_file", "source_row", "item_ordinal", "reason"),
+)
+
+SESSIONS = Table(
+    "sessions",
+    "one session: a user's events without a pause longer than the gap; its partition is the day it starts",
+    (
+        _DAY,
+        _SESSION,
+        _USER,
+        Column("started_us", _I64, "instant of the first event", low=0),
+        Column("ended_us", _I64, "instant of the last event", low=0),
+        Column("num_events", _I64, "events", low=1),
+        Column("num_views", _I64, "view_item events", low=0),
+        Column("num_carts", _I64, "add_to_cart events", low=0),
+        Column("num_purchases", _I64, "purchase events", low=0),
+        Column("num_items", _I64, "different items viewed, carted or purchased", low=0),
+        Column("value_minor", _I64, "sum of price x quantity over purchased lines, minor units", low=0),
+        Column("country", _S, "country of the first event that names one", nullable=True),
+        Column("device_category", _S, "device of the first event that names one", nullable=True),
+    ),
+    ("user_key", "started_us"),
+)
+
+EXPOSURES = Table(
+    "exposures",
+    "one item shown in a list; its partition is the day it was shown",
+    (
+        _DAY,
+        Column("event_id", _S, "the view_item_list event"),
+        Column("item_ordinal", _I32, "row of that event", low=1),
+        _SESSION,
+        _USER,
+        Column("at_us", _I64, "instant it was shown", low=0),
+        _ITEM,
+        Column("item_list_id", _S, "list", nullable=True),
+        Column("place", _I32, "place in the list, from 1; its place in the event where the source has none", low=1),
+        Column("recommendation_id", _S, "slate, if the list was ours", nullable=True),
+        Column(
+            "propensity",
+            _F64,
+            "probability with which the policy showed it here; missing for foreign lists",
+            nullable=True,
+            low=0,
+            high=1,
+        ),
+        Column("variant", _S, "experiment variant", nullable=True),
+        Column("clicked", _B, "a later select_item of the same session belongs to it"),
+        Column("carted", _B, "a later add_to_cart of the same session belongs to it"),
+        Column("purchased", _B, "a later purchase of the same session belongs to it"),
+    ),
+    ("user_key", "at_us", "event_id", "item_ordinal"),
+)
+
+
+def _windows(stem: str, doc: str, kind: Kind = _I64) -> tuple[Column, ...]:
+    return tuple(
+        Column(f"{stem}_{days}d", kind, f"{doc}, in the {days} days before the day", low=0) for days in WINDOWS_DAYS
+    )
+
+
+USER_FEATURES = Table(
+    "user_features",
+    "a user seen in the 30 days before a day, as known at the start of that day",
+    (
+        _DAY,
+        _USER,
+        *_windows("num_sessions", "sessions started"),
+        *_windows("num_views", "view_item rows"),
+        *_windows("num_carts", "add_to_cart rows"),
+        *_windows("num_purchases", "purchase rows"),
+        Column("cart_rate_30d", _F64, "carts / views", nullable=True, low=0),
+        Column("purchase_rate_30d", _F64, "purchases / views", nullable=True, low=0),
+        Column("mean_price_minor_30d", _I64, "mean price of viewed items, minor units", nullable=True, low=0),
+        Column("days_since_seen", _I64, "whole days from the last active day to the day", low=1),
+    ),
+    ("user_key",),
+)
+
+ITEM_FEATURES = Table(
+    "item_features",
+    "an item seen in the 30 days before a day, as known at the start of that day",
+    (
+        _DAY,
+        _ITEM,
+        *_windows("num_exposures", "times shown in a list"),
+        *_windows("num_views", "view_item rows"),
+        *_windows("num_carts", "add_to_cart rows"),
+        *_windows("num_purchases", "purchase rows"),
+        Column("click_rate_30d", _F64, "exposures clicked / exposures", nullable=True, low=0, high=1),
+        Column("cart_rate_30d", _F64, "carts / views", nullable=True, low=0),
+        Column("purchase_rate_30d", _F64, "purchases / views", nullable=True, low=0),
+        Column("price_minor", _I64, "median price of the last active day, minor units", nullable=True, low=0),
+        Column("days_since_first_seen", _I64, "whole days from the first active day ever", low=1),
+        Column("days_since_seen", _I64, "whole days from the last active day", low=1),
+    ),
+    ("item_id",),
+)
+
+SEQUENCES = Table(
+    "sequences",
+    "scope session: the items of one session in order; scope user: what a user did before the day",
+    (
+        _DAY,
+        Column("scope", _S, "session | user", allowed=("session", "user")),
+        _USER,
+        Column("session_id", _S, "the session; empty in scope user"),
+        Column("started_us", _I64, "instant of the first element", low=0),
+        Column("item_ids", Kind.STRINGS, "items, oldest first"),
+        Column("event_names", Kind.STRINGS, "their events"),
+        Column("event_ids", Kind.STRINGS, "their event ids"),
+        Column("at_us_list", Kind.INT64S, "their instants, microseconds UTC"),
+    ),
+    ("scope", "started_us", "user_key", "session_id"),
+)
+
+EXAMPLES = Table(
+    "examples",
+    "one step of a session to its next different item, with sampled negatives; nothing in it is later than `at_us`",
+    (
+        _DAY,
+        _SESSION,
+        Column("position", _I32, "place of the target among the session's collapsed items, from 1", low=1),
+        _USER,
+        Column("at_us", _I64, "instant of the target event", low=0),
+        Column("context_item_ids", Kind.STRINGS, "items of the session before the target, oldest first, at most 50"),
+        Column("item_id", _S, "target item"),
+        Column("event_name", _S, "target event"),
+        Column("carted", _B, "the target is an add_to_cart or is followed by one of the same item in the session"),
+        Column("purchased", _B, "the target is a purchase or is followed by one of the same item in the session"),
+        Column("negative_item_ids", Kind.STRINGS, "sampled items, drawn with replacement"),
+        Column("negative_p", Kind.FLOAT64S, "probability of each draw, in (0, 1]"),
+    ),
+    ("at_us", "session_id", "position"),
+)
+
+SLATES = Table(
+    "slates",
+    "one place of one served slate",
+    (
+        _DAY,
+        Column("recommendation_id", _S, "id of the slate"),
+        Column("place", _I32, "place, from 1", low=1),
+        Column("at_us", _I64, "instant it was served", low=0),
+        Column("user_key", _S, "keyed hash of the visitor", nullable=True, names_user=True),
+        Column("placement", _S, "home, product"),
+        _ITEM,
+        Column("score", _F64, "score that ordered it"),
+        Column("source", _S, "source that proposed it"),
+        Column("propensity", _F64, "probability with which it was put at this place", low=0, high=1),
+        Column("model_version", _S, "bundle that answered"),
+        Column("variant", _S, "experiment variant", nullable=True),
+        Column("fallback", _S, "why a simpler answer was given; missing when none was", nullable=True),
+    ),
+    ("at_us", "recommendation_id", "place"),
+)
+
+TABLES = {
+    table.name: table
+    for table in (
+        EVENTS,
+        ITEMS,
+        QUARANTINE,
+        SESSIONS,
+        EXPOSURES,
+        USER_FEATURES,
+        ITEM_FEATURES,
+        SEQUENCES,
+        EXAMPLES,
+        SLATES,
+    )
+}

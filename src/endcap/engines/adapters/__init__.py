@@ -1,0 +1,1 @@
+"""The engines there are: one file each."""

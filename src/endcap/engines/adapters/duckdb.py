@@ -1,0 +1,120 @@
+"""DuckDB as the engine: embedded, one process, spills to disk beyond its memory limit."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import ibis
+import pyarrow as pa
+
+from endcap.core.contract import Table
+from endcap.core.errors import Code, SourceError
+from endcap.engines.port import empty_table
+
+__all__ = ["DuckDBEngine"]
+
+_BATCH_ROWS = 200_000
+
+
+class DuckDBEngine:
+    """The engine port on an in-memory DuckDB database.
+
+    Args:
+        memory_limit: How much memory it may take, as DuckDB writes it ("4GB"); beyond, it spills.
+        threads: How many threads it may use.
+        spill: Folder for what does not fit; made when needed.
+    """
+
+    name = "duckdb"
+
+    def __init__(self, *, memory_limit: str, threads: int, spill: Path) -> None:
+        spill.parent.mkdir(parents=True, exist_ok=True)  # DuckDB makes the folder itself, but not the one it lies in
+        self._con = ibis.duckdb.connect(threads=threads, memory_limit=memory_limit, temp_directory=str(spill))
+        self._raw = self._con.con
+        self._raw.execute("SET TimeZone = 'UTC'")
+        self._raw.execute("SET enable_progress_bar = false")
+        self._num_tables = 0
+
+    def read_parquet(self, paths: Sequence[str]) -> ibis.Table:
+        """Read Parquet files as one table; see the port."""
+        try:
+            table = self._con.read_parquet(list(paths), union_by_name=True, filename="_path", file_row_number=True)
+        except duckdb.Error as error:
+            raise _unreadable(paths, error) from error
+        name = table["_path"].split("/")[-1]
+        return table.mutate(_file=name, _row=table["file_row_number"]).drop("_path", "file_row_number")
+
+    def read_arrow(self, table: pa.Table) -> ibis.Table:
+        """Take an Arrow table in; see the port.
+
+        Ibis 12 cannot create a table from an Arrow object on DuckDB 2.0 (it drops a view without a name).
+        """
+        name = self._fresh_name()
+        self._raw.register(f"{name}_arrow", table)
+        self._raw.execute(f'CREATE TEMP TABLE "{name}" AS FROM "{name}_arrow"')
+        self._raw.unregister(f"{name}_arrow")
+        return self._con.table(name)
+
+    def read_snapshot(self, files: Sequence[str], table: Table) -> ibis.Table:
+        """Read the files of a snapshot under its contract; see the port."""
+        if not files:
+            return self.read_arrow(empty_table(table))
+        found = self._con.read_parquet(
+            list(files), union_by_name=True, hive_partitioning=True, hive_types_autocast=False
+        )
+        return found.select(table.names)
+
+    def materialise(self, expression: ibis.Table) -> ibis.Table:
+        """Compute an expression once; see the port."""
+        return self._con.create_table(self._fresh_name(), expression, temp=True)
+
+    def drop(self, materialised: ibis.Table) -> None:
+        """Let go of the rows of a materialised table."""
+        self._raw.execute(f'DROP TABLE IF EXISTS "{materialised.op().name}"')
+
+    def to_arrow(self, expression: ibis.Table) -> pa.Table:
+        """Compute an expression into an Arrow table in memory."""
+        return self._raw.sql(self._con.compile(expression)).to_arrow_table()
+
+    def stream(self, expression: ibis.Table) -> pa.RecordBatchReader:
+        """Compute an expression as a stream of Arrow batches.
+
+        Ibis 12 asks DuckDB 2.0 for `fetch_record_batch`, which is gone: the relation's own reader is used instead.
+        """
+        return self._raw.sql(self._con.compile(expression)).to_arrow_reader(_BATCH_ROWS)
+
+    def partition_digests(self, materialised: ibis.Table, table: Table) -> dict[str, dict[str, Any]]:
+        """Digest the content of each partition; see the port.
+
+        The digest is the sum of the rows' hashes, so the order of rows does not matter and equal rows count twice.
+        It compares runs of one DuckDB version only, which the lock file fixes.
+        """
+        partition = f'"{table.partition}"' if table.partition else "''"
+        columns = ", ".join(f'"{name}"' for name in table.names)
+        rows = self._raw.execute(
+            f"SELECT {partition}, count(*), sum(hash({columns})::HUGEINT), bit_xor(hash({columns}, 1))"  # noqa: S608 - our own names
+            f' FROM "{materialised.op().name}" GROUP BY 1 ORDER BY 1'
+        ).fetchall()
+        return {
+            day: {"rows": count, "digest": f"{total % 2**64:016x}{crossed:016x}"} for day, count, total, crossed in rows
+        }
+
+    def close(self) -> None:
+        """Free all that the engine holds."""
+        self._con.disconnect()
+
+    def _fresh_name(self) -> str:
+        self._num_tables += 1
+        return f"materialised_{self._num_tables}"
+
+
+def _unreadable(paths: Sequence[str], error: Exception) -> SourceError:
+    first_line = str(error).splitlines()[0]
+    named = [Path(path).name for path in paths if path in str(error)]
+    return SourceError(
+        f"a Parquet file cannot be read: {first_line}",
+        where=named[0] if named else f"{len(paths)} files from {Path(paths[0]).name}",
+        fix="export the file again, or move it out of the source folder",
+        code=Code.SOURCE_UNREADABLE,
+    )

@@ -1,0 +1,94 @@
+"""Does a table keep its contract? Asked of every output before it is written."""
+
+from functools import reduce
+from typing import Any
+
+import ibis
+
+from endcap.core.contract import Column, Kind, Table
+from endcap.core.errors import Code, DataError
+from endcap.engines.port import Engine
+
+__all__ = ["check_contract", "under_contract"]
+
+_IBIS = {
+    Kind.STRING: "string",
+    Kind.INT32: "int32",
+    Kind.INT64: "int64",
+    Kind.FLOAT32: "float32",
+    Kind.FLOAT64: "float64",
+    Kind.BOOL: "boolean",
+    Kind.STRINGS: "array<string>",
+    Kind.INT64S: "array<int64>",
+    Kind.FLOAT64S: "array<float64>",
+}
+_LISTS = (Kind.STRINGS, Kind.INT64S, Kind.FLOAT64S)
+
+
+def under_contract(expression: ibis.Table, table: Table) -> ibis.Table:
+    """Select the contract's columns in its order and cast them to its types.
+
+    Raises:
+        DataError: A column of the contract is missing: a fault of ours, told as a broken contract.
+    """
+    missing = [name for name in table.names if name not in expression.columns]
+    if missing:
+        raise _broken(table, f"lacks the columns {', '.join(missing)}")
+    return expression.select(
+        **{column.name: expression[column.name].cast(_IBIS[column.kind]) for column in table.columns}
+    )
+
+
+def check_contract(engine: Engine, materialised: ibis.Table, table: Table) -> None:
+    """Check required values, ranges, allowed values and the key of a materialised table, in two passes.
+
+    Raises:
+        DataError: The rows break the contract; the first broken columns are named with their numbers.
+    """
+    faults = {
+        f"{column.name}_{what}": fault.sum()
+        for column in table.columns
+        for what, fault in _faults(materialised, column).items()
+    }
+    measured: dict[str, Any] = engine.to_arrow(
+        materialised.aggregate(num_rows=materialised.count(), **faults)
+    ).to_pylist()[0]
+    num_rows = measured.pop("num_rows")
+    broken = [f"{name} in {count:,} of {num_rows:,} rows" for name, count in measured.items() if count]
+    if broken:
+        raise _broken(table, "; ".join(broken[:5]))
+    key = [table.partition, *table.key] if table.partition else list(table.key)
+    distinct = (
+        engine.to_arrow(materialised.select(*dict.fromkeys(key)).distinct().count().as_table()).column(0)[0].as_py()
+    )
+    if distinct != num_rows:
+        raise _broken(table, f"has {num_rows - distinct:,} rows of {num_rows:,} whose key {table.key} is there already")
+
+
+def _faults(materialised: ibis.Table, column: Column) -> dict[str, Any]:
+    value = materialised[column.name]
+    faults: dict[str, Any] = {}
+    if not column.nullable:
+        faults["is_missing"] = value.isnull().cast("int64")
+    if column.kind in _LISTS:
+        return faults
+    tests = []
+    if column.low is not None:
+        tests.append(value < column.low)
+    if column.high is not None:
+        tests.append(value > column.high)
+    if column.allowed:
+        tests.append(value.notin(list(column.allowed)))
+    if tests:
+        outside = reduce(lambda left, right: left | right, tests)
+        faults["is_outside_its_range"] = outside.fill_null(False).cast("int64")  # noqa: FBT003 - positional in Ibis
+    return faults
+
+
+def _broken(table: Table, what: str) -> DataError:
+    return DataError(
+        f"table {table.name} {what}",
+        where=f"table {table.name}",
+        fix="nothing was written; report this with the output of `endcap show runs`",
+        code=Code.CONTRACT_BROKEN,
+    )

@@ -1,0 +1,1 @@
+"""The stores there are: one file each."""

@@ -1,0 +1,205 @@
+"""The catalog database: attempts, leases, what is in force, source files and the audit log.
+
+SQLite by default, PostgreSQL by URL; the schema is changed by the migrations in `migrations/` alone.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from endcap.core.errors import Code, LedgerError
+
+__all__ = ["HEAD", "Catalog", "attempt", "audit", "lease", "metadata", "partition_state", "source_file", "table_part"]
+
+HEAD = "0001"
+"""The newest migration; a database at another one is upgraded when it is opened."""
+
+metadata = sa.MetaData()
+_Text, _Big, _Real = sa.Text, sa.BigInteger, sa.Float
+
+
+def _scope() -> list[sa.Column[Any]]:
+    """Return the columns that name whose row it is."""
+    return [sa.Column(name, _Text, nullable=False) for name in ("organisation", "project", "region")]
+
+
+attempt = sa.Table(
+    "attempt",
+    metadata,
+    sa.Column("attempt_id", sa.Integer, primary_key=True),
+    sa.Column("run_id", _Text, nullable=False, index=True),
+    *_scope(),
+    sa.Column("actor", _Text, nullable=False),
+    sa.Column("step", _Text, nullable=False, index=True),
+    sa.Column("partitions", sa.JSON, nullable=False),
+    sa.Column("fingerprints", sa.JSON, nullable=False),
+    sa.Column("inputs", sa.JSON, nullable=False),
+    sa.Column("outputs", sa.JSON, nullable=False),
+    sa.Column("config_digest", _Text, nullable=False),
+    sa.Column("code_digest", _Text, nullable=False),
+    sa.Column("code_version", _Text, nullable=False),
+    sa.Column("token", sa.Integer, nullable=False),
+    sa.Column("queued_at_us", _Big, nullable=False),
+    sa.Column("started_at_us", _Big, nullable=False),
+    sa.Column("ended_at_us", _Big),
+    sa.Column("queue_s", _Real, nullable=False),
+    sa.Column("wall_s", _Real),
+    sa.Column("cpu_s", _Real),
+    sa.Column("peak_rss_bytes", _Big),
+    sa.Column("bytes_read", _Big),
+    sa.Column("bytes_written", _Big),
+    sa.Column("rows_in", _Big),
+    sa.Column("rows_out", _Big),
+    sa.Column("outcome", _Text, nullable=False),
+    sa.Column("error_code", _Text),
+    sa.Column("error", _Text),
+    sa.Column("detail", sa.JSON, nullable=False),
+)
+"""Every attempt at a step, also the failed and the abandoned ones. Outcome: running, done, failed, abandoned."""
+
+lease = sa.Table(
+    "lease",
+    metadata,
+    sa.Column("name", _Text, primary_key=True),
+    sa.Column("holder", _Text),
+    sa.Column("token", sa.Integer, nullable=False),
+    sa.Column("expires_at_us", _Big, nullable=False),
+)
+"""Who may write a step's outputs now. The token grows with every holder."""
+
+partition_state = sa.Table(
+    "partition_state",
+    metadata,
+    sa.Column("step", _Text, primary_key=True),
+    sa.Column("partition", _Text, primary_key=True),
+    sa.Column("fingerprint", _Text, nullable=False),
+    sa.Column("attempt_id", sa.Integer, sa.ForeignKey("attempt.attempt_id"), nullable=False),
+    sa.Column("output", sa.JSON, nullable=False),
+)
+"""The fingerprint under which each partition of a step was last done, and what came out where that is no table."""
+
+table_part = sa.Table(
+    "table_part",
+    metadata,
+    sa.Column("table", _Text, primary_key=True),
+    sa.Column("partition", _Text, primary_key=True),
+    sa.Column("digest", _Text, nullable=False),
+    sa.Column("rows", _Big, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+)
+"""Digest of the content of each partition of a table; "" while it is being written."""
+
+source_file = sa.Table(
+    "source_file",
+    metadata,
+    sa.Column("source", _Text, primary_key=True),
+    sa.Column("name", _Text, primary_key=True),
+    sa.Column("path", _Text, nullable=False),
+    sa.Column("size", _Big, nullable=False),
+    sa.Column("mtime_ns", _Big, nullable=False),
+    sa.Column("sha256", _Text, nullable=False),
+    sa.Column("days", sa.JSON, nullable=False),
+    sa.Column("named_day", _Text, nullable=False),
+    sa.Column("num_unplaced", _Big, nullable=False),
+    sa.Column("num_rows", _Big, nullable=False),
+)
+"""What is known of each source file, so that an unchanged one is not read again."""
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("audit_id", sa.Integer, primary_key=True),
+    sa.Column("at_us", _Big, nullable=False),
+    sa.Column("actor", _Text, nullable=False),
+    sa.Column("action", _Text, nullable=False),
+    sa.Column("resource", _Text, nullable=False),
+    sa.Column("outcome", _Text, nullable=False),
+    *_scope(),
+    sa.Column("detail", _Text, nullable=False),
+)
+"""Who did or was refused what: every change, and every reading of personal data by a person."""
+
+
+class Catalog:
+    """An open catalog database at the newest migration.
+
+    Args:
+        url: SQLAlchemy URL, or a path of a SQLite file, which is made when it is not there.
+
+    Raises:
+        LedgerError: The database cannot be opened or is of a newer version of Endcap.
+    """
+
+    def __init__(self, url: str | Path) -> None:
+        self.url = f"sqlite:///{url}" if isinstance(url, Path) else url
+        self._engine = sa.create_engine(self.url)
+        if self._engine.dialect.name == "sqlite":
+            sa.event.listen(self._engine, "connect", _prepare_sqlite)
+            sa.event.listen(self._engine, "begin", _begin_sqlite)
+        try:
+            self._upgrade()
+        except sa.exc.DBAPIError as error:
+            raise LedgerError(
+                f"the catalog database cannot be used: {error.orig}",
+                where=self._engine.url.render_as_string(hide_password=True),
+                fix="check that the file is a database of Endcap and can be written, or restore it from a copy",
+                code=Code.LEDGER_UNUSABLE,
+            ) from error
+
+    @contextmanager
+    def begin(self) -> Iterator[sa.Connection]:
+        """Open a transaction; committed at the end of the block, rolled back when it raises."""
+        with self._engine.begin() as connection:
+            yield connection
+
+    def now_us(self, connection: sa.Connection) -> int:
+        """Return the database's own clock in microseconds UTC: leases of several machines share it."""
+        sql = {
+            "sqlite": "SELECT CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER)",
+            "postgresql": "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)",
+        }[self._engine.dialect.name]
+        return int(connection.execute(sa.text(sql)).scalar_one())
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+    def _upgrade(self) -> None:
+        with self.begin() as connection:
+            if sa.inspect(connection).has_table("alembic_version"):
+                found = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+                if found == HEAD:
+                    return
+                if found is not None and found > HEAD:
+                    raise LedgerError(
+                        f"the catalog database is at migration {found}, this version of Endcap knows up to {HEAD}",
+                        where=self._engine.url.render_as_string(hide_password=True),
+                        fix="use the newer version of Endcap that made it",
+                        code=Code.LEDGER_UNUSABLE,
+                    )
+        # Imported late: half a second that only a new or an old database costs.
+        from alembic import command  # noqa: PLC0415
+        from alembic.config import Config  # noqa: PLC0415
+
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        with self.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    """Readers do not wait for the writer, a commit is on disk, and a second writer waits for up to 20 s."""
+    connection.isolation_level = None  # sqlite3 would begin no transaction before CREATE TABLE; we begin them ourselves
+    cursor = connection.cursor()
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 20000", "foreign_keys = ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    """Take the write lock at once: a transaction that reads first and writes later could not be retried."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

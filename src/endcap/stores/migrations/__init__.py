@@ -1,0 +1,1 @@
+"""The migrations of the catalog database, run by alembic."""

@@ -1,0 +1,87 @@
+import re
+
+import pytest
+
+from endcap.core.contract import Kind
+from endcap.core.tables import CANONICAL_EVENT_NAMES, EVENTS, ITEM_FEATURES, TABLES, USER_FEATURES, WINDOWS_DAYS
+
+each_table = pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+
+
+@each_table
+def test_columns_have_names_of_their_own_in_lower_case_and_say_what_they_hold(table):
+    assert len(set(table.names)) == len(table.names)
+    assert all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in table.names)
+    assert all(column.doc for column in table.columns)
+
+
+@each_table
+def test_the_key_and_the_partition_are_columns_that_are_always_there(table):
+    for name in [*table.key, *filter(None, [table.partition])]:
+        assert not table.column(name).nullable, name
+
+
+@each_table
+def test_the_partition_stands_first_and_is_a_day(table):
+    if table.partition:
+        assert table.names[0] == table.partition == "date_partition"
+        assert table.column("date_partition").kind is Kind.STRING
+
+
+@each_table
+def test_columns_with_keys_of_people_are_marked_for_deletion(table):
+    marked = {column.name for column in table.columns if column.names_user}
+    assert marked == set(table.names) & {"user_key", "device_key"}
+
+
+@each_table
+def test_no_table_has_a_column_for_a_raw_id(table):
+    assert not set(table.names) & {"user_id", "user_pseudo_id", "client_id", "cookie", "email", "ip"}
+
+
+@each_table
+def test_ranges_and_allowed_values_fit_the_type(table):
+    numbers = (Kind.INT32, Kind.INT64, Kind.FLOAT32, Kind.FLOAT64)
+    for column in table.columns:
+        if column.low is not None or column.high is not None:
+            assert column.kind in numbers, column.name
+        if column.allowed:
+            assert column.kind is Kind.STRING, column.name
+            assert len(set(column.allowed)) == len(column.allowed)
+
+
+@each_table
+def test_money_is_whole_minor_units_and_instants_are_whole_microseconds(table):
+    for column in table.columns:
+        if "_minor" in column.name or column.name.endswith("_us"):
+            assert column.kind is Kind.INT64, column.name
+
+
+def test_a_column_of_the_same_name_has_the_same_type_everywhere():
+    kinds = {}
+    for table in TABLES.values():
+        for column in table.columns:
+            assert kinds.setdefault(column.name, column.kind) is column.kind, (table.name, column.name)
+
+
+def test_tables_are_found_by_their_names():
+    assert all(name == table.name for name, table in TABLES.items())
+
+
+def test_an_event_is_named_by_ga4():
+    assert EVENTS.column("event_name").allowed == CANONICAL_EVENT_NAMES
+    assert "quickview" not in CANONICAL_EVENT_NAMES
+
+
+@pytest.mark.parametrize("table", [USER_FEATURES, ITEM_FEATURES], ids=lambda table: table.name)
+def test_every_count_has_every_window(table):
+    stems = {re.sub(r"_\d+d$", "", name) for name in table.names if name.startswith("num_")}
+    assert stems
+    for stem in stems:
+        assert {f"{stem}_{days}d" for days in WINDOWS_DAYS} <= set(table.names)
+
+
+def test_the_lists_of_a_sequence_are_lists():
+    for name in ("item_ids", "event_names", "event_ids"):
+        assert TABLES["sequences"].column(name).kind is Kind.STRINGS
+    assert TABLES["sequences"].column("at_us_list").kind is Kind.INT64S
