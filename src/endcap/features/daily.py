@@ -1,0 +1,151 @@
+"""Counts per item and day and per user and day: small tables from which the windows of all features are summed.
+
+A row of day D is made from what was known at the end of D. A click after midnight on a list of the evening before sets
+`clicked` in that evening's exposure, but is not counted here: at the start of the next day nobody knew of it.
+"""
+
+from collections.abc import Sequence
+
+import ibis
+
+from endcap.core.clock import DAY_US, next_day
+from endcap.core.tables import WINDOWS_DAYS
+
+__all__ = ["HISTORY_DAYS", "as_of_days", "first_seen", "item_days", "needed_days", "user_days", "windowed"]
+
+HISTORY_DAYS = max(WINDOWS_DAYS)
+"""How many days before a day its features look back."""
+
+
+def needed_days(day: str) -> tuple[str, str]:
+    """Return the first and last day of events, sessions and exposures that a day's features depend on.
+
+    >>> needed_days("2016-09-15")
+    ('2016-08-16', '2016-09-14')
+    """
+    return next_day(day, -HISTORY_DAYS), next_day(day, -1)
+
+
+def first_seen(events: ibis.Table) -> ibis.Table:
+    """Return (item_id, first_day_number): the first day that names each item, counted from 1970-01-01.
+
+    Args:
+        events: EVENTS of all days there are. Later events never change the answer for an item that is there already.
+    """
+    told = events.filter(events.item_id.notnull())
+    return told.group_by("item_id").aggregate(first_day_number=_day_number(told.at_us.min()))
+
+
+def item_days(events: ibis.Table, exposures: ibis.Table, *, click_events: Sequence[str]) -> ibis.Table:
+    """Count what happened with each item on each day.
+
+    Args:
+        events: EVENTS of whole days.
+        exposures: EXPOSURES of the same days.
+        click_events: The event names that made an exposure `clicked` ([sessions] click_events).
+
+    Returns:
+        One row for each item and day that any event names it: item_id, day_number (days since 1970-01-01),
+        num_views, num_carts, num_purchases (item rows), num_exposures, num_clicks (exposures clicked by the end of the
+        day) and price_minor (the day's median price, minor units, rounded down; missing where no event tells one).
+    """
+    told = events.filter(events.item_id.notnull())
+    counts = told.group_by("item_id", "date_partition").aggregate(
+        day_number=_day_number(told.at_us.min()),
+        price_minor=told.price_minor.median().floor().cast("int64"),
+        **_touches(told),
+    )
+    shown = exposures.group_by("item_id", "date_partition").aggregate(num_exposures=exposures.count())
+    clicked = _clicked_by_midnight(events, exposures, click_events)
+    clicks = clicked.group_by("item_id", "date_partition").aggregate(num_clicks=clicked.count())
+    rows = counts.left_join(shown, ["item_id", "date_partition"]).drop("item_id_right", "date_partition_right")
+    rows = rows.left_join(clicks, ["item_id", "date_partition"])
+    counted = {name: rows[name].fill_null(0) for name in ("num_exposures", "num_clicks")}
+    return rows.select("item_id", "day_number", "num_views", "num_carts", "num_purchases", "price_minor", **counted)
+
+
+def user_days(events: ibis.Table, sessions: ibis.Table) -> ibis.Table:
+    """Count what each user did on each day.
+
+    Args:
+        events: EVENTS of whole days.
+        sessions: SESSIONS that started on the same days.
+
+    Returns:
+        One row for each user and day with an event: user_key, day_number (days since 1970-01-01), num_views,
+        num_carts, num_purchases (item rows), viewed_price_minor (sum of the known prices of viewed items), num_priced
+        (how many those are) and num_sessions (sessions started).
+    """
+    is_priced = (events.event_name == "view_item") & events.price_minor.notnull()
+    counts = events.group_by("user_key", "date_partition").aggregate(
+        day_number=_day_number(events.at_us.min()),
+        viewed_price_minor=events.price_minor.sum(where=is_priced).fill_null(0).cast("int64"),
+        num_priced=is_priced.cast("int64").sum().cast("int64"),
+        **_touches(events),
+    )
+    started = sessions.group_by("user_key", "date_partition").aggregate(num_sessions=sessions.count())
+    rows = counts.left_join(started, ["user_key", "date_partition"])
+    num_sessions = rows.num_sessions.fill_null(0)
+    touches = ("num_views", "num_carts", "num_purchases")
+    return rows.select(
+        "user_key", "day_number", *touches, "viewed_price_minor", "num_priced", num_sessions=num_sessions
+    )
+
+
+def as_of_days(rows: ibis.Table, days: Sequence[str]) -> ibis.Table:
+    """Repeat each daily row for every wanted day that looks back on it.
+
+    Args:
+        rows: Rows with a `day_number`.
+        days: The wanted UTC days.
+
+    Returns:
+        The rows' columns, `date_partition` (the wanted day), `as_of_number` (the same, counted from 1970-01-01) and
+        `age_days` (from the row's day to the wanted one, 1..HISTORY_DAYS).
+    """
+    wanted = ibis.array([ibis.literal(day) for day in days]) if days else ibis.literal([], type="array<string>")
+    rows = rows.mutate(date_partition=wanted.unnest())
+    rows = rows.mutate(as_of_number=rows.date_partition.cast("date").epoch_days().cast("int64"))
+    rows = rows.mutate(age_days=rows.as_of_number - rows.day_number)
+    return rows.filter(rows.age_days.between(1, HISTORY_DAYS))
+
+
+def windowed(rows: ibis.Table, names: Sequence[str]) -> dict[str, ibis.Value]:
+    """Return the sums of daily counts over each trailing window: `num_views` gives num_views_1d, num_views_7d, ...
+
+    Args:
+        rows: What `as_of_days` made.
+        names: The counts' columns.
+    """
+    return {
+        f"{name}_{window}d": rows[name].sum(where=rows.age_days <= window).fill_null(0).cast("int64")
+        for name in names
+        for window in WINDOWS_DAYS
+    }
+
+
+def _touches(rows: ibis.Table) -> dict[str, ibis.Value]:
+    names = {"num_views": "view_item", "num_carts": "add_to_cart", "num_purchases": "purchase"}
+    is_item = rows.item_id.notnull()
+    return {
+        count: (is_item & (rows.event_name == name)).cast("int64").sum().cast("int64") for count, name in names.items()
+    }
+
+
+def _day_number(at_us: ibis.Value) -> ibis.Value:
+    """Return whole days since 1970-01-01; a multiple of the day divides without a remainder."""
+    return ((at_us - at_us % DAY_US) / DAY_US).cast("int64")
+
+
+def _clicked_by_midnight(events: ibis.Table, exposures: ibis.Table, click_events: Sequence[str]) -> ibis.Table:
+    """Return the clicked exposures whose click came on the day of the exposure.
+
+    If the click came after midnight, the session lasted past midnight, and any click on the item between the exposure
+    and midnight would have been of the same session and so the exposure's own. So it is enough to ask whether there is
+    any click of the same user, item and day that is not earlier than the exposure.
+    """
+    clicks = events.filter(events.event_name.isin(list(click_events)))
+    last = clicks.group_by("date_partition", "user_key", "item_id").aggregate(last_us=clicks.at_us.max())
+    clicked = exposures.filter(exposures.clicked)
+    found = clicked.inner_join(last, ["date_partition", "user_key", "item_id"])
+    return found.filter(found.last_us >= found.at_us)

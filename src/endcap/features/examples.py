@@ -1,0 +1,167 @@
+"""Examples: each step of a session to its next different item, what came before it, and negatives.
+
+A session's elements are collapsed: consecutive elements of one item are one visit of that item, told by its first
+element. Visit 0 can only be context; visit p >= 1 is the target of the example at position p. A -> B -> A makes two
+examples.
+
+Shapes: E examples, T elements over all sessions of a day, V visits over all sessions of a day, K negatives.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import ibis
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from endcap.core.tables import EXAMPLES
+from endcap.engines.port import Engine, arrow_schema
+from endcap.features.config import FeaturesConfig
+from endcap.features.negatives import KnownItems, draw_negatives, known_items
+
+__all__ = ["make_examples"]
+
+Int64 = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Visits:
+    """The collapsed sessions of a day.
+
+    Args:
+        sessions: V rows of the visits' sessions, ascending.
+        positions: V places of the visits in their sessions, from 0.
+        elements: V first elements of the visits, ascending.
+        items: T numbers of the elements' items in `item_ids`.
+        item_ids: The different items.
+        event_names: T event names.
+        at_us: T instants.
+        carted: T; whether the element is, or is followed by, an add_to_cart of its item in the session.
+        purchased: T; likewise a purchase.
+    """
+
+    sessions: Int64
+    positions: Int64
+    elements: Int64
+    items: Int64
+    item_ids: pa.Array
+    event_names: pa.Array
+    at_us: pa.Array
+    carted: NDArray[np.bool_]
+    purchased: NDArray[np.bool_]
+
+
+def make_examples(
+    engine: Engine,
+    sequences: ibis.Table,
+    item_days: ibis.Table,
+    config: FeaturesConfig,
+    *,
+    days: Sequence[str],
+    seed: int,
+) -> ibis.Table:
+    """Make the examples of the sessions that start on the given days.
+
+    Each day is made by itself, so the examples of a day do not depend on which other days are asked for.
+
+    Args:
+        engine: Reads the sequences into memory, a day's lists at a time, and takes the examples back.
+        sequences: SEQUENCES of the days, materialised or read: each day reads from it. Scope session counts.
+        item_days: What `daily.item_days` counted on the HISTORY_DAYS before each day; other days do no harm.
+        config: Length of contexts, negatives.
+        days: UTC days whose examples are wanted.
+        seed: Of the run.
+
+    Returns:
+        EXAMPLES in no order. Negatives are drawn from the items known before the day; on a shop's first day there are
+        none, and the lists are empty.
+    """
+    known = known_items(engine, item_days, days=days)
+    made = [arrow_schema(EXAMPLES).empty_table()]
+    for day in sorted(known):
+        of_day = sequences.filter((sequences.scope == "session") & (sequences.date_partition == day))
+        sessions = engine.to_arrow(of_day.order_by(["started_us", "user_key", "session_id"]))
+        made.append(_of_day(sessions.combine_chunks(), known[day], config, day=day, seed=seed))
+    return engine.read_arrow(pa.concat_tables(made))
+
+
+def _of_day(sessions: pa.Table, known: KnownItems, config: FeaturesConfig, *, day: str, seed: int) -> pa.Table:
+    """Make the examples of one day's sessions."""
+    visits = _visits(sessions)
+    targets = np.flatnonzero(visits.positions > 0)
+    session_E, position_E = visits.sessions[targets], visits.positions[targets]
+    element_E = visits.elements[targets]
+    rows = pa.array(session_E)
+    elements = pa.array(element_E)
+    negatives, negative_p = draw_negatives(known, _names(sessions)[session_E], position_E, config, seed=seed)
+    columns = {
+        "date_partition": pa.array([day] * len(targets), pa.string()),
+        "session_id": sessions["session_id"].take(rows),
+        "position": pa.array(position_E, pa.int32()),
+        "user_key": sessions["user_key"].take(rows),
+        "at_us": visits.at_us.take(elements),
+        "context_item_ids": _contexts(visits, targets, config.max_sequence),
+        "item_id": visits.item_ids.take(pa.array(visits.items[element_E])),
+        "event_name": visits.event_names.take(elements),
+        "carted": pa.array(visits.carted[element_E]),
+        "purchased": pa.array(visits.purchased[element_E]),
+        "negative_item_ids": negatives,
+        "negative_p": negative_p,
+    }
+    return pa.table(columns).cast(arrow_schema(EXAMPLES))
+
+
+def _visits(sessions: pa.Table) -> _Visits:
+    """Collapse consecutive elements of one item."""
+    lengths = np.asarray(pc.list_value_length(sessions["item_ids"]), np.int64)
+    session_T = np.repeat(np.arange(len(lengths)), lengths)
+    items = _flat(sessions["item_ids"]).dictionary_encode()
+    item_T = np.asarray(items.indices, np.int64)
+    opens_T = np.ones(len(item_T), bool)
+    opens_T[1:] = (session_T[1:] != session_T[:-1]) | (item_T[1:] != item_T[:-1])
+    element_V = np.flatnonzero(opens_T)
+    session_V = session_T[element_V]
+    first_V = np.searchsorted(session_V, session_V, side="left")
+    names_T = _flat(sessions["event_names"])
+    return _Visits(
+        sessions=session_V,
+        positions=np.arange(len(element_V)) - first_V,
+        elements=element_V,
+        items=item_T,
+        item_ids=items.dictionary,
+        event_names=names_T,
+        at_us=_flat(sessions["at_us_list"]),
+        carted=_is_or_precedes("add_to_cart", names_T, session_T, item_T),
+        purchased=_is_or_precedes("purchase", names_T, session_T, item_T),
+    )
+
+
+def _is_or_precedes(event_name: str, names_T: pa.Array, session_T: Int64, item_T: Int64) -> NDArray[np.bool_]:
+    """Return which elements are, or come before, such an event of the same item in the same session."""
+    is_it_T = np.asarray(pc.equal(names_T, event_name).cast(pa.int8()), bool)
+    _, pair_T = np.unique(session_T * (item_T.max(initial=0) + 1) + item_T, return_inverse=True)
+    last = np.full(pair_T.max(initial=0) + 1, -1)
+    np.maximum.at(last, pair_T[is_it_T], np.flatnonzero(is_it_T))
+    return np.asarray(last[pair_T] >= np.arange(len(pair_T)), bool)
+
+
+def _contexts(visits: _Visits, targets: Int64, longest: int) -> pa.Array:
+    """Return the items of the visits before each target, oldest first, the last `longest` of them."""
+    lengths = np.minimum(visits.positions[targets], longest)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+    visit = np.repeat(targets - lengths, lengths) + within
+    items = visits.item_ids.take(pa.array(visits.items[visits.elements[visit]]))
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), items)
+
+
+def _flat(lists: pa.ChunkedArray) -> pa.Array:
+    """Return the elements of all lists, in order."""
+    return pc.list_flatten(lists.combine_chunks())
+
+
+def _names(sessions: pa.Table) -> NDArray[np.uint64]:
+    """Return the number that names each session in draws: the leading 64 bits of its id."""
+    return np.array([int(session_id[:16], 16) for session_id in sessions["session_id"].to_pylist()], np.uint64)

@@ -1,0 +1,20 @@
+import pytest
+from pydantic import ValidationError
+
+from endcap.features.config import FeaturesConfig
+
+
+def test_the_defaults_make_sequences_of_views_carts_and_purchases():
+    config = FeaturesConfig()
+    assert config.sequence_events == ("view_item", "add_to_cart", "purchase")
+    assert (config.max_sequence, config.num_negatives, config.negative_power) == (50, 4, 0.75)
+
+
+def test_an_unknown_event_is_told_with_the_near_ones():
+    with pytest.raises(ValidationError, match="'purchas' is no event; did you mean 'purchase'"):
+        FeaturesConfig(sequence_events=("purchas",))
+
+
+def test_an_event_named_twice_is_refused():
+    with pytest.raises(ValidationError, match="named twice"):
+        FeaturesConfig(sequence_events=("purchase", "purchase"))

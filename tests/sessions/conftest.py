@@ -1,0 +1,80 @@
+"""Tiny worlds as text: one event a line, `user minute event items... key=value...`.
+
+A minute counts from the start of 2016-09-01; `2d+5` is five minutes into the third day. An item is `A`, with a price
+`A@300`, a quantity `A@300*2`, a place `A#4`. Keys: list, country, device. Ids follow from the line, not from its place.
+"""
+
+import hashlib
+from collections import Counter
+
+import pyarrow as pa
+import pytest
+
+from endcap.core.clock import day_of, day_start_us
+from endcap.core.tables import EVENTS
+from endcap.engines.adapters.duckdb import DuckDBEngine
+from endcap.engines.port import arrow_schema
+
+MINUTE_US = 60_000_000
+FIRST_US = day_start_us("2016-09-01")
+KEYS = {"list": "item_list_id", "country": "country", "device": "device_category"}
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory):
+    made = DuckDBEngine(memory_limit="1GB", threads=1, spill=tmp_path_factory.mktemp("spill"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def world(engine):
+    """Turn text, or lines, into EVENTS."""
+
+    def world(text):
+        lines = [line.split() for line in (text.splitlines() if isinstance(text, str) else text)]
+        seen = Counter()
+        rows = []
+        for line in filter(None, lines):
+            rows += _event(line, seen[tuple(line)])
+            seen[tuple(line)] += 1
+        return engine.read_arrow(pa.Table.from_pylist(rows, arrow_schema(EVENTS)))
+
+    return world
+
+
+@pytest.fixture(scope="session")
+def rows_of(engine):
+    """Compute columns of an expression as a sorted list of tuples."""
+
+    def rows_of(expression, *names):
+        table = engine.to_arrow(expression.select(*names) if names else expression)
+        return sorted(zip(*(column.to_pylist() for column in table.columns), strict=True), key=repr)
+
+    return rows_of
+
+
+@pytest.fixture(scope="session")
+def minute():
+    """Turn an instant back into the minute of a tiny world."""
+    return lambda at_us: (at_us - FIRST_US) // MINUTE_US
+
+
+def _event(line, occurrence):
+    user, minute, name, *rest = line
+    days, _, minutes = minute.rpartition("d+")
+    at_us = FIRST_US + (int(days or 0) * 1440 + int(minutes)) * MINUTE_US
+    told = {KEYS[key]: value for key, value in (word.split("=") for word in rest if "=" in word)}
+    event_id = hashlib.sha256(repr((line, occurrence)).encode()).hexdigest()[:32]
+    event = {"date_partition": day_of(at_us), "event_id": event_id, "site": "main", "event_name": name, "at_us": at_us,
+             "received_us": at_us, "user_key": user, "item_ordinal": 0, **told}  # fmt: skip
+    items = [word for word in rest if "=" not in word]
+    return [{**event, "item_ordinal": place, **_item(item)} for place, item in enumerate(items, 1)] or [event]
+
+
+def _item(text):
+    text, _, place = text.partition("#")
+    text, _, quantity = text.partition("*")
+    item_id, _, price = text.partition("@")
+    numbers = {"place": place, "quantity": quantity, "price_minor": price}
+    return {"item_id": item_id} | {name: int(number) for name, number in numbers.items() if number}
