@@ -1,6 +1,8 @@
 """DuckDB as the engine: embedded, one process, spills to disk beyond its memory limit."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import ibis
 import pyarrow as pa
 
 from endcap.core.contract import Table
-from endcap.core.errors import Code, SourceError
+from endcap.core.errors import Code, ConfigError, SourceError
 from endcap.engines.port import empty_table
 
 __all__ = ["DuckDBEngine"]
@@ -67,7 +69,8 @@ class DuckDBEngine:
 
     def materialise(self, expression: ibis.Table) -> ibis.Table:
         """Compute an expression once; see the port."""
-        return self._con.create_table(self._fresh_name(), expression, temp=True)
+        with _told_as_ours():
+            return self._con.create_table(self._fresh_name(), expression, temp=True)
 
     def drop(self, materialised: ibis.Table) -> None:
         """Let go of the rows of a materialised table."""
@@ -75,12 +78,14 @@ class DuckDBEngine:
 
     def to_arrow(self, expression: ibis.Table) -> pa.Table:
         """Compute an expression into an Arrow table in memory."""
-        return self._raw.sql(self._con.compile(expression)).to_arrow_table()
+        with _told_as_ours():
+            return self._raw.sql(self._con.compile(expression)).to_arrow_table()
 
     def stream(self, expression: ibis.Table) -> pa.RecordBatchReader:
         """Compute an expression as a stream of Arrow batches.
 
-        Ibis 12 asks DuckDB 2.0 for `fetch_record_batch`, which is gone: the relation's own reader is used instead.
+        Ibis 12 asks DuckDB 2.0 for `fetch_record_batch`, which is gone: the relation's own reader is used instead. A file
+        that turns out to be damaged while the stream is read raises DuckDB's own error; materialise first to know it.
         """
         return self._raw.sql(self._con.compile(expression)).to_arrow_reader(_BATCH_ROWS)
 
@@ -107,6 +112,25 @@ class DuckDBEngine:
     def _fresh_name(self) -> str:
         self._num_tables += 1
         return f"materialised_{self._num_tables}"
+
+
+@contextmanager
+def _told_as_ours() -> Iterator[None]:
+    """Tell DuckDB's errors that a user can mend as our own."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise ConfigError(
+            f"the engine ran out of memory: {str(error).splitlines()[0]}",
+            where="$.engine.memory_limit",
+            fix="raise engine.memory_limit, or refresh fewer days at once with --through",
+            code=Code.OUT_OF_MEMORY,
+        ) from error
+    except (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException) as error:
+        named = re.findall(r"[^\s\"']+\.parquet", str(error))
+        if not named:
+            raise
+        raise _unreadable(named, error) from error
 
 
 def _unreadable(paths: Sequence[str], error: Exception) -> SourceError:

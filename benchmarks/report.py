@@ -1,0 +1,48 @@
+"""The one line that every benchmark ends with."""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+__all__ = ["arguments", "report"]
+
+_NAMED = ("duckdb", "deltalake", "ibis-framework", "numpy", "pyarrow", "torch", "faiss-cpu", "litestar", "granian")
+
+
+def arguments(about: str) -> argparse.Namespace:
+    """Read `--quick` and `--out`."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--quick", action="store_true", help="smaller input, at most 10 minutes on 2 cores")
+    parser.add_argument("--out", type=Path, help="file for the JSON object, besides the last line of stdout")
+    return parser.parse_args()
+
+
+def report(
+    name: str, figures: Mapping[str, Any], options: argparse.Namespace, *, unmeasured: Mapping[str, str] | None = None
+) -> None:
+    """Print the JSON object of a benchmark as the last line."""
+    line = json.dumps(
+        {
+            "name": name,
+            "quick": options.quick,
+            "figures": dict(figures),
+            "unmeasured": dict(unmeasured or {}),
+            "machine": {"cores": os.cpu_count(), "load": os.getloadavg()[0], "system": platform.platform()},
+            "versions": {"python": platform.python_version(), **{each: version(each) for each in _NAMED}},
+            "commit": _commit(),
+        }
+    )
+    if options.out:
+        options.out.write_text(line + "\n", encoding="utf-8")
+    print(line)
+
+
+def _commit() -> str:
+    told = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return told.stdout.strip() or "unknown"

@@ -1,0 +1,127 @@
+"""What must be true of an intake before it is written, beyond the tables' contracts."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import ibis
+
+from endcap.core.errors import Code, DataError, SourceError
+from endcap.engines.port import Engine
+from endcap.events.config import EventsConfig
+from endcap.events.ingest import Ingested
+
+__all__ = ["check_intake", "raw_ids_found"]
+
+_KEYED = "^[0-9a-f]{32}$"
+_FEW = 20  # so few bad rows do not refuse a day that has good ones: a share of a handful says nothing
+
+
+def check_intake(
+    engine: Engine, ingested: Ingested, config: EventsConfig, *, claimed: Collection[str]
+) -> list[dict[str, Any]]:
+    """Refuse an intake whose sums do not match, or a day that is empty or mostly bad.
+
+    Args:
+        engine: Computes the counts.
+        ingested: What is to be written.
+        config: `[events]`: the limits.
+        claimed: Days that a file holds or claims by its name.
+
+    Returns:
+        The counts, one mapping a row, for the ledger.
+
+    Raises:
+        DataError: CONTRACT_BROKEN for a fault of ours; TOO_MANY_BAD_ROWS for a bad day.
+        SourceError: SOURCE_EMPTY_DAY.
+    """
+    counts: list[dict[str, Any]] = engine.to_arrow(ingested.counts).to_pylist()
+    _refuse_unequal_sums(counts)
+    _refuse_raw_keys(engine, ingested)
+    _refuse_empty_days(counts, config, claimed)
+    _refuse_bad_days(counts, config)
+    return counts
+
+
+def _refuse_unequal_sums(counts: Sequence[Mapping[str, Any]]) -> None:
+    open_rows: dict[tuple[str, str], list[int]] = {}
+    for row in counts:
+        sign = 1 if row["outcome"] == "read" else -1
+        left = open_rows.setdefault((row["date_partition"], row["event_name"]), [0, 0])
+        left[0] += sign * row["num_events"]
+        left[1] += sign * row["num_rows"]
+    for (day, event_name), left in open_rows.items():
+        if left != [0, 0]:
+            raise _broken(f"{left[0]} events and {left[1]} rows of {event_name!r} on {day} are not accounted for")
+
+
+def _refuse_raw_keys(engine: Engine, ingested: Ingested) -> None:
+    """Refuse user and device keys that are no keyed hashes."""
+    for name in ("user_key", "device_key"):
+        distinct = ingested.identified.select(key=name).distinct()
+        wrong = (
+            engine.to_arrow(distinct.filter(~distinct.key.re_search(_KEYED)).count().as_table()).column(0)[0].as_py()
+        )
+        if wrong:
+            raise _broken(f"{name} holds {wrong:,} values that are no keyed hashes")
+
+
+def _refuse_empty_days(counts: Sequence[Mapping[str, Any]], config: EventsConfig, claimed: Collection[str]) -> None:
+    empty = sorted(set(claimed) - {row["date_partition"] for row in counts})
+    if empty and not config.allow_empty_days:
+        raise SourceError(
+            f"{len(empty)} days have a file but no event: {', '.join(empty[:5])}",
+            where=f"table events, day {empty[0]}",
+            fix="export the day again, or set events.allow_empty_days = true if the shop was closed",
+            code=Code.SOURCE_EMPTY_DAY,
+        )
+
+
+def _refuse_bad_days(counts: Sequence[Mapping[str, Any]], config: EventsConfig) -> None:
+    read: dict[str, int] = {}
+    bad: dict[str, dict[str, int]] = {}
+    has_kept = {row["date_partition"] for row in counts if row["outcome"] == "kept"}
+    for row in counts:
+        day = row["date_partition"]
+        if row["outcome"] == "read":
+            read[day] = read.get(day, 0) + row["num_rows"]
+        elif row["outcome"] == "quarantined":
+            reasons = bad.setdefault(day, {})
+            reasons[row["reason"]] = reasons.get(row["reason"], 0) + row["num_rows"]
+    for day, reasons in sorted(bad.items()):
+        num_bad = sum(reasons.values())
+        if num_bad > config.max_bad_share * read[day] and (num_bad >= _FEW or day not in has_kept):
+            worst = sorted(reasons.items(), key=lambda each: (-each[1], each[0]))[:3]
+            told = ", ".join(f"{reason} {count:,}" for reason, count in worst)
+            raise DataError(
+                f"{num_bad:,} of {read[day]:,} rows of {day} are bad ({told}), more than {config.max_bad_share:.0%}",
+                where=f"table events, day {day}",
+                fix="correct the export, or renames and default_currency in endcap.toml, or raise events.max_bad_share",
+                code=Code.TOO_MANY_BAD_ROWS,
+            )
+
+
+def raw_ids_found(engine: Engine, table: ibis.Table, raw_ids: ibis.Table) -> dict[str, int]:
+    """Count the different values of each text column that are raw ids: for tests and benchmarks, it is slow.
+
+    Args:
+        engine: Computes it.
+        table: Any output.
+        raw_ids: One column `raw_id`.
+    """
+    found = {}
+    for name, kind in table.schema().items():
+        if kind.is_string():
+            values = table.select(raw_id=name).distinct()
+            number = engine.to_arrow(values.semi_join(raw_ids, "raw_id").count().as_table()).column(0)[0].as_py()
+            if number:
+                found[name] = number
+    return found
+
+
+def _broken(what: str) -> DataError:
+    return DataError(
+        what,
+        where="table events",
+        fix="nothing was written; report this with the output of `endcap show runs`",
+        code=Code.CONTRACT_BROKEN,
+    )

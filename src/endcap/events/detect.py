@@ -1,0 +1,234 @@
+"""What a folder holds: looked at once, by `endcap init`, so that a user starts from settings that fit."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ibis
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from endcap.core.errors import Code, SourceError
+from endcap.core.tables import CANONICAL_EVENT_NAMES
+from endcap.engines.port import Engine
+from endcap.events.config import GA4_AUTOMATIC_EVENT_NAMES, MerchantCatalogue
+from endcap.events.sources.ga4 import GA4_COLUMNS
+from endcap.events.sources.guesses import FOLDED_BY_DEFAULT, RENAMES, guess_columns
+from endcap.events.sources.lines import read_csv, read_json_lines
+from endcap.events.sources.merchant import read_merchant
+
+__all__ = ["Detected", "detect"]
+
+_TEXT = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz")
+_FEED = (".tsv", ".txt")
+_LOOKED_AT_ROWS = 1_000
+_SIGNS = (("time",), ("user_id", "device_id", "transaction_id"), ("item_id", "item_name"))
+
+
+@dataclass(frozen=True)
+class Detected:
+    """What was recognised.
+
+    Args:
+        kind: `ga4` or `mapped`.
+        folder: The source's folder.
+        settings: `[events]` as far as it is known, under the names of EventsConfig.
+        unsure: Column -> type, for the columns of a flat file that nothing was guessed for.
+        found: What was recognised, sentences.
+        ignored: What will be left out or quarantined, and why, sentences.
+    """
+
+    kind: str
+    folder: str
+    settings: dict[str, Any]
+    unsure: dict[str, str] = field(default_factory=dict)
+    found: list[str] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+
+    @property
+    def default_currency(self) -> str | None:
+        """The currency read off the feed's prices, if there is a feed with prices."""
+        currency: str | None = self.settings.get("default_currency")
+        return currency
+
+
+def detect(engine: Engine, folder: Path) -> Detected:
+    """Recognise the export in a folder.
+
+    Raises:
+        SourceError: The folder is missing or empty (SOURCE_MISSING), its files are damaged (SOURCE_UNREADABLE), or
+            nothing in it is understood (SOURCE_UNKNOWN, with what was found).
+    """
+    if not folder.is_dir():
+        raise _missing(f"the folder {folder} is not there", folder)
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    if not files:
+        raise _missing(f"the folder {folder} is empty", folder)
+    feed = next((path for path in files if path.suffix in _FEED and _is_feed(path)), None)
+    parquet = [path for path in files if path.suffix == ".parquet"]
+    texts = [path for path in files if path.name.endswith(_TEXT)]
+    known = [*parquet, *([] if parquet else texts), *([feed] if feed else [])]
+    others = [path.name for path in files if path not in known]
+    if parquet and _is_ga4(parquet[0]):
+        detected = _ga4(engine, folder, [path for path in parquet if _is_ga4(path)])
+        others += [path.name for path in parquet if not _is_ga4(path)]
+    elif parquet or texts:
+        detected = _mapped(engine, folder, parquet or texts)
+    else:
+        raise _unknown(folder, files)
+    if feed is not None:
+        _add_feed(detected, feed, folder)
+    if others:
+        detected.ignored.append(f"{len(others)} other files: {', '.join(others[:5])}")
+    return detected
+
+
+def _ga4(engine: Engine, folder: Path, paths: Sequence[Path]) -> Detected:
+    glob = "events_*.parquet" if all(path.name.startswith("events_") for path in paths) else "*.parquet"
+    raw = engine.read_parquet([str(path) for path in paths])
+    counted = raw.group_by("event_name").aggregate(num=raw.count())
+    counts = {row["event_name"] or "": row["num"] for row in engine.to_arrow(counted).to_pylist()}
+    settings: dict[str, Any] = {"reader": {"kind": "ga4", "files": glob}}
+    detected = Detected("ga4", str(folder), settings)
+    detected.found.append(
+        f"a GA4 BigQuery export: {sum(counts.values()):,} events in {len(paths)} files up to {paths[-1].name}"
+    )
+    _add_event_names(detected, counts)
+    return detected
+
+
+def _add_event_names(detected: Detected, counts: dict[str, int]) -> None:
+    """Say which event names are known, and propose folds and renames for those that can be guessed."""
+    folds, renames = [], {}
+    for name, num in sorted(counts.items(), key=lambda each: (-each[1], each[0])):
+        plain = name.strip().lower()
+        if name in CANONICAL_EVENT_NAMES:
+            detected.found.append(f"{num:,} {name} events")
+        elif plain in FOLDED_BY_DEFAULT:
+            into = FOLDED_BY_DEFAULT[plain]
+            folds.append({"event_name": name, "into": into, "within_s": 2.0})
+            detected.found.append(f"{num:,} {name} events: folded into the {into} within 2 s, else taken as {into}")
+        elif plain in RENAMES:
+            renames[name] = RENAMES[plain]
+            detected.found.append(f"{num:,} {name} events: taken as {RENAMES[plain]}")
+        elif name in GA4_AUTOMATIC_EVENT_NAMES:
+            detected.ignored.append(f"{num:,} {name} events: they say nothing about an item")
+        else:
+            detected.ignored.append(f"{num:,} {name or '(no name)'} events: unknown name, they go to quarantine")
+    detected.settings.update({name: value for name, value in (("folds", folds), ("renames", renames)) if value})
+
+
+def _mapped(engine: Engine, folder: Path, paths: Sequence[Path]) -> Detected:
+    suffix = "".join(paths[0].suffixes[-2:]) if paths[0].suffix == ".gz" else paths[0].suffix
+    same = [path for path in paths if path.name.endswith(suffix)]
+    raw = _opened(engine, same[0])
+    columns = [name for name in raw.columns if not name.startswith("_")]
+    kinds = {name: raw[name].type() for name in columns}
+    guessed = guess_columns(columns, kinds)
+    if sum(any(name in guessed for name in names) for names in _SIGNS) < 2:
+        raise _unknown(folder, paths, f"; the columns of {same[0].name} name no events: {', '.join(columns[:8])}")
+    reader: dict[str, Any] = {"kind": "mapped", "files": f"*{suffix}", **guessed}
+    detected = Detected("mapped", str(folder), {"reader": reader})
+    detected.found.append(f"{len(same)} flat {suffix} files with the columns {', '.join(columns)}")
+    detected.found.extend(f"column {column} is taken as {setting}" for setting, column in guessed.items())
+    _add_orders(detected, engine, raw, reader)
+    if "event_name" in guessed:
+        named = raw.group_by(name=raw[guessed["event_name"]].cast("string")).aggregate(num=raw.count()).limit(100)
+        _add_event_names(detected, {row["name"] or "": row["num"] for row in engine.to_arrow(named).to_pylist()})
+    detected.unsure.update({name: str(kinds[name]) for name in columns if name not in guessed.values()})
+    return detected
+
+
+def _add_orders(detected: Detected, engine: Engine, raw: ibis.Table, reader: dict[str, Any]) -> None:
+    """Settle what a row of a file without event names tells: an order line, and a return where pieces are negative."""
+    order, quantity = reader.get("transaction_id"), reader.get("quantity")
+    if order:
+        reader["event_columns"] = [order]
+        if not reader.get("device_id") and "event_name" not in reader:
+            reader["guest_from"] = order
+            detected.found.append(f"rows without a customer are guests, told apart by {order}")
+    if "event_name" in reader:
+        return
+    least = None
+    if quantity and raw[quantity].type().is_numeric():
+        least = engine.to_arrow(raw.aggregate(least=raw[quantity].min())).column(0)[0].as_py()
+    if least is not None and least < 0:
+        above = {"event_name": "purchase", "when": [{"column": quantity, "above": 0}]}
+        reader["rules"] = [above, {"event_name": "refund", "quantity": "absolute"}]
+        detected.found.append(
+            f"{quantity} is negative in places: rows are purchases where it is above 0, refunds elsewhere"
+        )
+    else:
+        reader["constant_event_name"] = "purchase" if order else "view_item"
+        detected.found.append(f"no column names the event: every row is taken as {reader['constant_event_name']}")
+
+
+def _opened(engine: Engine, path: Path) -> ibis.Table:
+    if path.suffix == ".parquet":
+        _schema(path)
+        return engine.read_parquet([str(path)])
+    table = read_json_lines(path) if ".jsonl" in path.name else read_csv(path)
+    return engine.read_arrow(table.slice(0, _LOOKED_AT_ROWS))
+
+
+def _add_feed(detected: Detected, feed: Path, folder: Path) -> None:
+    name = str(feed.relative_to(folder))
+    read = read_merchant(feed, MerchantCatalogue(), default_currency=None, day="1970-01-01")
+    detected.settings["catalogue"] = {"kind": "merchant", "file": name}
+    currencies = Counter(code for code in read.items.column("currency").to_pylist() if code)
+    no_price = read.items.column("price_minor").null_count
+    detected.found.append(
+        f"a Google Merchant feed: {name}, {read.items.num_rows:,} items, {no_price:,} without a price"
+    )
+    if currencies:
+        code = min(currencies, key=lambda each: (-currencies[each], each))
+        detected.settings["default_currency"] = code
+        detected.found.append(f"prices in {code}, read off the feed")
+    if read.quarantine.num_rows:
+        detected.ignored.append(
+            f"{read.quarantine.num_rows:,} lines of {name} that cannot be read: they go to quarantine"
+        )
+
+
+def _is_feed(path: Path) -> bool:
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            header = set(file.readline().rstrip("\r\n").split("\t"))
+    except (OSError, UnicodeDecodeError):
+        return False
+    return {"id", "title"} <= header
+
+
+def _is_ga4(path: Path) -> bool:
+    schema = _schema(path)
+    has_all = set(GA4_COLUMNS) <= set(schema.names)
+    return has_all and pa.types.is_list(schema.field("items").type)
+
+
+def _schema(path: Path) -> pa.Schema:
+    try:
+        return pq.read_schema(path)
+    except (pa.ArrowException, OSError) as error:
+        raise SourceError(
+            f"the Parquet file cannot be read: {str(error).splitlines()[0]}",
+            where=path.name,
+            fix="export the file again, or move it out of the source folder",
+            code=Code.SOURCE_UNREADABLE,
+        ) from error
+
+
+def _missing(what: str, folder: Path) -> SourceError:
+    return SourceError(what, where=str(folder), fix="name the folder of the shop's export", code=Code.SOURCE_MISSING)
+
+
+def _unknown(folder: Path, files: Sequence[Path], more: str = "") -> SourceError:
+    kinds = Counter(path.suffix or "no ending" for path in files)
+    told = ", ".join(f"{num} {kind}" for kind, num in sorted(kinds.items()))
+    return SourceError(
+        f"nothing in the folder is understood: {len(files)} files ({told}), such as {files[0].name}{more}",
+        where=str(folder),
+        fix="bring a GA4 export in Parquet, or flat .parquet, .csv or .jsonl files with one row an event x item",
+        code=Code.SOURCE_UNKNOWN,
+    )

@@ -1,0 +1,288 @@
+"""Source files: which there are, which UTC days each one feeds, and how they are opened."""
+
+import hashlib
+import itertools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import ibis
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from endcap.core.clock import day_of, next_day
+from endcap.core.errors import Code, SourceError
+from endcap.engines.port import Engine
+from endcap.events.config import EventsConfig, Ga4Reader
+from endcap.events.reading import Reading, require_columns, union_of
+from endcap.events.sources.ga4 import GA4_COLUMNS, ga4_instant_us, read_ga4
+from endcap.events.sources.landing import open_landing, read_landing
+from endcap.events.sources.lines import read_csv, read_json_lines
+from endcap.events.sources.mapped import mapped_columns, mapped_instant_us, read_mapped
+from endcap.events.validate import believed_day
+
+__all__ = ["SourceFile", "cache_of", "days_fed", "files_for", "read_files", "scan_files", "scan_landing"]
+
+LANDING = "landing"
+_FAR_US = 253_370_764_800_000_000  # 9999-01-01: the scan knows no present; `days_fed` does
+_NO_DAY = "1970-01-01"
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file of a source as it was when it was scanned.
+
+    Args:
+        source: `ga4`, `mapped` or `landing`.
+        path: Where it lies.
+        name: Its name without folders; tables name it so.
+        size: Bytes.
+        mtime_ns: When it was last changed, nanoseconds.
+        sha256: Digest of its bytes.
+        days: UTC days of the instants in it, ascending, however far ahead.
+        named_day: The day its name tells, "" if none.
+        num_unplaced: Rows whose instant cannot be read or lies before 2000.
+        num_rows: Rows in it.
+    """
+
+    source: str
+    path: str
+    name: str
+    size: int
+    mtime_ns: int
+    sha256: str
+    days: tuple[str, ...]
+    named_day: str
+    num_unplaced: int
+    num_rows: int
+
+    def file_day(self, last_day: str) -> str:
+        """Return the day under which rows without a believable instant are booked."""
+        if self.named_day:
+            return self.named_day
+        return next((day for day in self.days if day <= last_day), _NO_DAY)
+
+
+Cache = Mapping[tuple[str, int, int], SourceFile]
+"""(name, size, mtime_ns) -> what an earlier scan found."""
+
+
+def cache_of(files: Iterable[SourceFile]) -> dict[tuple[str, int, int], SourceFile]:
+    """Return earlier scans as a cache for the next one."""
+    return {(file.name, file.size, file.mtime_ns): file for file in files}
+
+
+def scan_files(engine: Engine, config: EventsConfig, folder: Path, *, cache: Cache | None = None) -> list[SourceFile]:
+    """List the files of the source that the reader's glob names, ascending by name.
+
+    Args:
+        engine: Reads their instants.
+        config: `[events]`.
+        folder: The source's folder.
+        cache: Earlier scans; a file of the same name, size and time of change is not read again.
+
+    Raises:
+        SourceError: The folder or the files are not there, a file cannot be read or lacks a column, or two files of the
+            same name stand in different folders.
+    """
+    if not folder.is_dir():
+        raise _missing(f"the source folder {folder} is not there", folder)
+    paths = sorted((path for path in folder.rglob(config.reader.files) if path.is_file()), key=lambda path: path.name)
+    if not paths:
+        raise _missing(f"no file in {folder} matches {config.reader.files!r}", folder)
+    _refuse_equal_names(paths)
+    return _scanned(engine, config, config.reader.kind, paths, cache or {})
+
+
+def scan_landing(engine: Engine, config: EventsConfig, folder: Path, *, cache: Cache | None = None) -> list[SourceFile]:
+    """List the server's complete segments (`.jsonl`; one being written ends in `.open`); none if there is no folder."""
+    paths = sorted(folder.glob("*.jsonl")) if folder.is_dir() else []
+    return _scanned(engine, config, LANDING, paths, cache or {})
+
+
+def days_fed(files: Iterable[SourceFile], config: EventsConfig, *, now_us: int) -> dict[str, list[SourceFile]]:
+    """Return for each day, ascending, the files that hold rows of it or claim it by their name.
+
+    Rows of the future and rows without a readable instant are booked on the file's own day.
+    """
+    last_day = _last_day(config, now_us)
+    fed: dict[str, list[SourceFile]] = {}
+    for file in files:
+        days = {day for day in file.days if day <= last_day}
+        if file.named_day or file.num_unplaced or len(days) < len(file.days):
+            days.add(file.file_day(last_day))
+        for day in days:
+            fed.setdefault(day, []).append(file)
+    return dict(sorted(fed.items()))
+
+
+def files_for(fed: Mapping[str, Sequence[SourceFile]], days: Sequence[str]) -> list[SourceFile]:
+    """Return the files that some days need: theirs and, for twins and copies over midnight, their neighbours'."""
+    near = {next_day(day, step) for day in days for step in (-1, 0, 1)}
+    found = {(file.source, file.name): file for day in near for file in fed.get(day, ())}
+    return [found[name] for name in sorted(found)]
+
+
+def read_files(engine: Engine, config: EventsConfig, files: Sequence[SourceFile], *, now_us: int) -> Reading:
+    """Read files of any source into one reading.
+
+    Raises:
+        SourceError: A file cannot be read, or lacks a column.
+    """
+    ordered = sorted(files, key=lambda file: (file.source, file.name))
+    numbers = {(file.source, file.name): number for number, file in enumerate(ordered)}
+    last_day = _last_day(config, now_us)
+    readings = []
+    for source in sorted({file.source for file in ordered}):
+        own = [file for file in ordered if file.source == source]
+        numbers_own = {file.name: numbers[file.source, file.name] for file in own}
+        for raw, names in _opened(engine, source, [Path(file.path) for file in own]):
+            days = [(raw["_file"] == file.name, file.file_day(last_day)) for file in own if file.name in names]
+            readings.append(_read(raw, source, config, numbers_own, ibis.cases(*days, else_=_NO_DAY)))
+    return union_of(readings)
+
+
+def _read(raw: ibis.Table, source: str, config: EventsConfig, numbers: Mapping[str, int], file_day: Any) -> Reading:
+    if source == LANDING:
+        return read_landing(raw, numbers, file_day, config.default_currency)
+    if isinstance(config.reader, Ga4Reader):
+        return read_ga4(raw, config.reader, numbers, file_day)
+    return read_mapped(raw, config.reader, numbers, file_day)
+
+
+def _opened(engine: Engine, source: str, paths: Sequence[Path]) -> list[tuple[ibis.Table, set[str]]]:
+    """Open files as raw tables, one for each set of columns and types, so that files that differ do not clash."""
+    if source == LANDING:
+        return [_taken_in(engine, [open_landing(path) for path in paths], paths)]
+    groups: dict[str, list[Path]] = {}
+    for path in paths:
+        kind = str(_parquet_schema(path)) if path.suffix == ".parquet" else "text"
+        groups.setdefault(kind, []).append(path)
+    opened = []
+    for kind, group in groups.items():
+        if kind == "text":
+            read = [read_json_lines(path) if ".jsonl" in path.name else read_csv(path) for path in group]
+            opened.append(_taken_in(engine, read, group))
+        else:
+            opened.append((engine.read_parquet([str(path) for path in group]), {path.name for path in group}))
+    return opened
+
+
+def _taken_in(engine: Engine, tables: Sequence[pa.Table], paths: Sequence[Path]) -> tuple[ibis.Table, set[str]]:
+    return engine.read_arrow(pa.concat_tables(tables, promote_options="default")), {path.name for path in paths}
+
+
+def _parquet_schema(path: Path) -> pa.Schema:
+    try:
+        return pq.read_schema(path).remove_metadata()
+    except (pa.ArrowException, OSError) as error:
+        raise SourceError(
+            f"the Parquet file cannot be read: {str(error).splitlines()[0]}",
+            where=path.name,
+            fix="export the file again, or move it out of the source folder",
+            code=Code.SOURCE_UNREADABLE,
+        ) from error
+
+
+def _scanned(
+    engine: Engine, config: EventsConfig, source: str, paths: Sequence[Path], cache: Cache
+) -> list[SourceFile]:
+    known: dict[str, SourceFile] = {}
+    fresh: list[Path] = []
+    for path in paths:
+        stat = path.stat()
+        earlier = cache.get((path.name, stat.st_size, stat.st_mtime_ns))
+        if earlier is not None and earlier.source == source:
+            known[path.name] = replace(earlier, path=str(path))
+        else:
+            fresh.append(path)
+    found = _instants_by_file(engine, config, source, fresh) if fresh else {}
+    for path in fresh:
+        known[path.name] = _source_file(path, source, found.get(path.name, {}))
+    return [known[path.name] for path in paths]
+
+
+def _source_file(path: Path, source: str, rows_by_day: Mapping[str, int]) -> SourceFile:
+    stat = path.stat()
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return SourceFile(
+        source=source,
+        path=str(path),
+        name=path.name,
+        size=stat.st_size,
+        mtime_ns=stat.st_mtime_ns,
+        sha256=sha256,
+        days=tuple(sorted(day for day in rows_by_day if day)),
+        named_day=_named_day(path.name) if source == "ga4" else "",
+        num_unplaced=rows_by_day.get("", 0),
+        num_rows=sum(rows_by_day.values()),
+    )
+
+
+def _instants_by_file(
+    engine: Engine, config: EventsConfig, source: str, paths: Sequence[Path]
+) -> dict[str, dict[str, int]]:
+    """Return file name -> UTC day ("" for none) -> rows, reading the column of time alone."""
+    found: dict[str, dict[str, int]] = {}
+    for raw, names in _opened(engine, source, paths):
+        _require(raw, source, config, sorted(names))
+        instant = _instant(raw, source, config)
+        day = believed_day(instant, ibis.literal(""), last_us=_FAR_US)
+        counted = raw.select(file=raw["_file"], day=day).group_by(["file", "day"]).aggregate(num=ibis._.count())
+        for row in engine.to_arrow(counted).to_pylist():
+            found.setdefault(row["file"], {})[row["day"]] = row["num"]
+    return found
+
+
+def _require(raw: ibis.Table, source: str, config: EventsConfig, names: list[str]) -> None:
+    """Refuse files that lack a column, naming them."""
+    if source == LANDING:
+        return
+    needed = GA4_COLUMNS if isinstance(config.reader, Ga4Reader) else mapped_columns(config.reader)
+    try:
+        require_columns(raw, needed)
+    except SourceError as error:
+        files = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        raise SourceError(error.what, where=f"{files}, {error.where}", fix=error.fix, code=error.code) from error
+
+
+def _instant(raw: ibis.Table, source: str, config: EventsConfig) -> Any:
+    if source == LANDING:
+        return raw.at_us
+    return ga4_instant_us(raw) if isinstance(config.reader, Ga4Reader) else mapped_instant_us(raw, config.reader)
+
+
+def _last_day(config: EventsConfig, now_us: int) -> str:
+    return day_of(now_us + config.future_tolerance_s * 1_000_000)
+
+
+def _named_day(name: str) -> str:
+    found = re.search(r"(20\d{2})-?(\d{2})-?(\d{2})", name)
+    try:
+        return date(*(int(part) for part in found.groups())).isoformat() if found else ""
+    except ValueError:
+        return ""
+
+
+def _refuse_equal_names(paths: Sequence[Path]) -> None:
+    for earlier, later in itertools.pairwise(paths):
+        if earlier.name == later.name:
+            raise SourceError(
+                f"two source files are named {later.name}: {earlier.parent} and {later.parent}",
+                where=str(later),
+                fix="rename one of them: rows are traced by the file's name",
+                code=Code.SOURCE_UNREADABLE,
+            )
+
+
+def _missing(what: str, folder: Path) -> SourceError:
+    return SourceError(
+        what,
+        where=str(folder),
+        fix="correct events.source (and events.reader.files) in endcap.toml",
+        code=Code.SOURCE_MISSING,
+    )

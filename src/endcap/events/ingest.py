@@ -1,0 +1,128 @@
+"""From what was read to events, quarantine and counts: the room's main function."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import ibis
+
+from endcap.core.clock import next_day
+from endcap.core.tables import EVENTS
+from endcap.engines.contracts import under_contract
+from endcap.engines.port import Engine
+from endcap.events.config import EventsConfig
+from endcap.events.counts import count_outcomes, outcome_of
+from endcap.events.deduplicate import identify_events
+from endcap.events.fold import final_event_name, folded_rows
+from endcap.events.pseudonymise import pseudonymise
+from endcap.events.quarantine import quarantined
+from endcap.events.reading import Reading
+from endcap.events.validate import judge_events, judge_rows
+
+__all__ = ["Ingested", "ingest"]
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What came of some days.
+
+    Args:
+        events: Under the contract EVENTS, ordered by partition and key; not computed yet: materialise or stream it.
+        quarantine: Under the contract QUARANTINE, likewise.
+        counts: Columns COUNTS_COLUMNS, likewise; small.
+        identified: The events themselves, keyed, identified and judged, materialised.
+        held: All materialised tables that the three stand on; `drop` lets go of them.
+    """
+
+    events: ibis.Table
+    quarantine: ibis.Table
+    counts: ibis.Table
+    identified: ibis.Table
+    held: tuple[ibis.Table, ...]
+
+    def drop(self, engine: Engine) -> None:
+        """Let go of what the results stand on; they cannot be read any more."""
+        for table in self.held:
+            engine.drop(table)
+
+
+def ingest(
+    engine: Engine, reading: Reading, config: EventsConfig, *, key: bytes, now_us: int, days: Sequence[str]
+) -> Ingested:
+    """Turn what was read into events.
+
+    Args:
+        engine: Computes what is needed more than once.
+        reading: All files that hold rows of the days, and of the days before and after where a fold or a duplicate may
+            cross midnight.
+        config: `[events]`.
+        key: The shop's key, 32 bytes.
+        now_us: The present instant; events later than it (and the tolerance) are quarantined.
+        days: The UTC days wanted; rows of other days help to fold and to deduplicate, and are not in the results.
+    """
+    events, rows = _judged(engine, reading, config, key=key, now_us=now_us, days=days)
+    identified = engine.materialise(identify_events(events, rows, config.site))
+    engine.drop(events)
+    folded = engine.materialise(folded_rows(_keepable(identified, rows), config))
+    wanted = identified.filter(identified.date_partition.isin(list(days)))
+    rows_wanted = rows.semi_join(wanted, "event_no")
+    settled = _settled(wanted, rows, folded)
+    by_event = engine.materialise(
+        settled.group_by(["event_no", "outcome", "outcome_reason"])
+        .aggregate(num_rows=settled.count())
+        .rename(reason="outcome_reason")
+    )
+    kept = settled.filter(settled.outcome == "kept")
+    return Ingested(
+        events=_under_contract(kept, config),
+        quarantine=quarantined(wanted, rows),
+        counts=count_outcomes(wanted, rows_wanted, by_event),
+        identified=wanted,
+        held=(identified, rows, folded, by_event),
+    )
+
+
+def _judged(
+    engine: Engine, reading: Reading, config: EventsConfig, *, key: bytes, now_us: int, days: Sequence[str]
+) -> tuple[ibis.Table, ibis.Table]:
+    """Return judged events with keys, and judged rows, both materialised; of the days and their neighbours only."""
+    near = sorted({next_day(day, step) for day in days for step in (-1, 0, 1)})
+    # As read first: judged in one go, each reason repeats how its columns are read: 120 kB of SQL.
+    as_read = engine.materialise(reading.events)
+    judged = judge_events(as_read, config, now_us=now_us)
+    raw = engine.materialise(judged.filter(judged.date_partition.isin(near)))
+    engine.drop(as_read)
+    rows = engine.materialise(judge_rows(reading.rows, raw, config))
+    events = engine.materialise(pseudonymise(engine, raw, key))
+    engine.drop(raw)
+    return events, rows
+
+
+def _keepable(events: ibis.Table, rows: ibis.Table) -> ibis.Table:
+    """Return the rows that folds look at: good, and of the first copy of their event."""
+    first = events.filter(events.is_first).select(
+        "event_no", "event_name", "at_us", "user_key", "device_key", "source_session_id"
+    )
+    good = rows.filter(rows.reason.isnull() & rows.ignored.isnull() & ~rows.is_duplicate)
+    return first.join(good.select("event_no", "item_ordinal", "item_id"), "event_no")
+
+
+def _settled(events: ibis.Table, rows: ibis.Table, folded: ibis.Table) -> ibis.Table:
+    """Return every row with its event and what becomes of it."""
+    verdicts = events.rename(event_reason="reason", event_ignored="ignored").drop("detail", "content", "row")
+    joined = verdicts.join(rows.drop("detail", "row"), "event_no")
+    marks = folded.mutate(fold_mark=ibis.literal(value=True))
+    marked = joined.left_join(marks, ["event_no", "item_ordinal"])
+    marked = marked.mutate(is_folded=marked.fold_mark.fill_null(ibis.literal(value=False))).drop(
+        "event_no_right", "item_ordinal_right", "fold_mark"
+    )
+    outcome, reason = outcome_of(marked)
+    return marked.mutate(outcome=outcome, outcome_reason=reason)
+
+
+def _under_contract(kept: ibis.Table, config: EventsConfig) -> ibis.Table:
+    told = kept.mutate(
+        site=ibis.literal(config.site),
+        event_name=final_event_name(kept.event_name, config),
+        received_us=ibis.coalesce(kept.received_us, kept.at_us),
+    )
+    return under_contract(told, EVENTS).order_by([EVENTS.partition, *EVENTS.key])

@@ -1,0 +1,1 @@
+"""One file for each kind of source: each reads its raw table into the one shape of `events/reading.py`."""

@@ -1,0 +1,147 @@
+"""A GA4 BigQuery export: one row an event, nested `items[]` and `event_params[]`; absent fields are missing values."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import ibis
+
+from endcap.core.errors import Code, SourceError
+from endcap.events.config import Ga4Reader
+from endcap.events.reading import (
+    EVENT_COLUMNS,
+    ROW_COLUMNS,
+    Reading,
+    event_number,
+    field,
+    number,
+    place_number,
+    require_columns,
+    shaped,
+    text,
+    unreadable_number,
+)
+
+__all__ = ["GA4_COLUMNS", "ga4_instant_us", "read_ga4"]
+
+GA4_COLUMNS = ("event_timestamp", "event_name", "user_pseudo_id", "items")
+"""Without these columns it is no GA4 export of a shop."""
+
+_RECOMMENDATION_PARAMS = ("recommendation_id", "RECOMMENDATION_ID", "attributionToken", "recommId", "ranking")
+
+
+def ga4_instant_us(raw: ibis.Table) -> Any:
+    """Return the instant of each row, microseconds UTC, missing where it cannot be read."""
+    read = raw.event_timestamp
+    return read.cast("int64") if read.type().is_integer() else text(read).try_cast("int64")
+
+
+def read_ga4(raw: ibis.Table, settings: Ga4Reader, file_numbers: Mapping[str, int], file_day: Any) -> Reading:
+    """Read an export into the shape of all sources.
+
+    Args:
+        raw: The export's rows as they are, with `_file` and `_row`.
+        settings: Of the reader.
+        file_numbers: Name of the file -> its number.
+        file_day: Day of the file each row stands in, a column expression.
+
+    Raises:
+        SourceError: A column that GA4 always has is missing, or `items` is not a list of structs.
+    """
+    require_columns(raw, GA4_COLUMNS)
+    _require_item_list(raw)
+    numbered = raw.mutate(event_no=event_number(raw["_file"], raw["_row"], file_numbers), file_day=file_day)
+    return Reading(events=_events(numbered, settings), rows=_rows(numbered))
+
+
+def _require_item_list(raw: ibis.Table) -> None:
+    kind = raw["items"].type()
+    if kind.is_array() and kind.value_type.is_struct() and {"item_id", "item_name"} & set(kind.value_type.names):
+        return
+    raise SourceError(
+        f"column 'items' is {kind}, not a list of structs with item_id or item_name",
+        where="column items",
+        fix="export the table with its nested columns (BigQuery: EXPORT DATA ... format = 'PARQUET')",
+        code=Code.SOURCE_COLUMN,
+    )
+
+
+def _events(raw: ibis.Table, settings: Ga4Reader) -> ibis.Table:
+    param = _params_of(raw)
+    revenue = field(raw, "ecommerce", "purchase_revenue")
+    is_order = raw.event_name.isin(["purchase", "refund"])
+    order_value = None if revenue is None else ibis.ifelse(is_order, text(revenue), ibis.null("string"))
+    values = {
+        "event_no": raw.event_no,
+        "file": raw["_file"],
+        "row": raw["_row"],
+        "file_day": raw.file_day,
+        "event_name_read": text(raw.event_name),
+        "at_us": ga4_instant_us(raw),
+        "raw_user_id": text(field(raw, "user_id")),
+        "raw_device_id": text(raw.user_pseudo_id),
+        "source_event_id": param(settings.event_id_param),
+        "source_session_id": param("ga_session_id"),
+        "value": ibis.coalesce(text(order_value), param("value")),
+        "currency": param("currency"),
+        "transaction_id": ibis.coalesce(text(field(raw, "ecommerce", "transaction_id")), param("transaction_id")),
+        "search_term": param("search_term"),
+        "recommendation_id": ibis.coalesce(*[param(name) for name in _RECOMMENDATION_PARAMS]),
+        "country": text(field(raw, "geo", "country")),
+        "device_category": text(field(raw, "device", "category")),
+    }
+    return shaped(raw, EVENT_COLUMNS, values)
+
+
+def _params_of(raw: ibis.Table) -> Any:
+    """Return a function from a parameter's name to its value as text."""
+    params = field(raw, "event_params")
+    if params is None or not params.type().is_array():
+        return lambda _name: ibis.null("string")
+
+    kinds = ("string_value", "int_value", "float_value", "double_value")
+
+    def value_of(name: str) -> Any:
+        named = params.filter(lambda each: each["key"] == name)
+        return named.map(lambda each: ibis.coalesce(*[text(field(each, "value", kind)) for kind in kinds]))[0]
+
+    return value_of
+
+
+def _rows(raw: ibis.Table) -> ibis.Table:
+    # One unnest of items zipped with their places: `Table.unnest(offset=...)` became a lateral join, 8 times slower.
+    places = ibis.range(1, raw["items"].length() + 1)
+    listed = raw.select("event_no", "_row", each=raw["items"].zip(places).unnest())
+    with_items = _item_rows(listed, listed.each["f1"], listed.each["f2"])
+    without = raw.filter(raw["items"].length().fill_null(0) == 0)
+    bare = shaped(
+        without,
+        ROW_COLUMNS,
+        {
+            "event_no": without.event_no,
+            "item_ordinal": ibis.literal(0),
+            "row": without["_row"],
+            "is_duplicate": ibis.literal(value=False),
+        },
+    )
+    return with_items.union(bare)
+
+
+def _item_rows(listed: ibis.Table, item: Any, ordinal: Any) -> ibis.Table:
+    price, quantity = field(item, "price"), field(item, "quantity")
+    lists = [text(field(item, name)) for name in ("item_list_id", "item_list_name")]
+    values = {
+        "event_no": listed.event_no,
+        "item_ordinal": ordinal,
+        "row": listed["_row"],
+        "item_id": text(field(item, "item_id")),
+        "item_name": text(field(item, "item_name")),
+        "item_variant": text(field(item, "item_variant")),
+        "price": number(price),
+        "price_text": unreadable_number(price),
+        "quantity": number(quantity),
+        "quantity_text": unreadable_number(quantity),
+        "item_list_id": ibis.coalesce(*lists),
+        "place": place_number(field(item, "item_list_index")),
+        "is_duplicate": ibis.literal(value=False),
+    }
+    return shaped(listed, ROW_COLUMNS, values)

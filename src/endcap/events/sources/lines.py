@@ -1,0 +1,120 @@
+"""Text files as Arrow tables: every line that cannot be read is kept as a row with `_fault`, none stops the file."""
+
+import gzip
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from endcap.core.errors import Code, SourceError
+
+__all__ = ["FAULT", "read_csv", "read_json_lines", "split_lines"]
+
+FAULT = "line_unreadable"
+_MARKS = ("_file", "_row", "_fault")
+
+
+def read_csv(path: Path) -> pa.Table:
+    """Read a CSV or TSV file with a header, every column as text.
+
+    Returns:
+        The file's columns, and `_file`, `_row` (line after the header, from 0) and `_fault`. Lines with another number
+        of fields than the header come after the readable ones.
+
+    Raises:
+        SourceError: The file has no header, or is no UTF-8 text.
+    """
+    content = _content(path)
+    bad: list[int] = []
+
+    def keep_place(row: Any) -> str:
+        bad.append(row.number)
+        return "skip"
+
+    tab = "\t" if ".tsv" in path.name else ","
+    try:
+        header = next(iter(io.StringIO(content.split(b"\n", 1)[0].decode("utf-8-sig")))).strip("\r\n").split(tab)
+        table = pa_csv.read_csv(
+            io.BytesIO(content),
+            read_options=pa_csv.ReadOptions(use_threads=False),
+            parse_options=pa_csv.ParseOptions(delimiter=tab, invalid_row_handler=keep_place, newlines_in_values=True),
+            convert_options=pa_csv.ConvertOptions(
+                column_types={name.strip('"'): pa.string() for name in header},
+                strings_can_be_null=True,
+                null_values=[""],
+            ),
+        )
+    except (pa.ArrowInvalid, UnicodeDecodeError, StopIteration) as error:
+        raise _unreadable(path, error) from error
+    # Row numbers count the header as 1 and skipped lines too.
+    places = [number for number in range(table.num_rows + len(bad)) if number + 2 not in set(bad)]
+    return _marked(table, path, places, [number - 2 for number in bad])
+
+
+def read_json_lines(path: Path) -> pa.Table:
+    """Read flat JSON lines, every field as text; nested fields as their JSON.
+
+    Returns:
+        A column for every field of any line, and `_file`, `_row` (line, from 0) and `_fault`.
+    """
+    read: list[dict[str, Any]] = []
+    places: list[int] = []
+    bad: list[int] = []
+    for place, line in split_lines(_content(path)):
+        try:
+            read.append(msgspec.json.decode(line, type=dict[str, Any]))
+            places.append(place)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            bad.append(place)
+    names = list(dict.fromkeys(name for each in read for name in each if name not in _MARKS))
+    columns = {name: pa.array([_as_text(each.get(name)) for each in read], pa.string()) for name in names}
+    return _marked(pa.table(columns), path, places, bad)
+
+
+def split_lines(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield each line that is not blank with its place in the file, from 0."""
+    for place, line in enumerate(content.split(b"\n")):
+        if line.strip():
+            yield place, line
+
+
+def _content(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+        return gzip.decompress(content) if path.name.endswith(".gz") else content
+    except (OSError, EOFError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _as_text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return msgspec.json.encode(value).decode()
+
+
+def _marked(table: pa.Table, path: Path, places: list[int], bad: list[int]) -> pa.Table:
+    nothing = pa.nulls(len(bad), pa.string())
+    columns = {name: pa.concat_arrays([*table[name].chunks, nothing]) for name in table.column_names}
+    num_rows = len(places) + len(bad)
+    return pa.table(
+        {
+            **columns,
+            "_file": pa.array([path.name] * num_rows, pa.string()),
+            "_row": pa.array(places + bad, pa.int64()),
+            "_fault": pa.array([None] * len(places) + [FAULT] * len(bad), pa.string()),
+        }
+    )
+
+
+def _unreadable(path: Path, error: Exception) -> SourceError:
+    first_line = (str(error).splitlines() or ["it is empty"])[0]
+    return SourceError(
+        f"the file cannot be read: {first_line}",
+        where=path.name,
+        fix="export the file again, or move it out of the source folder",
+        code=Code.SOURCE_UNREADABLE,
+    )

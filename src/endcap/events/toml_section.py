@@ -1,0 +1,87 @@
+"""`[events]` of endcap.toml as commented text, from what was detected."""
+
+from typing import Any
+
+import msgspec
+
+from endcap.events.config import EventsConfig, MappedReader
+from endcap.events.detect import Detected
+
+__all__ = ["toml_section"]
+
+_COMMENTED = (
+    "default_currency",
+    "max_price",
+    "max_quantity",
+    "future_tolerance_s",
+    "max_bad_share",
+    "allow_empty_days",
+)
+
+
+def toml_section(detected: Detected) -> str:
+    """Write the tables `[events]`, `[events.reader]` and `[events.catalogue]` with a comment on every line.
+
+    Settings at their default stand as comments, so that a reader sees what there is; columns of a flat file that
+    nothing was guessed for are listed at the end of `[events.reader]`.
+    """
+    settings = detected.settings
+    top: dict[str, Any] = {**settings, "source": detected.folder}
+    lines = ["[events]"]
+    for name in ("source", *_COMMENTED, "renames", "folds"):
+        lines += _setting(EventsConfig, name, top.get(name))
+    lines += ["", "[events.reader]", *_reader(detected)]
+    lines += ["", "[events.catalogue]", *[_pair(*each) for each in settings.get("catalogue", {"kind": "none"}).items()]]
+    return "\n".join(lines) + "\n"
+
+
+def _reader(detected: Detected) -> list[str]:
+    reader = detected.settings["reader"]
+    if detected.kind == "ga4":
+        return [_pair(name, value) for name, value in reader.items()]
+    lines = [_pair("kind", "mapped")]
+    chosen = (
+        "files",
+        "time",
+        "time_unit",
+        "timezone",
+        "event_name",
+        "constant_event_name",
+        "rules",
+        "keep",
+        "event_columns",
+    )
+    for name in (*chosen, *[name for name in MappedReader.model_fields if name not in (*chosen, "kind")]):
+        lines += _setting(MappedReader, name, reader.get(name))
+    if detected.unsure:
+        lines.append("# Columns that nothing was guessed for:")
+        lines += [f"#   {name}: {kind}" for name, kind in detected.unsure.items()]
+    return lines
+
+
+def _setting(model: Any, name: str, value: Any) -> list[str]:
+    """Write one setting under its description; as a comment with its default where nothing is known."""
+    field = model.model_fields[name]
+    described = f"# {field.description}"
+    if value is not None:
+        return [described, _pair(name, value)]
+    default = field.get_default(call_default_factory=True) if not field.is_required() else ""
+    shown = '""' if default is None or default == "" else _toml(default)
+    return [described, f"# {name} = {shown}"]
+
+
+def _pair(name: str, value: Any) -> str:
+    return f"{name} = {_toml(value)}"
+
+
+def _toml(value: Any) -> str:
+    """Write a value as TOML on one line."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{_key(key)} = {_toml(each)}" for key, each in value.items()) + " }" if value else "{}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(each) for each in value) + "]"
+    return msgspec.json.encode(value).decode()  # TOML's text, numbers and booleans are JSON's
+
+
+def _key(name: str) -> str:
+    return name if name.replace("_", "").replace("-", "").isalnum() and name.isascii() else _toml(name)

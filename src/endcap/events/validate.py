@@ -1,0 +1,199 @@
+"""Contract checks: what is wrong with a read event or row, as one stable reason code each; nothing is thrown away here.
+
+A fault of the event (time, user, name, value) takes the whole event; a fault of one item takes that item's row alone.
+Reasons are tried in the order written, the first that holds is told.
+"""
+
+from typing import Any
+
+import ibis
+
+from endcap.core.clock import day_start_us
+from endcap.events.config import EventsConfig
+from endcap.events.money import CURRENCIES, minor_units
+from endcap.events.reading import number, unreadable_number
+
+__all__ = ["EVENT_REASONS", "FIRST_US", "ROW_REASONS", "believed_day", "judge_events", "judge_rows"]
+
+EVENT_REASONS = (
+    "line_unreadable",
+    "event_name_missing",
+    "event_name_unknown",
+    "at_missing",
+    "at_out_of_range",
+    "at_in_future",
+    "user_missing",
+    "currency_unknown",
+    "value_not_a_number",
+    "value_out_of_range",
+    "currency_missing",
+)
+"""Why a whole event is quarantined."""
+
+ROW_REASONS = (
+    "item_missing",
+    "price_not_a_number",
+    "price_negative",
+    "price_out_of_range",
+    "quantity_not_a_number",
+    "quantity_not_whole",
+    "quantity_out_of_range",
+    "currency_missing",
+)
+"""Why one item row is quarantined."""
+
+FIRST_US = day_start_us("2000-01-01")
+"""No shop logged events before: such instants are seconds or milliseconds taken for microseconds."""
+
+_KEYED = "^[0-9a-f]{32}$"
+_SHOWN = 60
+_BETWEEN = "\x1f"
+_MISSING = ibis.null("string")
+_NO = ibis.literal(value=False)
+
+
+def believed_day(at_us: Any, file_day: Any, *, last_us: int) -> Any:
+    """Return the UTC day of an instant, or the day of its file where the instant is missing or not to be believed.
+
+    Args:
+        at_us: Instants, microseconds UTC, a column.
+        file_day: Days of the files, a column.
+        last_us: The latest instant that is believed.
+    """
+    seconds = ibis.ifelse(at_us.between(FIRST_US, last_us), at_us, ibis.null("int64")) // 1_000_000
+    return ibis.coalesce(seconds.as_timestamp("s").strftime("%Y-%m-%d"), file_day)
+
+
+def judge_events(events: ibis.Table, config: EventsConfig, *, now_us: int) -> ibis.Table:
+    """Judge read events.
+
+    Args:
+        events: Columns of EVENT_COLUMNS.
+        config: What is believed.
+        now_us: The present instant.
+
+    Returns:
+        The events with `event_name` (as understood; names that are folded keep their own), `date_partition`,
+        `currency`, `value_minor`, `ignored` (why the event is left out), `reason` and `detail` (why it is quarantined).
+    """
+    names = config.canonical_names
+    currency = ibis.coalesce(events.currency.upper(), ibis.literal(config.default_currency, "string"))
+    last_us = now_us + config.future_tolerance_s * 1_000_000
+    named = events.mutate(
+        event_name=ibis.cases(
+            *[(events.event_name_read == read, name) for read, name in names.items()], else_=_MISSING
+        ),
+        date_partition=believed_day(events.at_us, events.file_day, last_us=last_us),
+        currency=currency,
+        value_minor=minor_units(number(events.value), currency),
+        ignored=ibis.ifelse(events.event_name_read.isin(config.ignored_event_names), "event_not_of_shop", _MISSING),
+    )
+    fault = _event_fault(named, events.value, config, last_us)
+    return named.mutate(reason=_reason_in(fault), detail=_detail_in(fault)).drop("fault", "value", "file_day")
+
+
+def _event_fault(events: ibis.Table, value: Any, config: EventsConfig, last_us: int) -> Any:
+    has_user = events.raw_user_id.notnull() | events.raw_device_id.notnull() | events.user_key.re_search(_KEYED)
+    amount = number(value)
+    most = min(config.max_price * config.max_quantity, 1e10)
+
+    def shown(column: str, value: Any) -> Any:
+        return _shown(column, value, events.raw_user_id, events.raw_device_id)
+
+    return ibis.cases(
+        (events.fault.notnull(), _fault(events.fault, "the line")),
+        (events.event_name_read.isnull(), _fault("event_name_missing", "event_name")),
+        (events.event_name.isnull(), _fault("event_name_unknown", shown("event_name", events.event_name_read))),
+        (events.at_us.isnull(), _fault("at_missing", "at_us")),
+        (events.at_us < FIRST_US, _fault("at_out_of_range", shown("at_us", events.at_us))),
+        (events.at_us > last_us, _fault("at_in_future", shown("at_us", events.at_us))),
+        (~has_user.fill_null(_NO), _fault("user_missing", "user_id, user_pseudo_id")),
+        (events.currency.notin(sorted(CURRENCIES)), _fault("currency_unknown", shown("currency", events.currency))),
+        (unreadable_number(value).notnull(), _fault("value_not_a_number", shown("value", value))),
+        (~amount.between(0, most), _fault("value_out_of_range", shown("value", value))),
+        (amount.notnull() & events.currency.isnull(), _fault("currency_missing", "value, and no default_currency")),
+        else_=_MISSING,
+    )
+
+
+def judge_rows(rows: ibis.Table, events: ibis.Table, config: EventsConfig) -> ibis.Table:
+    """Judge the item rows of events; rows whose event is not among them are left out.
+
+    Args:
+        rows: Columns of ROW_COLUMNS.
+        events: Judged events.
+        config: What is believed.
+
+    Returns:
+        event_no, item_ordinal, row, item_id (the name where the source has no id), item_name, item_variant,
+        price_minor, quantity (int64), item_list_id, place, ignored, is_duplicate, reason and detail.
+    """
+    context = events.select(
+        "event_no", currency_of_event="currency", user=events.raw_user_id, device=events.raw_device_id
+    )
+    joined = rows.join(context, "event_no")
+    item_id = ibis.coalesce(joined.item_id, joined.item_name)
+    fault = _row_fault(joined, item_id, config)
+    whole = ibis.ifelse(joined.quantity.abs() < 1e15, joined.quantity, ibis.null("float64"))
+    return joined.select(
+        "event_no",
+        "item_ordinal",
+        "row",
+        "item_name",
+        "item_variant",
+        "item_list_id",
+        "place",
+        "ignored",
+        "is_duplicate",
+        item_id=item_id,
+        price_minor=minor_units(joined.price, joined.currency_of_event),
+        quantity=whole.cast("int64"),
+        reason=_reason_in(fault),
+        detail=_detail_in(fault),
+    )
+
+
+def _row_fault(rows: ibis.Table, item_id: Any, config: EventsConfig) -> Any:
+    def shown(column: str, value: Any) -> Any:
+        return _shown(column, value, rows.user, rows.device)
+
+    price, quantity = shown("price", rows.price), shown("quantity", rows.quantity)
+    is_outside = (rows.quantity > config.max_quantity) | (rows.quantity < 1)
+    return ibis.cases(
+        ((rows.item_ordinal > 0) & item_id.isnull(), _fault("item_missing", "item_id, item_name")),
+        (rows.price_text.notnull(), _fault("price_not_a_number", shown("price", rows.price_text))),
+        (rows.price < 0, _fault("price_negative", price)),
+        (rows.price > config.max_price, _fault("price_out_of_range", price)),
+        (rows.quantity_text.notnull(), _fault("quantity_not_a_number", shown("quantity", rows.quantity_text))),
+        (is_outside, _fault("quantity_out_of_range", quantity)),
+        (rows.quantity != rows.quantity.floor(), _fault("quantity_not_whole", quantity)),
+        (
+            rows.price.notnull() & rows.currency_of_event.isnull(),
+            _fault("currency_missing", "price, and no default_currency"),
+        ),
+        else_=_MISSING,
+    )
+
+
+# A fault is one text, reason and detail: Ibis writes an expression out wherever it is used, and conditions are long.
+
+
+def _fault(reason: Any, detail: Any) -> Any:
+    return ibis.literal("").concat(reason, _BETWEEN, detail)
+
+
+def _reason_in(fault: Any) -> Any:
+    return fault.split(_BETWEEN)[0]
+
+
+def _detail_in(fault: Any) -> Any:
+    return fault.split(_BETWEEN)[1]
+
+
+def _shown(column: str, value: Any, user: Any, device: Any) -> Any:
+    """Show a value of a column, hidden where it may name a person: an @, or the row's own user or device id in it."""
+    written = value if value.type().is_string() else value.cast("string")
+    names_person = (
+        written.contains("@") | written.contains(user).fill_null(_NO) | written.contains(device).fill_null(_NO)
+    )
+    return f"{column} = " + ibis.ifelse(names_person, "(hidden)", written.substr(0, _SHOWN))

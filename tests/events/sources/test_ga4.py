@@ -1,0 +1,48 @@
+import ibis
+import pyarrow as pa
+import pytest
+
+from endcap.core.errors import Code, SourceError
+from endcap.events.config import Ga4Reader
+from endcap.events.sources.ga4 import read_ga4
+
+LEAST = {"event_timestamp": [1], "event_name": ["search"], "user_pseudo_id": ["c"], "_file": ["f"], "_row": [0]}
+
+
+def _read(engine, arrow_rows, columns):
+    reading = read_ga4(engine.read_arrow(pa.table(columns)), Ga4Reader(), {"f": 0}, ibis.literal("2026-08-01"))
+    return arrow_rows(reading.events), arrow_rows(reading.rows.order_by("event_no", "item_ordinal"))
+
+
+def test_an_export_with_the_least_of_columns_is_read(engine, arrow_rows):
+    items = pa.array([[{"item_name": "Mug"}]], pa.list_(pa.struct([("item_name", pa.string())])))
+    [event], [row] = _read(engine, arrow_rows, LEAST | {"items": items})
+    assert (event["at_us"], event["raw_device_id"], event["country"], event["value"]) == (1, "c", None, None)
+    assert (row["item_ordinal"], row["item_id"], row["item_name"], row["price"]) == (1, None, "Mug", None)
+
+
+def test_parameters_of_any_kind_are_found_by_name(engine, arrow_rows):
+    value = pa.struct([("string_value", pa.string()), ("int_value", pa.int64()), ("double_value", pa.float64())])
+    params = [{"key": "ga_session_id", "value": {"int_value": 7}}, {"key": "value", "value": {"double_value": 9.5}},
+              {"key": "attributionToken", "value": {"string_value": "r1"}}]  # fmt: skip
+    columns = LEAST | {
+        "items": pa.array([None], pa.list_(pa.struct([("item_id", pa.string())]))),
+        "event_params": pa.array([params], pa.list_(pa.struct([("key", pa.string()), ("value", value)]))),
+        "geo": pa.array([{"country": "Peru"}]),
+    }
+    [event], [row] = _read(engine, arrow_rows, columns)
+    assert (event["source_session_id"], event["value"], event["recommendation_id"]) == ("7", "9.5", "r1")
+    assert (event["country"], row["item_ordinal"]) == ("Peru", 0)
+
+
+def test_the_place_in_the_list_is_read_and_a_place_that_is_none_is_missing(engine, arrow_rows):
+    item = pa.struct([("item_id", pa.string()), ("item_list_index", pa.string())])
+    listed = [{"item_id": "mug", "item_list_index": "3"}, {"item_id": "pen", "item_list_index": "top"}]
+    _, rows = _read(engine, arrow_rows, LEAST | {"items": pa.array([listed], pa.list_(item))})
+    assert [row["place"] for row in rows] == [3, None]
+
+
+def test_items_that_are_no_list_of_structs_are_refused(engine, arrow_rows):
+    with pytest.raises(SourceError, match="not a list of structs") as caught:
+        _read(engine, arrow_rows, LEAST | {"items": ["mug"]})
+    assert caught.value.code == Code.SOURCE_COLUMN

@@ -1,0 +1,41 @@
+import gzip
+
+import pytest
+
+from endcap.core.errors import Code, SourceError
+from endcap.events.sources.lines import read_csv, read_json_lines, split_lines
+
+
+def test_every_field_of_a_csv_is_text_and_a_bad_line_keeps_its_place(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('id,price\n007,1.50\n1,2,3\n"a, b",\n')
+    assert read_csv(path).to_pylist() == [
+        {"id": "007", "price": "1.50", "_file": "a.csv", "_row": 0, "_fault": None},
+        {"id": "a, b", "price": None, "_file": "a.csv", "_row": 2, "_fault": None},
+        {"id": None, "price": None, "_file": "a.csv", "_row": 1, "_fault": "line_unreadable"},
+    ]
+
+
+def test_json_lines_may_differ_and_a_bad_line_keeps_its_place(tmp_path):
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"id": 7}\n\n{torn\n[1]\n{"id": "8", "more": {"x": 1.5}}\n'))
+    rows = read_json_lines(path).to_pylist()
+    assert [(row["id"], row["more"], row["_row"], row["_fault"]) for row in rows] == [
+        ("7", None, 0, None),
+        ("8", '{"x":1.5}', 4, None),
+        (None, None, 2, "line_unreadable"),
+        (None, None, 3, "line_unreadable"),
+    ]
+
+
+def test_lines_that_are_blank_are_skipped():
+    assert list(split_lines(b"a\n \nb")) == [(0, b"a"), (2, b"b")]
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.csv", b""), ("a.csv.gz", b"no gzip"), ("a.csv", b"\xff\xfe\n1\n")])
+def test_a_file_that_is_no_text_is_named(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(SourceError) as caught:
+        read_csv(path)
+    assert (caught.value.code, caught.value.where) == (Code.SOURCE_UNREADABLE, name)

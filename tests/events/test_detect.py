@@ -1,0 +1,68 @@
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from endcap.core.errors import Code, SourceError
+from endcap.events.detect import detect
+
+DAY = "2026-08-01"
+
+
+def test_a_ga4_export_with_a_feed_is_recognised(tmp_path, engine, ga4_event, write_ga4):
+    write_ga4(tmp_path, DAY, [ga4_event(name, 1) for name in ("view_item", "quickview", "dance", "page_view")])
+    (tmp_path / "catalog.tsv").write_text("id\ttitle\tprice\nmug\tMug\t9.50 EUR\npen\tPen\tfree\n")
+    (tmp_path / "readme.md").touch()
+    detected = detect(engine, tmp_path)
+    assert (detected.kind, detected.default_currency) == ("ga4", "EUR")
+    assert detected.settings["folds"] == [{"event_name": "quickview", "into": "view_item", "within_s": 2.0}]
+    assert detected.settings["catalogue"] == {"kind": "merchant", "file": "catalog.tsv"}
+    told = " ".join(detected.ignored)
+    assert all(word in told for word in ("dance", "page_view", "1 lines of catalog.tsv", "readme.md"))
+
+
+def test_orders_in_a_flat_file_are_guessed_by_their_columns(tmp_path, engine):
+    rows = {
+        "invoice": ["1"],
+        "stock_code": ["mug"],
+        "quantity": [-1],
+        "ts": pa.array([0], pa.timestamp("us")),
+        "what": ["x"],
+    }
+    pq.write_table(pa.table(rows), tmp_path / "orders.parquet")
+    detected = detect(engine, tmp_path)
+    reader = detected.settings["reader"]
+    assert (reader["time"], reader["item_id"], reader["guest_from"]) == ("ts", "stock_code", "invoice")
+    assert [rule["event_name"] for rule in reader["rules"]] == ["purchase", "refund"]
+    assert detected.unsure == {"what": "string"}
+
+
+def test_a_flat_event_log_keeps_its_event_names(tmp_path, engine):
+    (tmp_path / "log.csv").write_text(
+        "event_time,event_type,user_id,product_id\n2026-08-01,view,u,mug\n2026-08-01,jump,u,mug\n"
+    )
+    detected = detect(engine, tmp_path)
+    assert detected.settings["reader"]["event_name"] == "event_type"
+    assert detected.settings["renames"] == {"view": "view_item"}
+    assert "jump" in detected.ignored[0]
+
+
+def test_what_is_not_understood_is_listed(tmp_path, engine):
+    (tmp_path / "photo.jpg").touch()
+    with pytest.raises(SourceError, match=r"1 \.jpg") as caught:
+        detect(engine, tmp_path)
+    assert caught.value.code == Code.SOURCE_UNKNOWN
+    (tmp_path / "people.csv").write_text("name,age\nann,7\n")
+    with pytest.raises(SourceError, match="name, age") as caught:
+        detect(engine, tmp_path)
+    assert caught.value.code == Code.SOURCE_UNKNOWN
+
+
+def test_a_missing_or_empty_folder_and_a_damaged_file_are_named(tmp_path, engine):
+    for folder in (tmp_path / "nowhere", tmp_path):
+        with pytest.raises(SourceError) as caught:
+            detect(engine, folder)
+        assert caught.value.code == Code.SOURCE_MISSING
+    (tmp_path / "events_20260801.parquet").write_bytes(b"PAR1")
+    with pytest.raises(SourceError) as caught:
+        detect(engine, tmp_path)
+    assert caught.value.code == Code.SOURCE_UNREADABLE
