@@ -8,7 +8,7 @@ DATA ?=
 # Where the demo's shop is made; it is made anew each time.
 SHOP ?= build/demo-shop
 
-.PHONY: demo test lint types contracts tests install lock clean
+.PHONY: demo test lint types contracts tests docs install lock clean
 .DEFAULT_GOAL := demo
 
 demo: .venv/ready
@@ -39,6 +39,10 @@ contracts: .venv/ready
 # Unit tests, doctests, the tutorial and the README, and what the docs claim about the code.
 tests: .venv/ready
 	$(BIN)/pytest
+
+# Writes the parts of the docs that are made from the code; the tests compare them.
+docs: .venv/ready
+	$(BIN)/python docs/generate.py
 
 # What the lock pins was resolved here, in an environment of its own.
 lock:

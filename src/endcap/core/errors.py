@@ -9,6 +9,7 @@ The whole tree::
     ├── ModelError      a model cannot be fitted, saved or loaded
     ├── BundleError     a bundle is missing, damaged or of another code version
     ├── LedgerError     another runner holds the step, or the ledger cannot be used
+    ├── StoreError      a store or a log of the server cannot be written or read
     ├── AccessError     the actor may not do this
     ├── RequestError    a request to the server cannot be understood
     └── UsageError      a command was called with arguments that do not fit
@@ -31,6 +32,7 @@ __all__ = [
     "ModelError",
     "RequestError",
     "SourceError",
+    "StoreError",
     "UsageError",
     "near",
 ]
@@ -55,6 +57,7 @@ class Code(StrEnum):
     SPLIT_EMPTY = "split-empty"
     MODEL_UNKNOWN = "model-unknown"
     MODEL_NOT_FITTED = "model-not-fitted"
+    INDEX_REFUSED = "index-refused"
     BUNDLE_MISSING = "bundle-missing"
     BUNDLE_DAMAGED = "bundle-damaged"
     STEP_HELD = "step-held"
@@ -62,6 +65,22 @@ class Code(StrEnum):
     FENCED = "fenced"
     ACCESS_DENIED = "access-denied"
     REQUEST_INVALID = "request-invalid"
+    BODY_MALFORMED = "body-malformed"
+    BODY_TOO_LARGE = "body-too-large"
+    FIELD_UNKNOWN = "field-unknown"
+    FIELD_MISSING = "field-missing"
+    FIELD_TYPE = "field-type"
+    PLACEMENT_UNKNOWN = "placement-unknown"
+    SLATE_SIZE = "slate-size"
+    ITEMS_MISSING = "items-missing"
+    EVENTS_REJECTED = "events-rejected"
+    TOO_MANY_EVENTS = "too-many-events"
+    ROUTE_UNKNOWN = "route-unknown"
+    METHOD_NOT_ALLOWED = "method-not-allowed"
+    LOG_UNUSABLE = "log-unusable"
+    STORE_UNUSABLE = "store-unusable"
+    INTERNAL = "internal"
+    OUT_OF_MEMORY = "out-of-memory"
     PORT_UNUSABLE = "port-unusable"
     USAGE = "usage"
 
@@ -122,6 +141,10 @@ class BundleError(EndcapError):
 
 class LedgerError(EndcapError):
     """Another runner holds the step, or the ledger cannot be used."""
+
+
+class StoreError(EndcapError):
+    """A store or a log of the server cannot be written or read."""
 
 
 class AccessError(EndcapError):

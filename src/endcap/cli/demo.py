@@ -1,0 +1,197 @@
+"""`endcap demo`."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from endcap.cli.progress import told
+from endcap.cli.table import table
+from endcap.core.errors import BundleError, Code, UsageError
+from endcap.flows.init import init_shop
+from endcap.flows.refresh import Refreshed, refresh
+from endcap.flows.shop import find_shop
+from endcap.flows.shopper import example_session
+from endcap.simulation.shop import simulate
+
+__all__ = ["demo"]
+
+_SHOPPER = "demo-shopper"
+_SERVER_STARTS_WITHIN_S = 60
+
+
+def demo(
+    *,
+    shop: Path = Path("demo-shop"),
+    data: Path | None = None,
+    slate_size: Annotated[int, Parameter(name="--n")] = 5,
+) -> None:
+    """Show the whole loop: from an export to an answer over HTTP, on a simulated shop or on your own export.
+
+    The last line printed is one JSON object.
+
+    Args:
+        shop: Folder of the shop that is made; one that the demo made before is replaced.
+        data: Folder of an export; without it a small shop is simulated.
+        slate_size: Items to recommend.
+    """
+    seconds: dict[str, float] = {}
+    _clear(shop)
+    shop.mkdir(parents=True)
+    (shop / ".demo").touch()
+    with _timed(seconds, "simulate" if data is None else "look at the export"):
+        source = data.resolve() if data else (shop / "export").resolve()
+        if data is None:
+            simulate(source)
+        made = init_shop(shop, source=source)
+    print("\n".join(f"found: {line}" for line in made.found))
+    with told(quiet=False) as progress:
+        result = refresh(shop, progress=progress)
+    seconds |= {report.step: report.seconds for report in result.steps}
+    evaluation = json.loads((shop / "reports" / "evaluation.json").read_bytes())
+    print(f"\nEvaluation\n{(shop / 'reports' / 'evaluation.txt').read_text(encoding='utf-8')}")
+    with _timed(seconds, "serve"), _server(shop) as address:
+        slate = _ask_as_a_shopper(shop, address, slate_size)
+    print("\nSeconds by step\n" + table(["step", "seconds"], [[step, spent] for step, spent in seconds.items()]))
+    print(_next_commands(shop))
+    print(json.dumps(_summary(shop, result, evaluation, slate, seconds)))
+
+
+def _clear(shop: Path) -> None:
+    """Remove what an earlier demo made; never a folder that is anything else."""
+    if not shop.exists():
+        return
+    if not (shop / ".demo").exists() and any(shop.iterdir()):
+        raise UsageError(
+            "this folder was not made by the demo and is not touched",
+            where=str(shop),
+            fix="name another one with --shop",
+            code=Code.USAGE,
+        )
+    shutil.rmtree(shop)
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
+    began = time.perf_counter()
+    yield
+    seconds[name] = round(time.perf_counter() - began, 2)
+
+
+@contextmanager
+def _server(shop: Path) -> Iterator[str]:
+    """Start `endcap serve` on a free port as its own process and give its address; end it after the block."""
+    command = [sys.executable, "-m", "endcap", "serve", str(shop), "--port", "0", "--workers", "1"]
+    log = shop / "serve.log"
+    with log.open("wb") as errors:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)  # noqa: S603 - our own command
+    try:
+        lines = iter(process.stdout or ())
+        address = next((line.split()[-1] for line in lines if line.startswith("listening")), None)
+        if address is None or not _is_ready(address):
+            raise BundleError(
+                "the server did not come up", where=str(log), fix=f"try `endcap serve {shop}`", code=Code.BUNDLE_DAMAGED
+            )
+        yield address
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _is_ready(address: str) -> bool:
+    until = time.monotonic() + _SERVER_STARTS_WITHIN_S
+    while time.monotonic() < until:
+        try:
+            with urllib.request.urlopen(f"{address}/health/ready", timeout=5) as answer:  # noqa: S310 - our own server
+                return bool(answer.status == 200)
+        except OSError:
+            time.sleep(0.1)
+    return False
+
+
+def _ask(address: str, route: str, body: dict[str, Any] | list[dict[str, Any]]) -> dict[str, Any]:
+    request = urllib.request.Request(  # noqa: S310 - our own server
+        f"{address}{route}", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - our own server
+        found: dict[str, Any] = json.loads(answer.read())
+    return found
+
+
+def _ask_as_a_shopper(shop: Path, address: str, slate_size: int) -> dict[str, Any]:
+    """Replay a real session under a new cookie, event by event, and print the slate before and after."""
+    session = example_session(shop)
+    body = {"placement": "home", "user_pseudo_id": _SHOPPER, "n": slate_size}
+    before = _ask(address, "/v1/recommend", body)
+    events = [
+        {"event_name": event_name, "user_pseudo_id": _SHOPPER, "items": [{"item_id": item_id}]}
+        for event_name, item_id in session
+    ]
+    _ask(address, "/v1/events", events)
+    slate = _ask(address, "/v1/recommend", body)
+    print("\nA shopper comes in; before the first click the slate is")
+    print(_slate(before))
+    print("\nThe shopper does this, sent to /v1/events")
+    print(table(["event", "item"], [list(each) for each in session]))
+    print(f"\nand the next answer of /v1/recommend is (recommendation {slate['recommendation_id']})")
+    print(_slate(slate))
+    return slate
+
+
+def _slate(slate: dict[str, Any]) -> str:
+    rows = [
+        [
+            item["place"],
+            item["title"],
+            None if item["price_minor"] is None else f"{item['price_minor'] / 100:.2f} {item['currency'] or ''}",
+            item["score"],
+            item["source"],
+            "; ".join(_reason(reason) for reason in item["reasons"]),
+        ]
+        for item in slate["items"]
+    ]
+    return table(["rank", "title", "price", "score", "source", "reason"], rows)
+
+
+def _reason(reason: dict[str, Any]) -> str:
+    because = reason.get("item_id")
+    return str(reason["code"]) + (f" {because}" if because else "")
+
+
+def _next_commands(shop: Path) -> str:
+    return f"""
+Try next
+  endcap serve {shop} --port 8000
+  curl -s localhost:8000/v1/recommend -d '{{"placement": "home", "user_pseudo_id": "you", "n": 5}}'
+  endcap refresh {shop}                 # nothing to do: nothing is written
+  endcap show intake {shop}             # what became of every row of the export
+  endcap show runs {shop}               # what each step did and cost
+  endcap init my-shop --source FOLDER   # your own export
+(the command lies in {os.path.relpath(Path(sys.executable).parent)})
+"""
+
+
+def _summary(
+    shop: Path, result: Refreshed, evaluation: dict[str, Any], slate: dict[str, Any], seconds: dict[str, float]
+) -> dict[str, Any]:
+    return {
+        "shop": find_shop(shop).config.shop.project,
+        "bundle": result.bundle_id,
+        "evaluation": evaluation,
+        "slate": slate,
+        "seconds": seconds,
+    }

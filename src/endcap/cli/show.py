@@ -1,0 +1,111 @@
+"""`endcap show`."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from cyclopts import Parameter
+
+from endcap.cli.table import table
+from endcap.core.clock import day_of
+from endcap.core.errors import Code, UsageError, near
+from endcap.core.manifest import read_manifest
+from endcap.flows.intake import intake_rows
+from endcap.flows.ledger import Ledger
+from endcap.flows.shop import Shop, find_shop
+from endcap.flows.wiring.batch import open_ledger
+
+__all__ = ["show"]
+
+
+def show(
+    what: str, shop: Path, *, limit: int = 30, json_wanted: Annotated[bool, Parameter(name="--json")] = False
+) -> None:
+    """Show what is there: bundle, runs, intake, evaluation, health or audit.
+
+    bundle: the manifest of the bundle in force. runs: what each step did and cost. intake: what became of every row of
+    the source, by event name and reason. evaluation, health: the latest reports. audit: who did what.
+
+    Args:
+        what: One of these words.
+        shop: The shop's folder.
+        limit: At most so many rows of runs and audit.
+        json_wanted: Print one JSON value and nothing else.
+    """
+    if what not in _VIEWS:
+        raise UsageError(
+            f"there is nothing called '{what}' to show; {near(what, _VIEWS)}",
+            where="endcap show",
+            fix="`endcap show bundle SHOP`, for instance",
+            code=Code.USAGE,
+        )
+    opened = find_shop(shop)
+    with open_ledger(opened) as ledger:
+        value, text = _VIEWS[what](opened, ledger, limit)
+    print(json.dumps(value) if json_wanted else text)
+
+
+def _bundle(shop: Shop, _ledger: Ledger, _limit: int) -> tuple[Any, str]:
+    manifest = read_manifest(shop.bundles / (shop.bundle_in_force() or "none"))
+    value = msgspec.to_builtins(manifest)
+    rows = [[name, json.dumps(each) if isinstance(each, list | dict) else each] for name, each in value.items()
+            if name not in ("files", "metrics", "models", "snapshots")]  # fmt: skip
+    models = [[entry.name, entry.kind, entry.version, "yes" if entry.vectors else "no"] for entry in manifest.models]
+    snapshots = [[ref.table, ref.version, ref.rows, ref.digest[:16]] for ref in manifest.snapshots]
+    return value, "\n\n".join(
+        [
+            table(["what", "value"], rows),
+            table(["model", "kind", "version", "index"], models),
+            table(["table", "version", "rows", "digest"], snapshots),
+        ]
+    )
+
+
+def _runs(_shop: Shop, ledger: Ledger, limit: int) -> tuple[Any, str]:
+    attempts = ledger.attempts(limit=limit)
+    rows = [
+        [
+            row["run_id"], row["step"], row["outcome"], len(row["partitions"]), row["wall_s"], row["cpu_s"],
+            (row["peak_rss_bytes"] or 0) // 2**20, row["rows_in"], row["rows_out"], row["error_code"] or "",
+        ]
+        for row in attempts
+    ]  # fmt: skip
+    heads = ["run", "step", "outcome", "partitions", "wall s", "CPU s", "peak MiB", "rows in", "rows out", "error"]
+    return attempts, table(heads, rows)
+
+
+def _intake(_shop: Shop, ledger: Ledger, _limit: int) -> tuple[Any, str]:
+    rows = intake_rows(ledger)
+    heads = list(rows[0]) if rows else ["event_name"]
+    return rows, table(heads, [[row[head] for head in heads] for row in rows])
+
+
+def _report(name: str) -> Callable[[Shop, Ledger, int], tuple[Any, str]]:
+    def view(shop: Shop, _ledger: Ledger, _limit: int) -> tuple[Any, str]:
+        path = shop.reports / f"{name}.json"
+        if not path.exists():
+            raise UsageError(
+                f"there is no {name} yet", where=str(path), fix=f"run `endcap refresh {shop.root}`", code=Code.USAGE
+            )
+        text = path.with_suffix(".txt")
+        return json.loads(path.read_bytes()), text.read_text(encoding="utf-8").rstrip("\n")
+
+    return view
+
+
+def _audit(_shop: Shop, ledger: Ledger, limit: int) -> tuple[Any, str]:
+    rows = ledger.audit_rows(limit=limit)
+    told = [[day_of(row["at_us"]), row["actor"], row["action"], row["resource"], row["outcome"]] for row in rows]
+    return rows, table(["day", "actor", "action", "resource", "outcome"], told)
+
+
+_VIEWS: dict[str, Callable[[Shop, Ledger, int], tuple[Any, str]]] = {
+    "audit": _audit,
+    "bundle": _bundle,
+    "evaluation": _report("evaluation"),
+    "health": _report("health"),
+    "intake": _intake,
+    "runs": _runs,
+}

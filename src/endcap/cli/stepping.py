@@ -1,0 +1,63 @@
+"""What all verbs that run steps share: open the shop, run the steps of some verbs, tell how it went."""
+
+import json
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+
+from endcap.cli.progress import told
+from endcap.core.errors import Code, UsageError
+from endcap.flows.flow import StepReport
+from endcap.flows.refresh import refresh
+
+__all__ = ["run_verbs"]
+
+
+def run_verbs(
+    shop: Path,
+    *,
+    verbs: tuple[str, ...] | None,
+    through: str,
+    json_wanted: bool,
+    again: tuple[str, ...] = (),
+    is_silent: bool = False,
+) -> list[StepReport]:
+    """Run the steps of some verbs over a shop and print what came of it.
+
+    Args:
+        shop: The shop's folder.
+        verbs: The verbs; None for the whole refresh.
+        through: Last day, `YYYY-MM-DD`, or "" for the last day that has data.
+        json_wanted: Print one JSON object and nothing else.
+        again: Steps to be done even if nothing changed.
+        is_silent: Print no result: the verb prints its own.
+
+    Raises:
+        EndcapError: A step failed.
+    """
+    if through and not _is_day(through):
+        raise UsageError(
+            f"'{through}' is no day",
+            where="--through",
+            fix="write it as YYYY-MM-DD, such as 2016-09-15",
+            code=Code.USAGE,
+        )
+    with told(quiet=json_wanted) as progress:
+        result = refresh(shop, through=through, verbs=verbs, again=again, progress=progress)
+    if is_silent:
+        return result.steps
+    if json_wanted:
+        print(json.dumps({"run_id": result.run_id, "through": result.through, "bundle": result.bundle_id,
+                          "steps": [asdict(report) for report in result.steps]}))  # fmt: skip
+    elif all(report.state == "unchanged" for report in result.steps):
+        print(f"nothing to do: everything through {result.through} is up to date")
+    elif result.bundle_id and verbs is None:
+        print(f"in force: bundle {result.bundle_id} (through {result.through})")
+    return result.steps
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False

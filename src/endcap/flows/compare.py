@@ -1,0 +1,191 @@
+"""Compare models on any file of interactions: a data scientist's first hour, without a shop.
+
+Splits and protocols are those of `models.protocols`; ranking is always over all items of the file.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from endcap.core.clock import day_start_us
+from endcap.core.errors import Code, DataError, UsageError, near
+from endcap.flows.interactions import Interactions, read_interactions
+from endcap.models.evaluate import evaluate, split_by
+from endcap.models.evaluation import Evaluation
+from endcap.models.protocols import Protocol, Split
+from endcap.models.registry import algorithm
+
+__all__ = ["Asked", "Comparison", "Seen", "compare"]
+
+Asked = Literal["next", "session_next"]
+Seen = Literal["keep", "drop"]
+
+_RESAMPLES = 200
+_DIGITS = 3
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a comparison found.
+
+    Args:
+        evaluation: Measures, intervals and differences.
+        protocol: What was asked, in the words of the caller.
+        counts: Rows, users, items and cases.
+    """
+
+    evaluation: Evaluation
+    protocol: dict[str, Any]
+    counts: dict[str, int]
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return what JSON can hold: protocol, counts, models (with `fit_s` and `ci`), differences."""
+        found = self.evaluation.to_plain()
+        models = {
+            name: {"fit_s": round(self.evaluation.fit_s[name], _DIGITS), **measures}
+            for name, measures in found["models"].items()
+        }
+        return {
+            "protocol": self.protocol, "counts": self.counts, "models": models, "differences": found["differences"]
+        }  # fmt: skip
+
+    def text(self) -> str:
+        """Return a table, how long each fit took, and what does not beat a reference."""
+        took = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in self.evaluation.fit_s.items())
+        left_out = self.counts["rows_left_out"]
+        lines = [self.evaluation.text(), "", f"fitted in: {took}"]
+        if self.protocol["final_fit"]:
+            lines.append(f"fitted on: {self.protocol['final_fit']}")
+        if left_out:
+            lines.append(
+                f"left out: {left_out:,} of {self.counts['rows']:,} rows, without a user, an item or an instant"
+            )
+        return "\n".join(lines)
+
+
+def compare(  # noqa: PLR0913 - the command's options, each by name
+    file: Path | str,
+    *,
+    user: str,
+    item: str,
+    time: str,
+    session: str | None = None,
+    split: str = "leave_one_out",
+    protocol: Asked = "next",
+    seen: Seen = "keep",
+    models: tuple[str, ...] = ("popular", "item_markov"),
+    ks: tuple[int, ...] = (5, 10, 20),
+    seed: int = 17,
+) -> Comparison:
+    """Fit models on the early part of a file and measure them on the late part.
+
+    Args:
+        file: Parquet or CSV, one interaction a row.
+        user: Column of users.
+        item: Column of items.
+        time: Column of instants: timestamps, dates, or integers that grow with time.
+        session: Column of sessions; needed for session_next.
+        split: `leave_one_out` (each user's last item is asked), `time:2016-09-15` (the first UTC day of the test) or
+            `time:1234` (in the column's own integers).
+        protocol: `next` asks for a user's next item; `session_next` for the next different item of a session.
+        seen: Whether items of the history stay candidates.
+        models: Names of algorithms; item_markov and popular are what others are compared with.
+        ks: Lengths of lists.
+        seed: Of fitting and of the bootstrap.
+
+    Raises:
+        UsageError: An argument cannot be understood, or two do not fit.
+        SourceError: The file is missing or cannot be read.
+        DataError: A column is missing, or the split leaves nothing to learn or nothing to ask.
+        ModelError: There is no algorithm of a name.
+    """
+    _check(split, protocol, seen, ks, session)
+    recipes = {name: algorithm(name) for name in models}
+    found = read_interactions(Path(file), user=user, item=item, time=time, session=session)
+    split_at = _instant(split, found, time)
+    _check_parts(split, split_by(_protocol(split, protocol), found.sequences, split_at))
+    evaluation = evaluate(
+        recipes,
+        found.sequences,
+        found.catalogue,
+        protocol=_protocol(split, protocol),
+        split_us=split_at,
+        ks=tuple(sorted(set(ks))),
+        seed=seed,
+        resamples=_RESAMPLES,
+        seen=seen,
+    )
+    return Comparison(evaluation, _told(split, protocol, seen, evaluation), _counts(found, evaluation))
+
+
+def _check(split: str, protocol: str, seen: str, ks: tuple[int, ...], session: str | None) -> None:
+    """Refuse arguments that cannot be understood, before the file is read."""
+    if split != "leave_one_out" and not split.startswith("time:"):
+        raise _usage(f"the split '{split}' is unknown", "split leave_one_out, time:2016-09-15 or time:<integer>")
+    for word, known in ((protocol, get_args(Asked)), (seen, get_args(Seen))):
+        if word not in known:
+            raise _usage(f"'{word}' is unknown; {near(word, known)}", f"use one of: {', '.join(known)}")
+    if not ks or min(ks) < 1:
+        raise _usage(f"lists of {', '.join(map(str, ks)) or 'no'} items cannot be measured", "use lengths from 1")
+    if protocol == "session_next" and split == "leave_one_out":
+        raise _usage("session_next needs a split in time", "use split time:DAY, or protocol next")
+    if protocol == "session_next" and session is None:
+        raise _usage("session_next needs sessions", "name their column with --session, or use protocol next")
+
+
+def _instant(split: str, found: Interactions, column: str) -> int:
+    """Return the split in the steps of the file's instants; leave_one_out needs none."""
+    if split == "leave_one_out":
+        return 0
+    at = split.removeprefix("time:")
+    try:
+        return int(at)
+    except ValueError:
+        pass
+    try:
+        start_us = day_start_us(date.fromisoformat(at).isoformat())
+    except ValueError as error:
+        raise _usage(f"'{at}' is neither a day nor an integer", "split time:2016-09-15 or time:<integer>") from error
+    if found.unit_us == 0:
+        raise _usage(
+            f"the column '{column}' is an order, not a time, so a day says nothing",
+            "split time:<integer> of that order",
+        )
+    return start_us // found.unit_us
+
+
+def _protocol(split: str, protocol: Asked) -> Protocol:
+    if protocol == "session_next":
+        return "session_next"
+    return "leave_one_out" if split == "leave_one_out" else "time"
+
+
+def _check_parts(split: str, parts: Split) -> None:
+    """Refuse a split that gives numbers about nothing."""
+    for count, what in ((len(parts.cases), "ask"), (len(parts.train), "learn")):
+        if count == 0:
+            raise DataError(
+                f"the split {split} leaves nothing to {what}",
+                fix="split within the file's time, or use leave_one_out where users have two items or more",
+                code=Code.SPLIT_EMPTY,
+            )
+
+
+def _told(split: str, protocol: str, seen: str, evaluation: Evaluation) -> dict[str, Any]:
+    """Return what stands beside the numbers."""
+    final_fit = "all but each user's last item (train and validation)" if split == "leave_one_out" else ""
+    return {
+        "split": split, "protocol": protocol, "seen": seen, "ranking": "all items of the file", "final_fit": final_fit,
+        "ks": evaluation.protocol["ks"], "seed": evaluation.protocol["seed"],
+        "interval": f"95 %, bootstrap over users, {_RESAMPLES} resamples",
+    }  # fmt: skip
+
+
+def _counts(found: Interactions, evaluation: Evaluation) -> dict[str, int]:
+    counts = dict(evaluation.counts)
+    return {"rows": found.num_rows, "rows_left_out": found.num_left_out, **counts}
+
+
+def _usage(what: str, fix: str) -> UsageError:
+    return UsageError(what, fix=fix, code=Code.USAGE)

@@ -1,0 +1,311 @@
+"""The steps from files to tables: ingest, items, slates, sessions, exposures, features, sequences, examples.
+
+Each plans its partitions with the digests of what they are made from, and hands the room's own function what it needs.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from endcap.core.clock import day_start_us, days_between, next_day
+from endcap.core.contract import Table
+from endcap.core.ids import digest_of
+from endcap.core.tables import EVENTS, EXPOSURES, ITEMS, SEQUENCES, SESSIONS
+from endcap.events.checks import check_intake
+from endcap.events.config import MerchantCatalogue
+from endcap.events.files import cache_of, days_fed, files_for, read_files, scan_files, scan_landing
+from endcap.events.ingest import ingest
+from endcap.events.items import build_items
+from endcap.events.slates import build_slates, read_slates, slate_files
+from endcap.events.sources.merchant import read_merchant
+from endcap.features import daily
+from endcap.features import sequences as sequence_room
+from endcap.features.examples import make_examples
+from endcap.features.item_features import item_features
+from endcap.features.sequences import sequences
+from endcap.features.user_features import user_features
+from endcap.flows.flow import Flow, Outcome
+from endcap.sessions import exposures as exposure_room
+from endcap.sessions import sessionize as session_room
+from endcap.sessions.exposures import find_exposures
+from endcap.sessions.sessionize import sessionize
+
+__all__ = [
+    "plan_examples",
+    "plan_exposures",
+    "plan_ingest",
+    "plan_item_features",
+    "plan_items",
+    "plan_sequences",
+    "plan_sessions",
+    "plan_slates",
+    "plan_user_features",
+    "run_examples",
+    "run_exposures",
+    "run_ingest",
+    "run_item_features",
+    "run_items",
+    "run_sequences",
+    "run_sessions",
+    "run_slates",
+    "run_user_features",
+]
+
+Plan = dict[str, dict[str, str]]
+DayRange = Callable[[str], tuple[str, str]]
+
+
+# --- ingest ---------------------------------------------------------------------------------------------------------
+
+
+def _fed(flow: Flow) -> dict[str, list[Any]]:
+    """Return for each day the files that feed it; files seen before are not read again."""
+    config = flow.shop.config.events
+    known = flow.ledger.source_files()
+    cache = cache_of(known)
+    files = scan_files(flow.engine, config, flow.shop.source, cache=cache)
+    files += scan_landing(flow.engine, config, flow.shop.landing / "events", cache=cache)
+    if files != known:
+        flow.ledger.keep_source_files(files)
+    return days_fed(files, config, now_us=flow.now_us)
+
+
+def plan_ingest(flow: Flow) -> Plan:
+    """A partition for each day that a file feeds, up to the day asked for."""
+    fed = _fed(flow)
+    neighbours = (-1, 0, 1) if flow.shop.config.events.fold_reach_us else (0,)
+    return {
+        day: {f"{file.source}:{file.name}": file.sha256
+              for near in (next_day(day, step) for step in neighbours) for file in fed.get(near, ())}
+        for day in fed if day <= (flow.through or day)
+    }  # fmt: skip
+
+
+def run_ingest(flow: Flow, pending: list[str]) -> Outcome:
+    """Read the files of the pending days and their neighbours, and write these days."""
+    config, fed = flow.shop.config.events, _fed(flow)
+    reading = read_files(flow.engine, config, files_for(fed, pending), now_us=flow.now_us)
+    ingested = ingest(flow.engine, reading, config, key=flow.shop.user_key(), now_us=flow.now_us, days=pending)
+    counts = check_intake(flow.engine, ingested, config, claimed=[day for day in pending if day in fed])
+    per_day = {
+        day: {"counts": _by_event_name([row for row in counts if row["date_partition"] == day])} for day in pending
+    }
+    quarantined = sum(row["num_rows"] for row in counts if row["outcome"] == "quarantined")
+    return Outcome(
+        tables={"events": ingested.events, "quarantine": ingested.quarantine},
+        output=per_day,
+        detail={"counts": _by_event_name(counts)},
+        note=f"{quarantined:,} rows in quarantine" if quarantined else "",
+        release=lambda: ingested.drop(flow.engine),
+    )
+
+
+def _by_event_name(counts: Iterable[dict[str, Any]]) -> dict[str, dict[str, int]]:
+    """Add counts up to event name -> `events_<outcome>` and `rows_<outcome>` (with the reason where there is one)."""
+    total: dict[str, dict[str, int]] = {}
+    for row in counts:
+        sums = total.setdefault(row["event_name"], {})
+        what = row["outcome"] + (f":{row['reason']}" if row["reason"] else "")
+        for unit in ("events", "rows"):
+            sums[f"{unit}_{what}"] = sums.get(f"{unit}_{what}", 0) + row[f"num_{unit}"]
+    return total
+
+
+# --- items and slates -----------------------------------------------------------------------------------------------
+
+
+def _feed_path(flow: Flow) -> Path | None:
+    catalogue = flow.shop.config.events.catalogue
+    return flow.shop.source / catalogue.file if isinstance(catalogue, MerchantCatalogue) else None
+
+
+def plan_items(flow: Flow) -> Plan:
+    """One partition: all items, from the feed and from what events say."""
+    if not flow.through:
+        return {}
+    path = _feed_path(flow)
+    feed = hashlib.sha256(path.read_bytes()).hexdigest() if path and path.is_file() else ""
+    return {"": {"feed": feed, **flow.digests(EVENTS, flow.days(EVENTS))}}
+
+
+def run_items(flow: Flow, _pending: list[str]) -> Outcome:
+    """Bring the items up to date; a change comes into force at the start of the last day."""
+    config, engine, path = flow.shop.config.events, flow.engine, _feed_path(flow)
+    tables, partitions, feed = {}, {}, None
+    if path is not None and isinstance(config.catalogue, MerchantCatalogue):
+        read = read_merchant(path, config.catalogue, default_currency=config.default_currency, day="feed")
+        feed = engine.read_arrow(read.items)
+        tables["quarantine"], partitions["quarantine"] = engine.read_arrow(read.quarantine), ["feed"]
+    previous = flow.read(ITEMS) if flow.tables.version(ITEMS) >= 0 else None
+    events = flow.read(EVENTS, flow.days(EVENTS))
+    items = engine.materialise(build_items(feed, events, previous, config, as_of_us=day_start_us(flow.through)))
+    num_items = engine.to_arrow(items.filter(items.valid_to_us.isnull())).num_rows
+    return Outcome(
+        tables={"items": items, **tables},
+        partitions=partitions,
+        output={"": {"num_items": num_items}},
+        note=f"{num_items:,} items in force",
+        release=lambda: engine.drop(items),
+    )
+
+
+def plan_slates(flow: Flow) -> Plan:
+    """One partition: every complete segment that the server has logged."""
+    files = slate_files(flow.shop.landing / "slates")
+    # A complete segment never changes: its name and size say which bytes it has.
+    return {"": {path.name: str(path.stat().st_size) for path in files}} if files else {}
+
+
+def run_slates(flow: Flow, _pending: list[str]) -> Outcome:
+    """Read the segments and write the days that they hold."""
+    engine = flow.engine
+    slates = read_slates(slate_files(flow.shop.landing / "slates"))
+    rows = engine.materialise(build_slates(engine, slates))
+    return Outcome(
+        tables={"slates": rows, "quarantine": engine.read_arrow(slates.quarantine)},
+        partitions={
+            "slates": sorted(set(slates.rows["date_partition"].to_pylist())),
+            "quarantine": ["slates"],
+        },
+        release=lambda: engine.drop(rows),
+    )
+
+
+# --- sessions -------------------------------------------------------------------------------------------------------
+
+
+def _plan_days(flow: Flow, days: Iterable[str], *needs: tuple[Table, DayRange]) -> Plan:
+    """Plan a partition for each day, from the digests of the days of other tables that it needs."""
+    parts = {table.name: flow.ledger.parts(table.name) for table, _ in needs}
+    return {
+        day: {
+            f"{table.name}/{other}": parts[table.name][other].digest
+            for table, needed in needs
+            for other in days_between(*needed(day))
+            if other in parts[table.name]
+        }
+        for day in days
+    }
+
+
+def _union(pending: Sequence[str], needed: DayRange) -> list[str]:
+    """Return all days that some pending days need."""
+    return sorted({day for each in pending for day in days_between(*needed(each))})
+
+
+def plan_sessions(flow: Flow) -> Plan:
+    """A partition for each day with events."""
+    return _plan_days(flow, flow.days(EVENTS), (EVENTS, session_room.needed_days))
+
+
+def run_sessions(flow: Flow, pending: list[str]) -> Outcome:
+    """Cut the events around the pending days into sessions."""
+    events = flow.read(EVENTS, _union(pending, session_room.needed_days))
+    return Outcome(tables={"sessions": sessionize(events, flow.shop.config.sessions, days=pending)})
+
+
+def plan_exposures(flow: Flow) -> Plan:
+    """A partition for each day with events."""
+    needs = ((EVENTS, exposure_room.needed_days), (SESSIONS, exposure_room.needed_session_days))
+    return _plan_days(flow, flow.days(EVENTS), *needs)
+
+
+def run_exposures(flow: Flow, pending: list[str]) -> Outcome:
+    """Find what was shown on the pending days and what became of it."""
+    events = flow.read(EVENTS, _union(pending, exposure_room.needed_days))
+    sessions = flow.read(SESSIONS, _union(pending, exposure_room.needed_session_days))
+    return Outcome(tables={"exposures": find_exposures(events, sessions, flow.shop.config.sessions, days=pending)})
+
+
+# --- features -------------------------------------------------------------------------------------------------------
+
+
+def _history(day: str) -> tuple[str, str]:
+    return daily.needed_days(day)
+
+
+def _days_and_the_next(flow: Flow) -> list[str]:
+    """Return the days with events and the day after the last: its features are those that serve now."""
+    days = flow.days(EVENTS)
+    return [*days, next_day(days[-1])] if days else []
+
+
+def plan_item_features(flow: Flow) -> Plan:
+    """A partition for each day with events and the next; an item's first day may be any day before."""
+    plan = _plan_days(flow, _days_and_the_next(flow), (EVENTS, _history), (EXPOSURES, _history))
+    so_far = ""
+    parts = flow.ledger.parts(EVENTS.name)
+    for day in sorted(plan):
+        plan[day]["events before"] = so_far
+        so_far = digest_of([so_far, parts[day].digest if day in parts else ""])[:32]
+    return plan
+
+
+def run_item_features(flow: Flow, pending: list[str]) -> Outcome:
+    """Sum up the items' days before each pending day."""
+    days = _union(pending, _history)
+    counted = _counted_items(flow, days)
+    seen = flow.engine.materialise(daily.first_seen(flow.read(EVENTS)))
+    return Outcome(
+        tables={"item_features": item_features(counted, seen, days=pending)},
+        release=lambda: _drop(flow, counted, seen),
+    )
+
+
+def _counted_items(flow: Flow, days: Sequence[str]) -> Any:
+    """Count what happened with each item on each of some days; small, and read more than once."""
+    clicks = flow.shop.config.sessions.click_events
+    return flow.engine.materialise(
+        daily.item_days(flow.read(EVENTS, days), flow.read(EXPOSURES, days), click_events=clicks)
+    )
+
+
+def _drop(flow: Flow, *held: Any) -> None:
+    for table in held:
+        flow.engine.drop(table)
+
+
+def plan_user_features(flow: Flow) -> Plan:
+    """A partition for each day with events and the next."""
+    return _plan_days(flow, _days_and_the_next(flow), (EVENTS, _history), (SESSIONS, _history))
+
+
+def run_user_features(flow: Flow, pending: list[str]) -> Outcome:
+    """Sum up the users' days before each pending day."""
+    days = _union(pending, _history)
+    counted = flow.engine.materialise(daily.user_days(flow.read(EVENTS, days), flow.read(SESSIONS, days)))
+    return Outcome(
+        tables={"user_features": user_features(counted, days=pending)}, release=lambda: flow.engine.drop(counted)
+    )
+
+
+def _same_day(day: str) -> tuple[str, str]:
+    return day, day
+
+
+def plan_sequences(flow: Flow) -> Plan:
+    """A partition for each day with sessions."""
+    return _plan_days(flow, flow.days(SESSIONS), (EVENTS, sequence_room.needed_days), (SESSIONS, _same_day))
+
+
+def run_sequences(flow: Flow, pending: list[str]) -> Outcome:
+    """Put the items of the pending days' sessions, and of their users' histories, in order."""
+    events = flow.read(EVENTS, _union(pending, sequence_room.needed_days))
+    sessions = flow.read(SESSIONS, pending)
+    return Outcome(tables={"sequences": sequences(events, sessions, flow.shop.config.features, days=pending)})
+
+
+def plan_examples(flow: Flow) -> Plan:
+    """A partition for each day with sequences."""
+    return _plan_days(flow, flow.days(SEQUENCES), (SEQUENCES, _same_day), (EVENTS, _history), (EXPOSURES, _history))
+
+
+def run_examples(flow: Flow, pending: list[str]) -> Outcome:
+    """Make the training examples of the pending days, with negatives from the days before each."""
+    days = _union(pending, _history)
+    counted = _counted_items(flow, days)
+    rows = make_examples(
+        flow.engine, flow.read(SEQUENCES, pending), counted, flow.shop.config.features, days=pending, seed=flow.seed
+    )
+    return Outcome(tables={"examples": rows}, release=lambda: flow.engine.drop(counted))

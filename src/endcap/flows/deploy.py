@@ -1,0 +1,163 @@
+"""The bundle step: one folder that names exact versions of everything, put in force by one small file.
+
+A bundle is assembled beside, moved into its place under a name that is its content's digest, and only then named in
+`bundles/current`. A run that dies leaves either the old bundle in force or the new one.
+"""
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+
+from endcap.core.errors import Code, ModelError
+from endcap.core.manifest import FORMAT, BundleManifest, ModelEntry, SnapshotRef
+from endcap.core.tables import EVENTS, EXAMPLES, ITEMS, SEQUENCES
+from endcap.core.version import __version__
+from endcap.features.online import write_histories
+from endcap.flows.flow import Flow, Outcome
+from endcap.flows.model_data import read_histories, read_items
+from endcap.flows.shop import write_atomically
+
+__all__ = ["plan_bundle", "run_bundle"]
+
+_ITEM_COLUMNS = (
+    "item_id", "title", "category", "brand", "price_minor", "currency", "availability", "link", "image_link",
+)  # fmt: skip
+_SNAPSHOTS = (EVENTS, ITEMS, SEQUENCES, EXAMPLES)
+
+
+def plan_bundle(flow: Flow) -> dict[str, dict[str, str]]:
+    """One partition: it depends on the models, the indexes, the evaluation, the items and the histories."""
+    outputs = {step: flow.ledger.outputs(step) for step in ("train", "index", "evaluate")}
+    versions = {
+        f"{step}:{name}": output.get("version", "") for step, named in outputs.items() for name, output in named.items()
+    }
+    if not outputs["train"]:
+        return {}
+    tables = {**flow.digests(SEQUENCES, flow.days(SEQUENCES)), **flow.digests(ITEMS, [""])}
+    return {"": {"through": flow.through, **versions, **tables}}
+
+
+def run_bundle(flow: Flow, _pending: list[str]) -> Outcome:
+    """Assemble the bundle and put it in force."""
+    beside = flow.shop.scratch / f"bundle-{flow.run_id}"
+    shutil.rmtree(beside, ignore_errors=True)
+    try:
+        _assemble(flow, beside)
+        manifest = _manifest(flow, beside)
+        place = flow.shop.bundles / manifest.bundle_id
+        (beside / "manifest.json").write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+        if not _is_whole(place, manifest):
+            shutil.rmtree(place, ignore_errors=True)
+            _sync_folder(beside)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            beside.rename(place)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    write_atomically(flow.shop.bundles / "current", manifest.bundle_id.encode() + b"\n")
+    note = f"{manifest.bundle_id}, {manifest.num_items:,} items, {len(manifest.models)} models"
+    return Outcome(output={"": {"bundle_id": manifest.bundle_id, "digest": manifest.content_digest}}, note=note)
+
+
+def _assemble(flow: Flow, beside: Path) -> None:
+    """Put all parts of the bundle but the manifest into a folder."""
+    beside.mkdir(parents=True)
+    items = read_items(flow).select(list(_ITEM_COLUMNS)).combine_chunks()
+    with pa.OSFile(str(beside / "items.arrow"), "wb") as file, pa.ipc.new_file(file, items.schema) as writer:
+        writer.write_table(items)
+    for name, output in sorted(flow.ledger.outputs("train").items()):
+        _copy(flow.shop.models / name / output["version"], beside / "models" / name, again="train")
+    for name, output in sorted(flow.ledger.outputs("index").items()):
+        _copy(flow.shop.index / name / output["version"], beside / "index" / name, again="index")
+    keys, starts, numbers = read_histories(flow, items["item_id"])
+    (beside / "histories").mkdir()
+    write_histories(beside / "histories", keys, starts, numbers)
+
+
+def _copy(place: Path, beside: Path, *, again: str) -> None:
+    if not place.is_dir():
+        raise ModelError(
+            "what the ledger says was made is no longer there",
+            where=str(place),
+            fix=f"run `endcap refresh SHOP --again {again}`",
+            code=Code.MODEL_NOT_FITTED,
+        )
+    # Hard links where the file system has them: a bundle's files are never changed, only removed.
+    shutil.copytree(place, beside, copy_function=_link_or_copy)
+
+
+def _link_or_copy(source: str, target: str) -> str:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+    return target
+
+
+def _manifest(flow: Flow, beside: Path) -> BundleManifest:
+    config, settings = flow.shop.config, flow.shop.config.shop
+    trained, indexed = flow.ledger.outputs("train"), flow.ledger.outputs("index")
+    unnamed = BundleManifest(
+        bundle_id="",
+        format=FORMAT,
+        organisation=settings.organisation,
+        project=settings.project,
+        region=settings.region,
+        through=flow.through,
+        num_items=flow.ledger.outputs("items")[""]["num_items"],
+        models=[
+            ModelEntry(name, output["kind"], output["version"], name in indexed)
+            for name, output in sorted(trained.items())
+        ],
+        default_model=config.models.default,
+        snapshots=[_snapshot(flow, name) for name in sorted(table.name for table in _SNAPSHOTS)],
+        config_digest=config.digest(),
+        code_version=__version__,
+        metrics=flow.ledger.outputs("evaluate").get("", {}).get("metrics", {}),
+        seed=flow.seed,
+        files={
+            path.relative_to(beside).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(beside.rglob("*")) if path.is_file()
+        },
+    )  # fmt: skip
+    digest = unnamed.digest()
+    return msgspec.structs.replace(
+        unnamed,
+        bundle_id=f"{flow.through}-{digest[:12]}",
+        content_digest=digest,
+        run_id=flow.run_id,
+        created_at_us=flow.now_us,
+    )
+
+
+def _snapshot(flow: Flow, table: str) -> SnapshotRef:
+    """Name the version of a table as it is now, and the digest of its partitions up to the flow's last day."""
+    parts = {
+        partition: part
+        for partition, part in flow.ledger.parts(table).items()
+        if part.rows and partition <= flow.through
+    }
+    total = hashlib.sha256("".join(f"{each}={part.digest};" for each, part in parts.items()).encode())
+    version = max((part.version for part in parts.values()), default=-1)
+    return SnapshotRef(table, version, total.hexdigest()[:32], sum(part.rows for part in parts.values()))
+
+
+def _is_whole(place: Path, manifest: BundleManifest) -> bool:
+    """Whether a bundle stands in its place with every file as the manifest says."""
+    return (place / "manifest.json").exists() and all(
+        (place / name).exists() and hashlib.sha256((place / name).read_bytes()).hexdigest() == digest
+        for name, digest in manifest.files.items()
+    )
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have everything in a folder on disk before it is named."""
+    for path in [*folder.rglob("*"), folder]:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

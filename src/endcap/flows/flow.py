@@ -1,0 +1,147 @@
+"""What a running flow holds: the shop, its stores and engine, what was asked for, and how progress is told."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import ibis
+
+from endcap.core.contract import Table
+from endcap.engines.port import Engine
+from endcap.flows.ledger import Ledger
+from endcap.flows.shop import Shop
+from endcap.governance.access import Action, Actor
+from endcap.stores.tables import TableStore
+
+__all__ = ["Flow", "Outcome", "Progress", "Step", "StepReport"]
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """How one step of a run went.
+
+    Args:
+        step: Its name.
+        state: started, done or unchanged (nothing had to be done).
+        partitions: How many partitions were to be done.
+        seconds: How long it took.
+        rows: How many rows it wrote.
+        note: One line about what came out.
+    """
+
+    step: str
+    state: str
+    partitions: int = 0
+    seconds: float = 0.0
+    rows: int = 0
+    note: str = ""
+
+
+Progress = Callable[[StepReport], None]
+
+
+@dataclass
+class Outcome:
+    """What a step hands to the runner.
+
+    Args:
+        tables: Contracted tables to be written, by name: rows of the pending partitions only.
+        partitions: For tables whose partitions are not the step's own: the partitions to be replaced.
+        output: Partition -> what it leaves behind besides tables, as plain values.
+        detail: What the ledger shall tell about the attempt.
+        note: One line for the user.
+        release: Called when the tables are written: lets go of what they stand on.
+    """
+
+    tables: dict[str, ibis.Table] = field(default_factory=dict)
+    partitions: dict[str, list[str]] = field(default_factory=dict)
+    output: dict[str, Any] = field(default_factory=dict)
+    detail: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
+    release: Callable[[], None] = lambda: None
+
+
+@dataclass
+class Flow:
+    """One run over one shop.
+
+    Args:
+        shop: The shop.
+        ledger: Its ledger.
+        tables: Its table store.
+        make_engine: Makes the engine; called when a step first needs it.
+        through: Last day to be done; "" for the last day that has data.
+        run_id: Id of the run.
+        now_us: The instant the run began.
+        actor: Who asked for it.
+        progress: Is told how each step goes.
+        wait_s: How long to wait for a step that another runner does.
+    """
+
+    shop: Shop
+    ledger: Ledger
+    tables: TableStore
+    make_engine: Callable[[], Engine]
+    through: str
+    run_id: str
+    now_us: int
+    actor: Actor
+    progress: Progress
+    wait_s: float = 60.0
+    _engine: Engine | None = None
+
+    @property
+    def seed(self) -> int:
+        """Seed of the run."""
+        return self.shop.config.shop.seed
+
+    @property
+    def engine(self) -> Engine:
+        """The engine, made on first use: a run in which nothing changed never loads it."""
+        if self._engine is None:
+            self._engine = self.make_engine()
+        return self._engine
+
+    def days(self, table: Table) -> list[str]:
+        """Return the days of a table that have rows, up to `through`, ascending."""
+        parts = self.ledger.parts(table.name)
+        return [day for day, part in parts.items() if part.rows and day <= (self.through or day)]
+
+    def digests(self, table: Table, days: Sequence[str]) -> dict[str, str]:
+        """Return `table/day` -> digest for those of the days that have rows: the inputs of a fingerprint."""
+        parts = self.ledger.parts(table.name)
+        return {f"{table.name}/{day}": parts[day].digest for day in days if day in parts and parts[day].rows}
+
+    def read(self, table: Table, days: Sequence[str] | None = None) -> ibis.Table:
+        """Read a table's latest version, all of it or some days."""
+        return self.engine.read_snapshot(self.tables.files(table, days), table)
+
+    def close(self) -> None:
+        """Free the engine."""
+        if self._engine is not None:
+            self._engine.close()
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the flow.
+
+    Args:
+        name: Its name in the ledger.
+        verb: The command that runs it.
+        action: What the access door is asked for.
+        code: Folders and files below src/endcap whose sources count for its fingerprint.
+        sections: Sections of endcap.toml that count for its fingerprint.
+        plan: Says which partitions there are, each with the digests of its inputs.
+        run: Does the pending partitions.
+        writes: The tables it may write.
+    """
+
+    name: str
+    verb: str
+    action: Action
+    code: tuple[str, ...]
+    sections: tuple[str, ...]
+    plan: Callable[[Flow], dict[str, dict[str, str]]]
+    run: Callable[[Flow, list[str]], Outcome]
+    writes: tuple[Table, ...] = ()

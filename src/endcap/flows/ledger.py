@@ -1,0 +1,233 @@
+"""The ledger: every attempt at every step with what went in, what came out, what it cost and how it ended."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from endcap.events.files import SourceFile
+from endcap.flows.cost import Cost
+from endcap.governance.audit import AuditRow
+from endcap.stores.catalog import Catalog, attempt, audit, partition_state, source_file, table_part
+from endcap.stores.tables import Fence
+
+__all__ = ["AttemptStart", "Ledger", "Part", "Scope"]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Whose rows they are.
+
+    Args:
+        organisation: Who owns the shop.
+        project: The shop.
+        region: Where its data may lie.
+    """
+
+    organisation: str
+    project: str
+    region: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """The content of one partition of a table.
+
+    Args:
+        digest: Digest of its rows; "" while it is being written.
+        rows: Number of rows.
+        version: Version of the table that wrote it.
+    """
+
+    digest: str
+    rows: int
+    version: int
+
+
+@dataclass(frozen=True)
+class AttemptStart:
+    """What is known when an attempt begins.
+
+    Args:
+        run_id: The run it belongs to.
+        actor: Who asked for it.
+        step: Name of the step.
+        fingerprints: Partition -> fingerprint, for the partitions to be done.
+        inputs: Name of each input of any of them -> digest.
+        config_digest: Digest of endcap.toml as understood.
+        code_digest: Digest of the code that the step uses.
+        code_version: Version of Endcap.
+        queue_s: Seconds waited for the lease.
+    """
+
+    run_id: str
+    actor: str
+    step: str
+    fingerprints: Mapping[str, str]
+    inputs: Mapping[str, str]
+    config_digest: str
+    code_digest: str
+    code_version: str
+    queue_s: float
+
+
+@dataclass
+class Ledger:
+    """Reads and writes the ledger of one shop.
+
+    Args:
+        catalog: The database.
+        scope: Whose rows they are.
+    """
+
+    catalog: Catalog
+    scope: Scope
+
+    def fingerprints(self, step: str) -> dict[str, str]:
+        """Return the fingerprint under which each partition of a step was last done."""
+        query = sa.select(partition_state.c.partition, partition_state.c.fingerprint).where(
+            partition_state.c.step == step
+        )
+        with self.catalog.begin() as connection:
+            return {row.partition: row.fingerprint for row in connection.execute(query)}
+
+    def outputs(self, step: str) -> dict[str, Any]:
+        """Return what each partition of a step left behind besides tables."""
+        query = sa.select(partition_state.c.partition, partition_state.c.output).where(partition_state.c.step == step)
+        with self.catalog.begin() as connection:
+            return {row.partition: row.output for row in connection.execute(query)}
+
+    def forget(self, step: str) -> None:
+        """Forget under which fingerprints a step was done, so that it is done again."""
+        with self.catalog.begin() as connection:
+            connection.execute(sa.delete(partition_state).where(partition_state.c.step == step))
+
+    def parts(self, table: str) -> dict[str, Part]:
+        """Return what each partition of a table holds, ascending."""
+        query = sa.select(table_part).where(table_part.c.table == table).order_by(table_part.c.partition)
+        with self.catalog.begin() as connection:
+            return {row.partition: Part(row.digest, row.rows, row.version) for row in connection.execute(query)}
+
+    def start(self, first: AttemptStart, fence: Fence) -> int:
+        """Write an attempt that begins, and mark those of dead runners as abandoned; return the attempt's number."""
+        with self.catalog.begin() as connection:
+            now_us = self.catalog.now_us(connection)
+            stale = (attempt.c.step == first.step) & (attempt.c.outcome == "running") & (attempt.c.token < fence.token)
+            connection.execute(sa.update(attempt).where(stale).values(outcome="abandoned", ended_at_us=now_us))
+            inserted = connection.execute(
+                sa.insert(attempt).values(
+                    run_id=first.run_id,
+                    **asdict(self.scope),
+                    actor=first.actor,
+                    step=first.step,
+                    partitions=sorted(first.fingerprints),
+                    fingerprints=dict(first.fingerprints),
+                    inputs=dict(first.inputs),
+                    outputs={},
+                    config_digest=first.config_digest,
+                    code_digest=first.code_digest,
+                    code_version=first.code_version,
+                    token=fence.token,
+                    queued_at_us=now_us - int(first.queue_s * 1_000_000),
+                    started_at_us=now_us,
+                    queue_s=round(first.queue_s, 4),
+                    outcome="running",
+                    detail={},
+                )
+            )
+            return int(inserted.inserted_primary_key[0])
+
+    def writing(self, table: str, partitions: Sequence[str]) -> None:
+        """Note that partitions are about to be written: until `wrote`, nobody knows what they hold."""
+        rows = [
+            {"table": table, "partition": partition, "digest": "", "rows": 0, "version": -1} for partition in partitions
+        ]
+        self._put_parts(table, rows)
+
+    def wrote(self, table: str, parts: Mapping[str, Part]) -> None:
+        """Note what partitions hold now."""
+        rows = [{"table": table, "partition": partition, **asdict(part)} for partition, part in parts.items()]
+        self._put_parts(table, rows)
+
+    def _put_parts(self, table: str, rows: list[dict[str, Any]]) -> None:
+        if not rows:
+            return
+        with self.catalog.begin() as connection:
+            named = [row["partition"] for row in rows]
+            connection.execute(
+                sa.delete(table_part).where((table_part.c.table == table) & table_part.c.partition.in_(named))
+            )
+            connection.execute(sa.insert(table_part), rows)
+
+    def finish(self, attempt_id: int, *, output: Mapping[str, Any], ending: Mapping[str, Any], cost: Cost) -> None:
+        """Write that an attempt is done: from now on its partitions are in force under their fingerprints.
+
+        Args:
+            attempt_id: The attempt.
+            output: Partition -> what it left behind besides tables.
+            ending: `outputs`, `rows_in`, `rows_out` and `detail` of the attempt.
+            cost: What it cost.
+        """
+        with self.catalog.begin() as connection:
+            begun = connection.execute(sa.select(attempt).where(attempt.c.attempt_id == attempt_id)).one()
+            mine = (partition_state.c.step == begun.step) & partition_state.c.partition.in_(begun.partitions)
+            connection.execute(sa.delete(partition_state).where(mine))
+            connection.execute(
+                sa.insert(partition_state),
+                [
+                    {
+                        "step": begun.step,
+                        "partition": partition,
+                        "fingerprint": mark,
+                        "attempt_id": attempt_id,
+                        "output": output.get(partition, {}),
+                    }
+                    for partition, mark in begun.fingerprints.items()
+                ],
+            )
+            self._end(connection, attempt_id, cost, outcome="done", **ending)
+
+    def fail(self, attempt_id: int, *, code: str, error: str, cost: Cost) -> None:
+        """Write that an attempt failed; what was in force stays in force."""
+        with self.catalog.begin() as connection:
+            self._end(connection, attempt_id, cost, outcome="failed", error_code=code, error=error)
+
+    def _end(self, connection: sa.Connection, attempt_id: int, cost: Cost, **values: Any) -> None:
+        ended = sa.update(attempt).where(attempt.c.attempt_id == attempt_id)
+        connection.execute(ended.values(ended_at_us=self.catalog.now_us(connection), **asdict(cost), **values))
+
+    def attempts(self, *, limit: int = 50, run_id: str | None = None) -> list[dict[str, Any]]:
+        """Return the latest attempts, newest first."""
+        query = sa.select(attempt).order_by(attempt.c.attempt_id.desc()).limit(limit)
+        if run_id is not None:
+            query = query.where(attempt.c.run_id == run_id)
+        with self.catalog.begin() as connection:
+            return [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
+
+    def source_files(self) -> list[SourceFile]:
+        """Return what is known of the source's files."""
+        with self.catalog.begin() as connection:
+            rows = connection.execute(sa.select(source_file)).mappings().all()
+        return [SourceFile(**{**row, "days": tuple(row["days"])}) for row in rows]
+
+    def keep_source_files(self, files: Sequence[SourceFile]) -> None:
+        """Note what is known of the source's files; those that are gone are forgotten."""
+        with self.catalog.begin() as connection:
+            connection.execute(sa.delete(source_file))
+            if files:
+                connection.execute(
+                    sa.insert(source_file), [{**asdict(file), "days": list(file.days)} for file in files]
+                )
+
+    def append(self, row: AuditRow) -> None:
+        """Write a row of the audit log: the port of `governance.audit`."""
+        with self.catalog.begin() as connection:
+            connection.execute(sa.insert(audit).values(**msgspec.structs.asdict(row)))
+
+    def audit_rows(self, *, limit: int = 50) -> list[dict[str, Any]]:
+        """Return the latest rows of the audit log, newest first."""
+        query = sa.select(audit).order_by(audit.c.audit_id.desc()).limit(limit)
+        with self.catalog.begin() as connection:
+            return [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name

@@ -1,0 +1,130 @@
+"""The steps from tables to fitted models: train, index, evaluate.
+
+A model lies in `models/<name>/<version>/`, an index in `index/<name>/<version>/`; a version is the digest of the files.
+What was fitted is written beside and renamed, so a folder of that name is always whole.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from endcap.core.clock import day_start_us
+from endcap.core.tables import EXAMPLES, ITEMS, SEQUENCES
+from endcap.flows.flow import Flow, Outcome
+from endcap.flows.model_data import read_model_data
+from endcap.flows.shop import write_atomically
+from endcap.index.flat import FlatIndex
+from endcap.index.recall import recall_report
+from endcap.models.evaluate import evaluate
+from endcap.models.protocol import VectorScorer
+from endcap.models.scorers import load_scorer
+
+__all__ = ["plan_evaluate", "plan_index", "plan_train", "run_evaluate", "run_index", "run_train"]
+
+Plan = dict[str, dict[str, str]]
+
+
+def _data(flow: Flow) -> dict[str, str]:
+    """Name everything that models are made from."""
+    tables = {**flow.digests(SEQUENCES, flow.days(SEQUENCES)), **flow.digests(EXAMPLES, flow.days(EXAMPLES))}
+    return {"through": flow.through, **tables, **flow.digests(ITEMS, [""])}
+
+
+def plan_train(flow: Flow) -> Plan:
+    """A partition for each model of endcap.toml."""
+    if not flow.days(SEQUENCES):
+        return {}
+    inputs = _data(flow)
+    return dict.fromkeys(flow.shop.config.models.recipes(), inputs)
+
+
+def run_train(flow: Flow, pending: list[str]) -> Outcome:
+    """Fit the pending models on everything up to the last day."""
+    data = read_model_data(flow)
+    output = {}
+    for name in pending:
+        recipe = flow.shop.config.models.recipes()[name]
+        scorer = recipe.fit(data.sequences, data.catalogue, seed=flow.seed)
+        version = _keep(flow, flow.shop.models / name, scorer.save)
+        output[name] = {"kind": recipe.kind, "version": version, "vectors": isinstance(scorer, VectorScorer)}
+    return Outcome(output=output, note=f"{', '.join(pending)} on {len(data.sequences):,} sequences")
+
+
+def plan_index(flow: Flow) -> Plan:
+    """A partition for each model whose score is an inner product."""
+    trained = flow.ledger.outputs("train")
+    return {name: {"model": output["version"]} for name, output in trained.items() if output["vectors"]}
+
+
+def run_index(flow: Flow, pending: list[str]) -> Outcome:
+    """Build the index of each pending model and measure what it finds of the exact best items."""
+    data = read_model_data(flow)
+    trained, output, notes = flow.ledger.outputs("train"), {}, []
+    for name in pending:
+        scorer = load_scorer(flow.shop.models / name / trained[name]["version"])
+        assert isinstance(scorer, VectorScorer)
+        index = FlatIndex.build(scorer.item_vectors_ND)
+        report = recall_report(index, scorer, data.sequences, flow.shop.config.index, seed=flow.seed)
+
+        def save(folder: Path, index: FlatIndex = index, report: Any = report) -> None:
+            index.save(folder)
+            (folder / "report.json").write_bytes(msgspec.json.encode(report, order="deterministic"))
+
+        output[name] = {"version": _keep(flow, flow.shop.index / name, save), "recall": report}
+        notes.append(f"{name}: {report}")
+    return Outcome(output=output, note="; ".join(notes))
+
+
+def plan_evaluate(flow: Flow) -> Plan:
+    """One partition: every model of endcap.toml, side by side on the same cases."""
+    return {"": _data(flow)} if flow.days(SEQUENCES) else {}
+
+
+def run_evaluate(flow: Flow, _pending: list[str]) -> Outcome:
+    """Fit every model on the days before the split and measure it on those after."""
+    config = flow.shop.config.models
+    data = read_model_data(flow)
+    settings = config.evaluation
+    split_day = settings.first_test_day(first_day=flow.days(SEQUENCES)[0], through=flow.through)
+    result = evaluate(
+        config.recipes(),
+        data.sequences,
+        data.catalogue,
+        protocol=settings.protocol,
+        split_us=day_start_us(split_day),
+        ks=settings.ks,
+        seed=flow.seed,
+        resamples=settings.resamples,
+    )
+    plain = {"split_day": split_day, **result.to_plain()}
+    write_atomically(flow.shop.reports / "evaluation.json", msgspec.json.encode(plain, order="deterministic"))
+    write_atomically(flow.shop.reports / "evaluation.txt", (result.text() + "\n").encode())
+    metrics = {name: {measure: value for measure, value in values.items() if measure != "ci"}
+               for name, values in plain["models"].items()}  # fmt: skip
+    version = hashlib.sha256(msgspec.json.encode(plain, order="deterministic")).hexdigest()[:16]
+    return Outcome(
+        output={"": {"metrics": metrics, "version": version, "split_day": split_day}},
+        note=f"test days from {split_day}, {plain['counts']['cases']:,} cases",
+    )
+
+
+def _keep(flow: Flow, folder: Path, save: Callable[[Path], None]) -> str:
+    """Have something written beside, and move it under the digest of its files; return that digest, 16 digits."""
+    beside = flow.shop.scratch / f"{folder.parent.name}-{folder.name}-{flow.run_id}"
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    save(beside)
+    total = hashlib.sha256()
+    for path in sorted(beside.rglob("*")):
+        total.update(path.relative_to(beside).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    version = total.hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / version).exists():
+        shutil.rmtree(beside)
+    else:
+        beside.rename(folder / version)
+    return version

@@ -1,0 +1,92 @@
+"""The daily refresh: every step of the STEPS table in order, through a day."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from endcap.core.clock import Clock, system_clock
+from endcap.core.errors import Code, DataError, UsageError, near
+from endcap.core.tables import EVENTS
+from endcap.flows.flow import Flow, Progress, StepReport
+from endcap.flows.runner import run_steps
+from endcap.flows.shop import find_shop
+from endcap.flows.steps import FIRST_STEP, STEPS
+from endcap.flows.wiring.batch import open_flow
+
+__all__ = ["Refreshed", "refresh"]
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """What a refresh came to.
+
+    Args:
+        run_id: Id of the run in the ledger.
+        through: Last day that is in.
+        bundle_id: The bundle in force afterwards; "" if there is none yet.
+        steps: How each step went.
+    """
+
+    run_id: str
+    through: str
+    bundle_id: str
+    steps: list[StepReport]
+
+
+def refresh(
+    shop: Path,
+    *,
+    through: str = "",
+    verbs: tuple[str, ...] | None = None,
+    again: tuple[str, ...] = (),
+    progress: Progress = lambda _report: None,
+    clock: Clock = system_clock,
+) -> Refreshed:
+    """Bring a shop up to date.
+
+    Args:
+        shop: The shop's folder.
+        through: Last day, `YYYY-MM-DD`; "" for the last day that has data.
+        verbs: Run the steps of these verbs only; None runs all.
+        again: Steps to be done even if nothing changed.
+        progress: Is told how each step goes.
+        clock: The clock.
+
+    Raises:
+        EndcapError: A step failed; what was in force before it stays in force.
+    """
+    names = [step.name for step in STEPS]
+    for name in again:
+        if name not in names:
+            raise UsageError(
+                f"there is no step '{name}'; {near(name, names)}",
+                where="--again",
+                fix="name one of the steps of `endcap show runs`",
+                code=Code.USAGE,
+            )
+    opened = find_shop(shop)
+    with open_flow(opened, through=through, progress=progress, clock=clock) as flow:
+        for name in again:
+            flow.ledger.forget(name)
+        wanted = [step for step in STEPS if verbs is None or step.verb in verbs]
+        reports = run_steps(flow, [step for step in wanted if step.name == FIRST_STEP])
+        flow.through = _last_day(flow)
+        reports += run_steps(flow, [step for step in wanted if step.name != FIRST_STEP])
+        return Refreshed(flow.run_id, flow.through, opened.bundle_in_force(), reports)
+
+
+def _last_day(flow: Flow) -> str:
+    """Return the last day of the run.
+
+    Raises:
+        DataError: No event is there, or none up to the day asked for (DAY_NOT_READY).
+    """
+    days = flow.days(EVENTS)
+    if days:
+        return flow.through or max(days)
+    known = sorted(flow.ledger.parts(EVENTS.name))
+    raise DataError(
+        f"there are no events through {flow.through}" if flow.through else "no events have been ingested",
+        where=f"table events, which has {f'{known[0]} to {known[-1]}' if known else 'no day yet'}",
+        fix="run `endcap refresh`, or name a day that the export holds",
+        code=Code.DAY_NOT_READY,
+    )

@@ -1,0 +1,169 @@
+"""The runner: does what is pending of a step, under its lease, and writes the ledger.
+
+What makes a run safe to kill: a table is replaced in one commit; before the commit the ledger forgets what the
+partitions held; after it the ledger learns what they hold now, and last the fingerprint. A run that dies in between is
+done again.
+"""
+
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+import ibis
+
+from endcap.core.contract import Table
+from endcap.core.errors import Code, DataError, EndcapError
+from endcap.core.tables import TABLES
+from endcap.core.version import __version__
+from endcap.engines.contracts import check_contract, under_contract
+from endcap.flows.cost import Meter
+from endcap.flows.fingerprint import code_digest, fingerprint
+from endcap.flows.flow import Flow, Step, StepReport
+from endcap.flows.lease import held
+from endcap.flows.ledger import AttemptStart, Part
+from endcap.governance.access import require
+from endcap.stores.tables import Fence
+
+__all__ = ["run_steps"]
+
+
+def run_steps(flow: Flow, steps: Iterable[Step]) -> list[StepReport]:
+    """Run steps in order, each only as far as it is pending.
+
+    Returns:
+        A report for each step.
+
+    Raises:
+        EndcapError: A step failed; the steps before it are done and stay in force.
+    """
+    return [_run_step(flow, step) for step in steps]
+
+
+def _run_step(flow: Flow, step: Step) -> StepReport:
+    meter = Meter()
+    if not _pending(flow, step)[0]:
+        report = StepReport(step.name, "unchanged", seconds=meter.read().wall_s)
+        flow.progress(report)
+        return report
+    require(flow.actor, step.action, flow.shop.resource(f"step/{step.name}"), audit=flow.ledger, at_us=flow.now_us)
+    with ExitStack() as stack:
+        lease = stack.enter_context(held(flow.ledger.catalog, _lease_name(flow, step), wait_s=flow.wait_s))
+        pending, inputs = _pending(flow, step)  # again: while we waited, another runner may have done it
+        if not pending:
+            report = StepReport(step.name, "unchanged", seconds=meter.read().wall_s)
+        else:
+            flow.progress(StepReport(step.name, "started", partitions=len(pending)))
+            report = _attempt(flow, step, pending, inputs, (lease.fence, lease.queue_s))
+    flow.progress(report)
+    return report
+
+
+def _pending(flow: Flow, step: Step) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """Return partition -> fingerprint of what is to be done, and the inputs of these partitions."""
+    settings = flow.shop.config.plain(*step.sections) if step.sections else {}
+    code = code_digest(step.code)
+    inputs = step.plan(flow)
+    wanted = {
+        partition: fingerprint(step.name, partition, inputs=named, settings=settings, code=code, seed=flow.seed)
+        for partition, named in inputs.items()
+    }
+    done = flow.ledger.fingerprints(step.name)
+    pending = {partition: mark for partition, mark in wanted.items() if done.get(partition) != mark}
+    return pending, {partition: inputs[partition] for partition in pending}
+
+
+def _attempt(
+    flow: Flow, step: Step, pending: dict[str, str], inputs: dict[str, dict[str, str]], lease: tuple[Fence, float]
+) -> StepReport:
+    fence, queue_s = lease
+    meter = Meter()
+    started = AttemptStart(
+        run_id=flow.run_id,
+        actor=str(flow.actor),
+        step=step.name,
+        fingerprints=pending,
+        inputs={name: digest for named in inputs.values() for name, digest in named.items()},
+        config_digest=flow.shop.config.digest(),
+        code_digest=code_digest(step.code),
+        code_version=__version__,
+        queue_s=queue_s,
+    )
+    attempt_id = flow.ledger.start(started, fence)
+    try:
+        outcome = step.run(flow, sorted(pending))
+        written = {
+            name: _write(flow, TABLES[name], rows, outcome.partitions.get(name, sorted(pending)), fence)
+            for name, rows in outcome.tables.items()
+        }
+        outcome.release()
+    except BaseException as error:
+        code = error.code.value if isinstance(error, EndcapError) else type(error).__name__
+        # The message of a foreign error may hold a user's id: the ledger keeps its type alone.
+        told = str(error) if isinstance(error, EndcapError) else type(error).__name__
+        flow.ledger.fail(attempt_id, code=code, error=told, cost=meter.read())
+        raise
+    rows_out = sum(each["rows"] for each in written.values())
+    cost = meter.read()
+    ending = {"outputs": written, "rows_in": _rows_in(flow, inputs), "rows_out": rows_out, "detail": outcome.detail}
+    flow.ledger.finish(attempt_id, output=outcome.output, ending=ending, cost=cost)
+    return StepReport(step.name, "done", partitions=len(pending), seconds=cost.wall_s, rows=rows_out, note=outcome.note)
+
+
+def _write(flow: Flow, table: Table, rows: ibis.Table, pending: list[str], fence: Fence) -> dict[str, Any]:
+    """Write those pending partitions of a table whose content is new; return what the ledger shall say of it."""
+    engine = flow.engine
+    result = engine.materialise(under_contract(rows, table))
+    try:
+        check_contract(engine, result, table)
+        found = engine.partition_digests(result, table)
+        partitions = pending if table.partition else [""]
+        _check_partitions(table, found, partitions)
+        held_now = flow.ledger.parts(table.name)
+        changed = [each for each in partitions if _is_changed(held_now.get(each), found.get(each))]
+        version = flow.tables.version(table)
+        if changed:
+            flow.ledger.writing(table.name, changed)
+            wanted = result.filter(result[table.partition].isin(changed)) if table.partition else result
+            order = [table.partition, *table.key] if table.partition else list(table.key)
+            version = flow.tables.replace(table, changed, engine.stream(wanted.order_by(order)), fence=fence)
+            flow.ledger.wrote(table.name, {each: _part(found.get(each), version) for each in changed})
+        rows_written = sum(found[each]["rows"] for each in changed if each in found)
+        return {"version": version, "partitions": changed, "rows": rows_written}
+    finally:
+        engine.drop(result)
+
+
+def _check_partitions(table: Table, found: Mapping[str, Any], pending: list[str]) -> None:
+    if others := sorted(set(found) - set(pending)):
+        raise DataError(
+            f"a step made rows of {len(others)} partitions that it was not asked for, {others[0]} among them",
+            where=f"table {table.name}",
+            fix="nothing was written; report this with the output of `endcap show runs`",
+            code=Code.CONTRACT_BROKEN,
+        )
+
+
+def _is_changed(held_now: Part | None, found: Mapping[str, Any] | None) -> bool:
+    if held_now is None:
+        return found is not None
+    return held_now.digest != (found["digest"] if found else _EMPTY)
+
+
+_EMPTY = "empty"
+"""Digest of a partition that was written without rows."""
+
+
+def _part(found: Mapping[str, Any] | None, version: int) -> Part:
+    return Part(found["digest"], found["rows"], version) if found else Part(_EMPTY, 0, version)
+
+
+def _rows_in(flow: Flow, inputs: Mapping[str, Mapping[str, str]]) -> int:
+    """Count the rows of all table partitions that the attempt was given."""
+    names = {name for named in inputs.values() for name in named if "/" in name}
+    parts = {table: flow.ledger.parts(table) for table in {name.split("/")[0] for name in names}}
+    return sum(parts[table][day].rows for table, day in (name.split("/", 1) for name in names) if day in parts[table])
+
+
+def _lease_name(flow: Flow, step: Step) -> str:
+    scope = flow.ledger.scope
+    return f"{scope.organisation}/{scope.project}/{step.name}"

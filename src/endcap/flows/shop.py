@@ -1,0 +1,148 @@
+"""A shop on disk: where its parts lie, its configuration, its key, and how it is made."""
+
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from endcap.core.errors import Code, ConfigError
+from endcap.flows.config import ShopConfig, load_config
+from endcap.governance.access import Resource
+
+__all__ = ["USER_KEY_VARIABLE", "Shop", "find_shop", "make_user_key", "write_atomically"]
+
+USER_KEY_VARIABLE = "ENDCAP_USER_KEY"
+"""Environment variable that holds the shop's key as 64 hex digits, in the place of keys/user.key."""
+
+
+@dataclass(frozen=True)
+class Shop:
+    """The folder of one shop.
+
+    Args:
+        root: The folder.
+        config: Its configuration, checked.
+    """
+
+    root: Path
+    config: ShopConfig
+
+    @property
+    def lake(self) -> Path:
+        """Folder of the tables."""
+        return self.root / "lake"
+
+    @property
+    def bundles(self) -> Path:
+        """Folder of the bundles; the file `current` in it names the one in force."""
+        return self.root / "bundles"
+
+    @property
+    def models(self) -> Path:
+        """Folder of the fitted models, <name>/<version>/."""
+        return self.root / "models"
+
+    @property
+    def index(self) -> Path:
+        """Folder of the indexes, <name>/<version>/."""
+        return self.root / "index"
+
+    @property
+    def reports(self) -> Path:
+        """Folder of the reports of evaluation and health."""
+        return self.root / "reports"
+
+    @property
+    def landing(self) -> Path:
+        """Folder of what the server logged and ingest will read."""
+        return self.root / "landing"
+
+    @property
+    def kv(self) -> Path:
+        """Folder of the visitors' state."""
+        return self.root / "kv"
+
+    @property
+    def scratch(self) -> Path:
+        """Folder of what is being written or spilled; everything in it may be deleted when nothing runs."""
+        return self.root / "scratch"
+
+    @property
+    def database(self) -> Path:
+        """File of the catalog database."""
+        return self.root / "endcap.db"
+
+    @property
+    def source(self) -> Path:
+        """The shop's export; a relative path in endcap.toml is below the shop."""
+        return self.root / self.config.events.source
+
+    def resource(self, name: str) -> Resource:
+        """Return a part of the shop as the access door names it."""
+        settings = self.config.shop
+        return Resource(name=name, organisation=settings.organisation, project=settings.project, region=settings.region)
+
+    def bundle_in_force(self) -> str:
+        """Return the id of the bundle in force, "" if there is none yet."""
+        current = self.bundles / "current"
+        return current.read_text(encoding="ascii").strip() if current.exists() else ""
+
+    def user_key(self) -> bytes:
+        """Return the key under which user ids are hashed, 32 bytes.
+
+        Raises:
+            ConfigError: There is none, or it is no key, or others may read its file.
+        """
+        path = self.root / "keys" / "user.key"
+        text = os.environ.get(USER_KEY_VARIABLE)
+        where = USER_KEY_VARIABLE if text is not None else str(path)
+        if text is None:
+            if not path.exists():
+                raise _bad_key("the shop's key is missing", where)
+            if path.stat().st_mode & 0o077:
+                raise _bad_key(f"the shop's key can be read by others (mode {path.stat().st_mode & 0o777:o})", where)
+            text = path.read_text(encoding="ascii")
+        if not re.fullmatch(r"[0-9a-f]{64}", text.strip()):
+            raise _bad_key("this is no key of 64 hex digits", where)
+        return bytes.fromhex(text.strip())
+
+
+def find_shop(root: Path) -> Shop:
+    """Open the folder of a shop.
+
+    Raises:
+        ConfigError: There is no shop, or its configuration cannot be used.
+    """
+    root = root.resolve()
+    return Shop(root, load_config(root / "endcap.toml"))
+
+
+def make_user_key(path: Path) -> None:
+    """Write a new key that only its owner may read; an existing one is left alone."""
+    if path.exists():
+        return
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(secrets.token_hex(32) + "\n")
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace a file so that a reader, or a crash, sees the old content or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    with beside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def _bad_key(what: str, where: str) -> ConfigError:
+    return ConfigError(
+        what,
+        where=where,
+        fix="put the key back from your copy, with mode 600: events hashed under another key can no longer be joined",
+        code=Code.CONFIG_INVALID,
+    )

@@ -1,0 +1,60 @@
+"""The STEPS table: every step of a refresh, in order. Backfills, schedules and bills are made from the same table."""
+
+from endcap.core.tables import (
+    EVENTS,
+    EXAMPLES,
+    EXPOSURES,
+    ITEM_FEATURES,
+    ITEMS,
+    QUARANTINE,
+    SEQUENCES,
+    SESSIONS,
+    SLATES,
+    USER_FEATURES,
+)
+from endcap.flows import data_steps as data
+from endcap.flows import deploy, watch
+from endcap.flows import model_steps as models
+from endcap.flows.flow import Step
+from endcap.governance.access import Action
+
+__all__ = ["FIRST_STEP", "STEPS"]
+
+FIRST_STEP = "ingest"
+"""The step that learns which days there are."""
+
+_MODEL_CODE = ("models", "flows/model_data.py", "flows/model_steps.py")
+
+
+def _data_step(name: str, verb: str, action: Action, rooms: tuple[str, ...], *writes: object) -> Step:
+    plan, run = getattr(data, f"plan_{name}"), getattr(data, f"run_{name}")
+    # What counts as a click is a setting of sessions that the features of items read too.
+    sections = (*rooms, "sessions") if rooms == ("features",) else rooms
+    return Step(name, verb, action, (*rooms, "flows/data_steps.py"), sections, plan, run, writes)  # type: ignore[arg-type]
+
+
+STEPS: tuple[Step, ...] = (
+    _data_step("ingest", "ingest", Action.EVENTS_INGEST, ("events",), EVENTS, QUARANTINE),
+    _data_step("items", "ingest", Action.EVENTS_INGEST, ("events",), ITEMS, QUARANTINE),
+    _data_step("slates", "ingest", Action.EVENTS_INGEST, ("events",), SLATES, QUARANTINE),
+    _data_step("sessions", "sessionize", Action.SESSIONS_MAKE, ("sessions",), SESSIONS),
+    _data_step("exposures", "sessionize", Action.SESSIONS_MAKE, ("sessions",), EXPOSURES),
+    _data_step("item_features", "featurize", Action.FEATURES_MAKE, ("features",), ITEM_FEATURES),
+    _data_step("user_features", "featurize", Action.FEATURES_MAKE, ("features",), USER_FEATURES),
+    _data_step("sequences", "featurize", Action.FEATURES_MAKE, ("features",), SEQUENCES),
+    _data_step("examples", "featurize", Action.FEATURES_MAKE, ("features",), EXAMPLES),
+    Step("train", "train", Action.MODEL_TRAIN, _MODEL_CODE, ("models",), models.plan_train, models.run_train),
+    Step("index", "index", Action.INDEX_MAKE, ("index", *_MODEL_CODE), ("index",), models.plan_index, models.run_index),
+    Step(
+        "evaluate", "evaluate", Action.MODEL_EVALUATE, _MODEL_CODE, ("models",), models.plan_evaluate,
+        models.run_evaluate,
+    ),
+    Step(
+        "bundle", "bundle", Action.BUNDLE_DEPLOY, ("features/online.py", "flows/deploy.py", "flows/model_data.py"),
+        (), deploy.plan_bundle, deploy.run_bundle,
+    ),
+    Step(
+        "monitor", "monitor", Action.HEALTH_CHECK, ("monitoring", "flows/watch.py"), ("monitoring",),
+        watch.plan_monitor, watch.run_monitor,
+    ),
+)  # fmt: skip

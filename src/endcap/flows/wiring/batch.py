@@ -1,0 +1,95 @@
+"""Adapters of the batch path: DuckDB computes, Delta Lake keeps tables, SQLite keeps the ledger."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from endcap.core.clock import Clock, day_of, system_clock
+from endcap.core.ids import digest_of
+from endcap.engines.port import Engine
+from endcap.flows.config import EngineSettings
+from endcap.flows.flow import Flow, Progress
+from endcap.flows.lease import holder_of_this_process
+from endcap.flows.ledger import Ledger, Scope
+from endcap.flows.shop import Shop
+from endcap.governance.access import Actor, local_actor
+from endcap.stores.catalog import Catalog
+
+__all__ = ["open_engine", "open_flow", "open_ledger"]
+
+
+@contextmanager
+def open_ledger(shop: Shop) -> Iterator[Ledger]:
+    """Open a shop's ledger for the length of the block."""
+    settings = shop.config.shop
+    catalog = Catalog(shop.database)
+    try:
+        yield Ledger(catalog, Scope(settings.organisation, settings.project, settings.region))
+    finally:
+        catalog.close()
+
+
+@contextmanager
+def open_flow(
+    shop: Shop,
+    *,
+    through: str,
+    progress: Progress,
+    actor: Actor | None = None,
+    clock: Clock = system_clock,
+) -> Iterator[Flow]:
+    """Open all that a flow needs over a shop, for the length of the block.
+
+    Args:
+        shop: The shop.
+        through: Last day to be done; "" for the last one that has data.
+        progress: Is told how each step goes.
+        actor: Who asks; the operating-system user by default.
+        clock: The clock; the run's id is made from it and from the process.
+    """
+    # Loaded here: listing a flow's state needs neither the table store nor its quarter second of imports.
+    from endcap.stores.adapters.delta import DeltaTables  # noqa: PLC0415
+
+    now_us = clock()
+    run_id = f"{day_of(now_us)}-{digest_of([now_us, holder_of_this_process()])[:12]}"
+    with open_ledger(shop) as ledger:
+        flow = Flow(
+            shop=shop,
+            ledger=ledger,
+            tables=DeltaTables(shop.lake),
+            make_engine=lambda: _duckdb(shop.config.engine, shop.scratch),
+            through=through,
+            run_id=run_id,
+            now_us=now_us,
+            actor=actor or local_actor(),
+            progress=progress,
+        )
+        try:
+            yield flow
+        finally:
+            flow.close()
+
+
+@contextmanager
+def open_engine(scratch: Path) -> Iterator[Engine]:
+    """Open an engine with the default settings for the length of the block, to look at files before there is a shop.
+
+    Args:
+        scratch: Folder in which it may spill.
+    """
+    engine = _duckdb(EngineSettings(), scratch)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def _duckdb(settings: EngineSettings, scratch: Path) -> Engine:
+    from endcap.engines.adapters.duckdb import DuckDBEngine  # noqa: PLC0415 - half a second that an idle run saves
+
+    return DuckDBEngine(
+        memory_limit=settings.memory_limit,
+        threads=settings.threads or os.cpu_count() or 1,
+        spill=scratch / "spill",
+    )

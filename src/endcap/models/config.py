@@ -1,0 +1,134 @@
+"""Settings of the models room: `[models]` of endcap.toml."""
+
+from datetime import date
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from endcap.core.clock import days_between, next_day
+from endcap.models.item_markov import ItemMarkov
+from endcap.models.popular import Popular
+from endcap.models.protocol import Algorithm
+from endcap.models.registry import algorithm
+from endcap.models.two_tower import TwoTower
+
+__all__ = ["EvaluationSettings", "ModelsConfig"]
+
+_frozen = ConfigDict(frozen=True, extra="forbid")
+
+
+class EvaluationSettings(BaseModel):
+    """How models are measured before one is put in force: `[models.evaluation]`."""
+
+    model_config = _frozen
+
+    protocol: Literal["session_next", "time"] = Field(
+        default="session_next",
+        description="session_next asks for the next different item of a session; time asks for every later item of a "
+        "user. session_next: most visitors of a shop have one session.",
+    )
+    split_day: str = Field(
+        default="",
+        pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$",
+        description="First UTC day of the test, as YYYY-MM-DD; empty takes the last test_days days.",
+    )
+    test_days: int = Field(
+        default=7,
+        ge=1,
+        le=365,
+        description="Days of the test where split_day is empty. 7: a whole week; a shop with fewer than four times as "
+        "many days takes a quarter of its days.",
+    )
+    ks: tuple[int, ...] = Field(
+        default=(5, 10, 20), min_length=1, description="Lengths of the lists that are measured."
+    )
+    resamples: int = Field(
+        default=200,
+        ge=20,
+        le=10_000,
+        description="Resamples of the bootstrap over users. 200: ends to a tenth of the width.",
+    )
+
+    @field_validator("split_day")
+    @classmethod
+    def _is_a_day(cls, day: str) -> str:
+        """Accept days of the calendar."""
+        if day:
+            date.fromisoformat(day)
+        return day
+
+    @field_validator("ks")
+    @classmethod
+    def _are_lengths(cls, ks: tuple[int, ...]) -> tuple[int, ...]:
+        """Accept lengths from 1, each once, ascending."""
+        if min(ks) < 1 or len(set(ks)) < len(ks):
+            raise ValueError("each length is at least 1 and stands once")
+        return tuple(sorted(ks))
+
+    def first_test_day(self, *, first_day: str, through: str) -> str:
+        """Return the first UTC day of the test.
+
+        Args:
+            first_day: The shop's first day with sequences.
+            through: Its last day.
+
+        >>> EvaluationSettings().first_test_day(first_day="2016-08-01", through="2016-09-28")
+        '2016-09-22'
+        >>> EvaluationSettings().first_test_day(first_day="2016-08-01", through="2016-08-08")
+        '2016-08-07'
+        """
+        if self.split_day:
+            return self.split_day
+        num_days = len(days_between(first_day, through))
+        return next_day(through, 1 - max(1, min(self.test_days, num_days // 4)))
+
+
+class ModelsConfig(BaseModel):
+    """Which models are trained, with which settings, and how they are measured."""
+
+    model_config = _frozen
+
+    train: tuple[str, ...] = Field(
+        default=("popular", "item_markov", "two_tower"),
+        min_length=1,
+        description="Models to train, by name. These three: popular answers a new visitor, item_markov is hard to "
+        "beat, two_tower knows a new item before its first click.",
+    )
+    default: str = Field(
+        default="item_markov",
+        description="The model that serves; one of `train`. item_markov: the best on shops' sessions.",
+    )
+    popular: Popular = Field(default_factory=Popular, description="Everybody gets what most people chose.")
+    item_markov: ItemMarkov = Field(
+        default_factory=ItemMarkov, description="What followed the last items in earlier sequences."
+    )
+    two_tower: TwoTower = Field(
+        default_factory=TwoTower, description="A vector for each history and each item, of ids and content."
+    )
+    others: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="Settings of algorithms of other packages, by name: [models.others.NAME]. Name them in `train`.",
+    )
+    evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings, description="How models are measured.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> "ModelsConfig":
+        """Accept a default that is trained, and names that stand once."""
+        if len(set(self.train)) < len(self.train):
+            raise ValueError("train names a model twice")
+        if self.default not in self.train:
+            raise ValueError(f"default = '{self.default}' is not among the models to train: {', '.join(self.train)}")
+        return self
+
+    def recipes(self) -> dict[str, Algorithm]:
+        """Return the recipes to train by name, in the order of `train`.
+
+        Raises:
+            ModelError: No package has an algorithm of that name, or its settings cannot be used.
+        """
+        ours: dict[str, Algorithm] = {
+            "popular": self.popular,
+            "item_markov": self.item_markov,
+            "two_tower": self.two_tower,
+        }
+        return {name: ours[name] if name in ours else algorithm(name, self.others.get(name)) for name in self.train}

@@ -1,0 +1,89 @@
+"""What an algorithm is: a recipe that is fitted, and the scorer that comes out of it.
+
+The recipe (settings) and the result are two types, so nothing is ever "not fitted". A third party adds an algorithm
+with one file that has both and passes `endcap.testing.algorithms`.
+
+Shapes: B queries, N items, D embedding.
+"""
+
+from pathlib import Path
+from typing import Protocol, Self, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from endcap.core.sequences import Catalogue, Queries, Sequences
+
+__all__ = ["Algorithm", "Scorer", "VectorScorer"]
+
+
+class Scorer(Protocol):
+    """A fitted model: scores every item of its catalogue for each query. Immutable; knows numpy only, never torch."""
+
+    @property
+    def kind(self) -> str:
+        """The algorithm's tag, the same as the recipe's."""
+        ...
+
+    def score(self, queries: Queries) -> NDArray[np.float32]:
+        """Score all items.
+
+        Args:
+            queries: B histories; an empty history is a new visitor and gets a sensible answer.
+
+        Returns:
+            B x N float32, higher is better, never NaN. Each row depends on its own query alone.
+        """
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write `scorer.json` (kind, shapes, settings) and `arrays.safetensors` into an existing empty folder.
+
+        The bytes depend on the scorer alone.
+        """
+        ...
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises:
+            ModelError: A file is missing or damaged, or of another kind.
+        """
+        ...
+
+
+@runtime_checkable
+class VectorScorer(Scorer, Protocol):
+    """A scorer whose score is an inner product, so that an index can find its best items."""
+
+    @property
+    def item_vectors_ND(self) -> NDArray[np.float32]:
+        """The items' vectors, N x D float32."""
+        ...
+
+    def query_vectors_BD(self, queries: Queries) -> NDArray[np.float32]:
+        """The queries' vectors, B x D float32; `score` is their inner product with the items' vectors."""
+        ...
+
+
+class Algorithm(Protocol):
+    """A recipe: frozen settings with a tag, and one `fit`."""
+
+    @property
+    def kind(self) -> str:
+        """The algorithm's tag: a name of one word with underscores."""
+        ...
+
+    def fit(self, sequences: Sequences, catalogue: Catalogue, *, seed: int) -> Scorer:
+        """Learn from sequences.
+
+        Args:
+            sequences: S sequences over the catalogue's items; may be empty.
+            catalogue: N items, at least one.
+            seed: Of the run; the same inputs and seed give the same bytes.
+
+        Raises:
+            ModelError: The sequences do not suffice for this algorithm.
+        """
+        ...

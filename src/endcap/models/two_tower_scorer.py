@@ -1,0 +1,142 @@
+"""The fitted two-tower model: vectors of items and the shopper tower, in numpy alone.
+
+Shapes: B queries, N items, D embedding, L items of history, H hidden.
+"""
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from endcap.core.errors import Code, ModelError
+from endcap.core.sequences import Queries
+from endcap.models.storage import load_arrays, save_arrays
+
+__all__ = ["TwoTowerScorer"]
+
+Float32 = NDArray[np.float32]
+
+_KIND = "two_tower"
+
+
+@dataclass(frozen=True, eq=False)
+class TwoTowerScorer:
+    """Scores by the inner product of a shopper's vector and an item's.
+
+    The shopper's vector is the history's vectors weighted by place, plus what a small network makes of them and of the
+    latest one. An empty history is the zero vector there, so the biases hold the new visitor's vector.
+
+    Args:
+        item_vectors_ND: N x D.
+        place_weights_L: L weights of the history's places, latest first.
+        hidden_weights_HI: H x 2D, for the latest item's vector and then for the history's.
+        hidden_biases_H: H.
+        out_weights_DH: D x H.
+        out_biases_D: D.
+        settings: Of the recipe, to be shown.
+    """
+
+    kind: ClassVar[str] = _KIND
+
+    item_vectors_ND: Float32
+    place_weights_L: Float32
+    hidden_weights_HI: Float32
+    hidden_biases_H: Float32
+    out_weights_DH: Float32
+    out_biases_D: Float32
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def query_vectors_BD(self, queries: Queries) -> Float32:
+        """Return the queries' vectors, B x D; repeated neighbours in a history count once."""
+        items_BL, filled_BL = _collapsed(queries).last(len(self.place_weights_L))
+        latest_BD = self._history_vectors_BD(items_BL[:, 0], filled_BL[:, 0])
+        # Added place by place: numpy would order the sum of an axis by the shape of the batch.
+        mean_BD = np.zeros_like(latest_BD)
+        for place in range(int(filled_BL.sum(axis=1).max(initial=0))):
+            vectors_BD = self._history_vectors_BD(items_BL[:, place], filled_BL[:, place])
+            mean_BD += self.place_weights_L[place] * vectors_BD
+        hidden_BH = _rows_times(np.concatenate([latest_BD, mean_BD], axis=1), self.hidden_weights_HI)
+        hidden_BH = _gelu(hidden_BH + self.hidden_biases_H)
+        return mean_BD + (_rows_times(hidden_BH, self.out_weights_DH) + self.out_biases_D)
+
+    def score(self, queries: Queries) -> Float32:
+        """Score all items; see `models.protocol.Scorer`."""
+        return _rows_times(self.query_vectors_BD(queries), self.item_vectors_ND)
+
+    def save(self, folder: Path) -> None:
+        """Write `scorer.json` and `arrays.safetensors`; see `models.protocol.Scorer`."""
+        save_arrays(folder, kind=self.kind, settings=self.settings, arrays=self._arrays())
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises:
+            ModelError: A file is missing or damaged, or of another kind.
+        """
+        settings, arrays = load_arrays(folder, kind=cls.kind)
+        found = {name: list(array.shape) for name, array in arrays.items()}
+        if not _fit_together(found):
+            raise _damaged(folder / "arrays.safetensors", f"holds arrays of shapes {found}")
+        if not all(array.dtype == np.float32 and np.isfinite(array).all() for array in arrays.values()):
+            raise _damaged(folder / "arrays.safetensors", "holds numbers that are not finite float32")
+        return cls(**arrays, settings=settings)
+
+    def _arrays(self) -> dict[str, Float32]:
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "settings"}
+
+    def _history_vectors_BD(self, items_B: NDArray[np.int32], filled_B: NDArray[np.bool_]) -> Float32:
+        return np.where(filled_B[:, None], self.item_vectors_ND[items_B], np.float32(0))
+
+
+def _rows_times(rows_BK: Float32, weights_NK: Float32) -> Float32:
+    """Multiply each row with the weights on its own, B x N.
+
+    One product of B rows would be faster, but its sums depend on B in the last bit, and with them the order of a slate.
+    """
+    return np.matmul(rows_BK[:, None, :], weights_NK.T)[:, 0, :]
+
+
+def _gelu(values: Float32) -> Float32:
+    """Return x times the normal distribution's share below x, by tanh (Hendrycks and Gimpel 2016)."""
+    inner = np.float32(np.sqrt(2 / np.pi)) * (values + np.float32(0.044715) * values * values * values)
+    return np.float32(0.5) * values * (np.float32(1) + np.tanh(inner))
+
+
+def _collapsed(queries: Queries) -> Queries:
+    """Return the histories without elements that repeat the one before them."""
+    count = len(queries.items)
+    if count == 0:
+        return queries
+    opens = np.zeros(count + 1, bool)
+    opens[queries.starts] = True  # an empty history opens at the next one's first element, or past the end
+    opens[1:count] |= queries.items[1:] != queries.items[:-1]
+    before = np.concatenate([[0], np.cumsum(opens[:count])])
+    return Queries(before[queries.starts], queries.items[opens[:count]])
+
+
+def _fit_together(shapes: dict[str, list[int]]) -> bool:
+    """Say whether these are the scorer's arrays and their shapes agree."""
+    if set(shapes) != {each.name for each in fields(TwoTowerScorer) if each.name != "settings"}:
+        return False
+    if len(shapes["item_vectors_ND"]) != 2 or len(shapes["place_weights_L"]) != 1 or not shapes["place_weights_L"][0]:
+        return False
+    dim, hidden = shapes["item_vectors_ND"][1], (shapes["hidden_biases_H"] or [0])[0]
+    wanted = {
+        "hidden_weights_HI": [hidden, 2 * dim],
+        "hidden_biases_H": [hidden],
+        "out_weights_DH": [dim, hidden],
+        "out_biases_D": [dim],
+    }
+    return all(shapes[name] == shape for name, shape in wanted.items())
+
+
+def _damaged(path: Path, what: str) -> ModelError:
+    return ModelError(
+        f"{path.name} {what}",
+        where=str(path),
+        fix="run `endcap refresh SHOP --again train`",
+        code=Code.BUNDLE_DAMAGED,
+    )

@@ -1,0 +1,236 @@
+"""What a server process does, without HTTP: answers questions, takes in events, and keeps its logs and bundle."""
+
+import asyncio
+import contextlib
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from endcap.core.clock import Clock, day_start_us, next_day
+from endcap.core.errors import BundleError, StoreError
+from endcap.core.ids import user_key
+from endcap.serving.bundle import LoadScorer
+from endcap.serving.config import ServingConfig
+from endcap.serving.current import CurrentBundle
+from endcap.serving.events_log import EventsLog
+from endcap.serving.intake import Intake
+from endcap.serving.landed import LandedEvent, landed_slate
+from endcap.serving.meters import Meters
+from endcap.serving.reading import read_rows, request_error
+from endcap.serving.recommender import Recommended, Recommender, Visitor
+from endcap.serving.segments import SegmentWriter, adopt
+from endcap.serving.slates_log import SlatesLog
+from endcap.serving.state import VisitorState
+from endcap.serving.wire import EventsAnswer, Explained, Explanation, RecommendRequest
+from endcap.stores.kv import KeyValues
+
+__all__ = ["Service", "Setting"]
+
+_log = structlog.get_logger()
+
+_TICK_S = 0.5
+_TICKS_BETWEEN_ADOPTIONS = 60
+_REMEMBERED_IDS = 65_536
+
+_requests = msgspec.json.Decoder(RecommendRequest)
+_encoder = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """Where a service stands.
+
+    Args:
+        bundles: Folder of the bundles, with the file `current` in it.
+        landing: Folder that gets `events/` and `slates/`.
+        kv: Visitors' live state; None to do without.
+        config: `[serving]` of endcap.toml.
+        user_key: The shop's key, 32 bytes.
+        clock: The present instant.
+        new_id: Makes the id of each slate.
+        load_scorer: Reads a model's folder.
+        default_currency: Of amounts whose event names none, as events.default_currency.
+    """
+
+    bundles: Path
+    landing: Path
+    kv: KeyValues | None
+    config: ServingConfig
+    user_key: bytes
+    clock: Clock
+    new_id: Callable[[], str]
+    load_scorer: LoadScorer
+    default_currency: str | None = None
+
+
+class Service:
+    """The parts of one server process, put together.
+
+    Args:
+        setting: Where it stands.
+    """
+
+    def __init__(self, setting: Setting) -> None:
+        config = setting.config
+        self.meters = Meters()
+        self.current = CurrentBundle(setting.bundles, setting.load_scorer, clock=setting.clock, meters=self.meters)
+        self._setting = setting
+        self._state = (
+            VisitorState(setting.kv, events=config.history_events, length=config.history_length) if setting.kv else None
+        )
+        self._recommender = Recommender(
+            self.current, self._state, config=config, new_id=setting.new_id, meters=self.meters
+        )
+        self._intake = Intake(setting.user_key, setting.default_currency, config.future_tolerance_s * 1_000_000)
+        self._folders = [setting.landing / "events", setting.landing / "slates"]
+        self._events = EventsLog(self._writer(self._folders[0]))
+        self._slates = SlatesLog(self._writer(self._folders[1]), self.meters)
+        self._recent: OrderedDict[str, None] = OrderedDict()
+        self._keeper: asyncio.Task[None] | None = None
+        self.current.look()
+
+    async def start(self) -> None:
+        """Close what dead processes left, make lost state again, and begin to keep logs and bundle."""
+        for folder in self._folders:
+            adopt(folder)
+        if self._state is not None:
+            try:
+                segments = self._state.restore(self._folders[0], since_us=self._known_until_us())
+                _log.info("state.ready", segments_read=segments)
+            except StoreError as error:
+                _log.warning("state.failed", error=error.what, fix=error.fix)
+        self._keeper = asyncio.create_task(self._keep())
+
+    async def stop(self) -> None:
+        """Write what is waiting and close the segments."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+        await self._events.close()
+        await self._slates.close()
+        if self._setting.kv is not None:
+            self._setting.kv.close()
+
+    def recommend(self, body: bytes) -> bytes:
+        """Answer one question.
+
+        Args:
+            body: JSON of a RecommendRequest.
+
+        Returns:
+            JSON of a Slate, Explained if that was asked for.
+
+        Raises:
+            RequestError: The body cannot be read, or what it asks does not exist.
+            BundleError: There is no bundle at all.
+        """
+        try:
+            asked = _requests.decode(body)
+        except msgspec.MsgspecError as error:
+            raise request_error(error, RecommendRequest) from error
+        except UnicodeDecodeError as error:
+            raise request_error(msgspec.DecodeError("it is not UTF-8"), RecommendRequest) from error
+        key = self._setting.user_key
+        visitor = Visitor(
+            user_key=user_key(user_id=asked.user_id, user_pseudo_id=asked.user_pseudo_id, key=key),
+            device_key=user_key(user_id=None, user_pseudo_id=asked.user_pseudo_id, key=key),
+        )
+        found = self._recommender.recommend(
+            visitor, placement=asked.placement, item_ids=asked.item_ids, n=asked.n, exclude=asked.exclude
+        )
+        line = landed_slate(found.slate, at_us=self._setting.clock(), user_key=visitor.user_key)
+        self._slates.append(_encoder.encode(line) + b"\n")
+        return _encoder.encode(_explained(found) if asked.explain else found.slate)
+
+    async def take(self, body: bytes) -> EventsAnswer:
+        """Take in events. When this returns they are on disk, and the next answer reflects them.
+
+        Args:
+            body: JSON of an EventRequest, or of a list of them.
+
+        Raises:
+            RequestError: The body is no JSON, or has too many events.
+            StoreError: The events could not be written; none of them was taken.
+        """
+        arrived_us = self._setting.clock()
+        taken = self._intake.take(read_rows(body, most=self._setting.config.max_events), now_us=arrived_us)
+        new = [event for event in taken.events if event.event_id not in self._recent]
+        if new:
+            await self._events.append(b"".join(_encoder.encode(event) + b"\n" for event in new))
+            self._feel(new, arrived_us)
+        for rejected in taken.rejected:
+            self.meters.events_rejected.labels(rejected.code).inc()
+        return EventsAnswer(
+            accepted=len(new),
+            duplicates=taken.num_twice + len(taken.events) - len(new),
+            rejected=tuple(taken.rejected),
+        )
+
+    def model_of(self, route: str) -> str:
+        """Return the name of the model that a route answers by, "" where it is none's work."""
+        try:
+            return self.current.get().manifest.default_model if route == "/v1/recommend" else ""
+        except BundleError:
+            return ""
+
+    def _feel(self, events: list[LandedEvent], arrived_us: int) -> None:
+        """Let the next answer reflect events that are on disk."""
+        if self._state is not None:
+            try:
+                self._state.record(events)
+            except StoreError as error:  # the log has them; the state can be made again from it
+                _log.warning("state.failed", error=error.what, fix=error.fix)
+        self._recent.update(dict.fromkeys(event.event_id for event in events))
+        while len(self._recent) > _REMEMBERED_IDS:
+            self._recent.popitem(last=False)
+        self.meters.events.inc(len(events))
+        self.meters.event_lag.observe((self._setting.clock() - arrived_us) / 1e6)
+
+    async def _keep(self) -> None:
+        """Look after the bundle and the logs, twice a second."""
+        tick = 0
+        while True:
+            await asyncio.sleep(_TICK_S)
+            tick += 1
+            try:
+                await asyncio.to_thread(self.current.look)
+                await self._slates.keep()
+                await self._events.keep()
+                if tick % _TICKS_BETWEEN_ADOPTIONS == 0:
+                    for folder in self._folders:
+                        await asyncio.to_thread(adopt, folder)
+            except Exception as error:  # noqa: BLE001 - whatever failed, it is tried again with the next tick
+                _log.error("keeper.failed", error=f"{type(error).__name__}: {error}")
+
+    def _writer(self, folder: Path) -> SegmentWriter:
+        config = self._setting.config
+        return SegmentWriter(
+            folder,
+            clock=self._setting.clock,
+            max_bytes=config.segment_mb << 20,
+            max_age_us=config.segment_s * 1_000_000,
+        )
+
+    def _known_until_us(self) -> int:
+        """Return the instant up to which the bundle knows what visitors did, 0 without a bundle."""
+        try:
+            return day_start_us(next_day(self.current.get().manifest.through))
+        except BundleError:
+            return 0
+
+
+def _explained(found: Recommended) -> Explained:
+    slate, answer = found.slate, found.answer
+    explanation = Explanation(
+        model=answer.model,
+        num_history=found.num_history,
+        num_candidates=answer.num_candidates,
+        removed=answer.removed,
+        fallbacks=answer.fallbacks,
+    )
+    return Explained(**msgspec.structs.asdict(slate), explanation=explanation)

@@ -1,0 +1,63 @@
+import pytest
+
+from endcap.cli import main as module
+from endcap.cli.main import VERBS, main
+from endcap.core.version import __version__
+
+
+def test_the_version_is_told(capsys):
+    assert main(["--version"]) == 0
+    assert __version__ in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help(verb, capsys):
+    assert main([verb, "--help"]) == 0
+    assert "Usage: endcap " + verb in capsys.readouterr().out
+
+
+def test_an_unknown_verb_or_flag_ends_with_2_and_a_hint(capsys):
+    assert main(["refrech"]) == 2
+    assert main(["refresh", "shop", "--trough", "2026-01-01"]) == 2
+    told = capsys.readouterr()
+    assert "Did you mean" in told.out + told.err
+
+
+def test_an_error_of_ours_is_told_in_three_lines_and_ends_with_2(tmp_path, capsys):
+    assert main(["refresh", str(tmp_path / "nothing")]) == 2
+    lines = capsys.readouterr().err.rstrip("\n").split("\n")
+    assert lines[0] == "error: there is no shop here [config-missing]"
+    assert lines[1].startswith("  where: ")
+    assert lines[2].startswith("  fix: make one with `endcap init")
+
+
+def test_a_full_disk_is_told_without_a_traceback(monkeypatch, capsys):
+    def full(*_words, **_options):
+        raise OSError(28, "No space left on device", "/shop/lake")
+
+    monkeypatch.setattr(module, "make_app", lambda: full)
+    assert main(["refresh"]) == 2
+    told = capsys.readouterr().err
+    assert "No space left on device" in told
+    assert "where: /shop/lake" in told
+
+
+def test_a_fault_of_ours_shows_no_traceback_and_no_data_and_says_where_the_report_lies(monkeypatch, capsys, tmp_path):
+    def faulty(*_words, **_options):
+        raise KeyError("ann@shop.example")
+
+    monkeypatch.setattr(module, "make_app", lambda: faulty)
+    monkeypatch.setattr(module, "gettempdir", lambda: str(tmp_path))
+    assert main(["refresh"]) == 70
+    told = capsys.readouterr().err
+    assert "a fault of Endcap itself (KeyError)" in told
+    assert "ann@shop.example" not in told
+    assert "Traceback" in (tmp_path / "endcap-fault.txt").read_text()
+
+
+def test_an_interrupted_command_ends_with_130(monkeypatch):
+    def stopped(*_words, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "make_app", lambda: stopped)
+    assert main(["refresh"]) == 130

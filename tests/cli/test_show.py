@@ -1,0 +1,52 @@
+import json
+
+import pytest
+
+from endcap.cli.main import main
+
+
+def shown(what, shop, capsys):
+    assert main(["show", what, str(shop)]) == 0
+    text = capsys.readouterr().out
+    assert main(["show", what, str(shop), "--json"]) == 0
+    return text, json.loads(capsys.readouterr().out)
+
+
+def test_the_bundle_in_force_names_its_models_and_snapshots(tiny_shop, capsys):
+    text, value = shown("bundle", tiny_shop, capsys)
+    assert {"popular", "item_markov", "two_tower"} <= {model["name"] for model in value["models"]}
+    assert value["bundle_id"] in text
+    assert {"events", "items", "sequences"} <= {each["table"] for each in value["snapshots"]}
+
+
+def test_every_step_tells_what_it_did_and_cost(tiny_shop, capsys):
+    _, attempts = shown("runs", tiny_shop, capsys)
+    done = {row["step"] for row in attempts if row["outcome"] == "done"}
+    assert {"ingest", "sessions", "examples", "train", "index", "evaluate", "bundle", "monitor"} <= done
+    assert all(row["cpu_s"] is not None and row["peak_rss_bytes"] > 0 for row in attempts)
+
+
+def test_what_became_of_every_row_adds_up(tiny_shop, capsys):
+    _, rows = shown("intake", tiny_shop, capsys)
+    for row in rows:
+        for unit in ("events", "rows"):
+            parts = [count for name, count in row.items() if name.startswith(f"{unit}_") and name != f"{unit}_read"]
+            assert row[f"{unit}_read"] == sum(parts), row
+
+
+@pytest.mark.parametrize("what", ["evaluation", "health", "audit"])
+def test_reports_and_the_audit_log_are_shown(what, tiny_shop, capsys):
+    text, value = shown(what, tiny_shop, capsys)
+    assert text.strip()
+    assert value
+
+
+def test_an_unknown_word_is_told_with_the_near_one(tiny_shop, capsys):
+    assert main(["show", "bundel", str(tiny_shop)]) == 2
+    assert "did you mean 'bundle'?" in capsys.readouterr().err
+
+
+def test_before_the_first_refresh_there_is_nothing_and_it_says_what_to_do(fresh_shop, capsys):
+    for what in ("bundle", "evaluation", "health"):
+        assert main(["show", what, str(fresh_shop)]) == 2
+        assert "endcap refresh" in capsys.readouterr().err

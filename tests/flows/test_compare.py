@@ -1,0 +1,92 @@
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from endcap.core.errors import Code, DataError, EndcapError, ModelError, UsageError
+from endcap.flows.compare import compare
+from endcap.testing.worlds import SPLIT_US, planted_sequences
+
+COLUMNS = {"user": "user", "item": "item", "time": "at", "session": "session"}
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    """The planted world as a file of interactions, rows in no order."""
+    sequences = planted_sequences()
+    order = np.random.default_rng(1).permutation(len(sequences.items))
+    table = pa.table(
+        {
+            "user": sequences.users[sequences.sequence_of()][order],
+            "item": [f"item-{number:03d}" for number in sequences.items[order]],
+            "at": sequences.at_us[order] // 60_000_000,
+            "session": sequences.sequence_of()[order],
+        }
+    )
+    path = tmp_path_factory.mktemp("compare") / "shop.parquet"
+    pq.write_table(table, path)
+    return path
+
+
+def test_the_answer_has_protocol_counts_models_and_differences(file):
+    plain = compare(file, **COLUMNS, split=f"time:{SPLIT_US // 60_000_000}", protocol="session_next").to_plain()
+    assert set(plain) == {"protocol", "counts", "models", "differences"}
+    assert set(plain["models"]) == {"popular", "item_markov"}
+    markov = plain["models"]["item_markov"]
+    assert {"hr@10", "ndcg@10", "mrr@20", "coverage@20", "fit_s", "ci"} <= set(markov)
+    assert markov["hr@5"] > 0.9 > plain["models"]["popular"]["hr@5"]
+    assert plain["counts"] | {"cases": 316, "rows": 2000, "items": 12, "undefined": 0} == plain["counts"]
+    json.dumps(plain, allow_nan=False)
+
+
+def test_two_runs_give_the_same_numbers_but_for_the_seconds(file):
+    first, again = (compare(file, **COLUMNS).evaluation.to_plain() for _ in range(2))
+    assert first == again
+
+
+def test_leave_one_out_asks_for_each_users_last_item_and_says_what_was_fitted(file):
+    found = compare(file, user="user", item="item", time="at", ks=(3,))
+    assert found.counts["cases"] == 200
+    assert "validation" in found.protocol["final_fit"]
+    assert "fitted on: all but each user's last item" in found.text()
+
+
+def test_seen_items_can_be_dropped(file):
+    kept, dropped = (compare(file, **COLUMNS, seen=seen) for seen in ("keep", "drop"))
+    assert kept.counts["undefined"] == 0
+    assert dropped.counts["undefined"] > 0
+    assert "seen items dropped" in dropped.text()
+
+
+def test_the_table_names_models_and_seconds(file):
+    text = compare(file, **COLUMNS, models=("item_markov",)).text()
+    assert "item_markov" in text
+    assert "fitted in: item_markov" in text
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "code"),
+    [
+        ({"models": ("popuar",)}, ModelError, Code.MODEL_UNKNOWN),
+        ({"split": "time:999999"}, DataError, Code.SPLIT_EMPTY),
+        ({"split": "time:0"}, DataError, Code.SPLIT_EMPTY),
+        ({"split": "time:2016-09-15"}, UsageError, Code.USAGE),
+        ({"split": "time:soon"}, UsageError, Code.USAGE),
+        ({"split": "half"}, UsageError, Code.USAGE),
+        ({"protocol": "session_next"}, UsageError, Code.USAGE),
+        ({"protocol": "session_next", "split": "time:9", "session": None}, UsageError, Code.USAGE),
+        ({"protocol": "nxt"}, UsageError, Code.USAGE),
+        ({"seen": "kept"}, UsageError, Code.USAGE),
+        ({"ks": ()}, UsageError, Code.USAGE),
+        ({"ks": (0, 5)}, UsageError, Code.USAGE),
+        ({"item": "itm"}, DataError, Code.INTERACTIONS_COLUMN),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_with_a_fix(file, change, kind, code):
+    with pytest.raises(EndcapError) as caught:
+        compare(file, **(COLUMNS | change))
+    assert isinstance(caught.value, kind)
+    assert caught.value.code == code
+    assert caught.value.fix

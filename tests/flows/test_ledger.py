@@ -1,0 +1,83 @@
+import pytest
+
+from endcap.core.ids import digest_of
+from endcap.flows.cost import Cost
+from endcap.flows.ledger import AttemptStart, Part
+from endcap.stores.tables import Fence
+
+COST = Cost(wall_s=1.5, cpu_s=1.0, peak_rss_bytes=10, bytes_read=20, bytes_written=30)
+ENDING = {"outputs": {"events": {"version": 0}}, "rows_in": 5, "rows_out": 4, "detail": {"folded": 1}}
+
+
+def start(ledger, *, token=1, **fingerprints):
+    first = AttemptStart(
+        run_id="run-1",
+        actor="os_user:ann",
+        step="ingest",
+        fingerprints=fingerprints,
+        inputs={f"file-{mark}": digest_of(mark) for mark in fingerprints.values()},
+        config_digest="c",
+        code_digest="d",
+        code_version="0",
+        queue_s=0.25,
+    )
+    return ledger.start(first, Fence("local/tiny/ingest", token))
+
+
+def test_a_partition_is_in_force_only_once_its_attempt_is_done(ledger):
+    attempt = start(ledger, day_1="aa", day_2="bb")
+    assert ledger.fingerprints("ingest") == {}
+    ledger.finish(attempt, output={"day_1": {"note": 1}}, ending=ENDING, cost=COST)
+    assert ledger.fingerprints("ingest") == {"day_1": "aa", "day_2": "bb"}
+    assert ledger.outputs("ingest") == {"day_1": {"note": 1}, "day_2": {}}
+
+
+def test_doing_a_partition_again_replaces_its_fingerprint_and_keeps_both_attempts(ledger):
+    for mark in ("aa", "cc"):
+        ledger.finish(start(ledger, day_1=mark), output={}, ending=ENDING, cost=COST)
+    assert ledger.fingerprints("ingest") == {"day_1": "cc"}
+    assert [row["fingerprints"]["day_1"] for row in ledger.attempts()] == ["cc", "aa"]
+
+
+def test_a_failed_attempt_changes_nothing_in_force_and_keeps_its_code_and_cost(ledger):
+    ledger.finish(start(ledger, day_1="aa"), output={}, ending=ENDING, cost=COST)
+    ledger.fail(start(ledger, day_1="bb"), code="source-unreadable", error="cut off", cost=COST)
+    assert ledger.fingerprints("ingest") == {"day_1": "aa"}
+    failed = ledger.attempts(limit=1)[0]
+    assert (failed["outcome"], failed["error_code"], failed["cpu_s"]) == ("failed", "source-unreadable", 1.0)
+
+
+def test_every_attempt_tells_what_it_cost_and_whose_it_is(ledger):
+    ledger.finish(start(ledger, day_1="aa"), output={}, ending=ENDING, cost=COST)
+    row = ledger.attempts()[0]
+    wanted = {
+        "organisation": "local", "project": "tiny", "region": "local", "actor": "os_user:ann", "wall_s": 1.5,
+        "cpu_s": 1.0,
+        "peak_rss_bytes": 10, "bytes_read": 20, "bytes_written": 30, "queue_s": 0.25, "rows_in": 5, "rows_out": 4,
+    }  # fmt: skip
+    assert {name: row[name] for name in wanted} == wanted
+    assert row["ended_at_us"] >= row["started_at_us"] > row["queued_at_us"]
+
+
+def test_the_attempt_of_a_dead_runner_is_marked_abandoned_by_the_next_one(ledger):
+    start(ledger, day_1="aa")
+    ledger.finish(start(ledger, token=2, day_1="aa"), output={}, ending=ENDING, cost=COST)
+    assert [row["outcome"] for row in ledger.attempts()] == ["done", "abandoned"]
+
+
+def test_a_partition_that_is_being_written_is_of_unknown_content(ledger):
+    ledger.wrote("events", {"d1": Part("x", 3, 0), "d2": Part("y", 4, 0)})
+    ledger.writing("events", ["d2"])
+    assert ledger.parts("events") == {"d1": Part("x", 3, 0), "d2": Part("", 0, -1)}
+
+
+def test_forgetting_a_step_makes_all_of_it_pending(ledger):
+    ledger.finish(start(ledger, day_1="aa"), output={}, ending=ENDING, cost=COST)
+    ledger.forget("ingest")
+    assert ledger.fingerprints("ingest") == {}
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+def test_attempts_are_told_newest_first(ledger, limit):
+    numbers = [start(ledger, day_1=mark) for mark in ("aa", "bb", "cc")]
+    assert [row["attempt_id"] for row in ledger.attempts(limit=limit)] == numbers[::-1][:limit]

@@ -1,0 +1,155 @@
+import pyarrow as pa
+import pytest
+
+from endcap.core.errors import DataError, LedgerError
+from endcap.core.tables import QUARANTINE
+from endcap.flows.flow import Flow, Outcome, Step
+from endcap.flows.lease import held
+from endcap.flows.runner import run_steps
+from endcap.flows.shop import Shop
+from endcap.governance.access import Action, local_actor
+from endcap.stores.adapters.delta import DeltaTables
+
+
+class World:
+    """A step over two days whose source is a mapping: day -> values; it counts how often it runs."""
+
+    def __init__(self, flow):
+        self.flow = flow
+        self.source = {"2026-01-01": ["a", "b"], "2026-01-02": ["c"]}
+        self.ran = []
+        self.fails = False
+        self.step = Step("made_up", "ingest", Action.EVENTS_INGEST, ("events",), ("sessions",), self.plan, self.run)
+
+    def plan(self, _flow):
+        return {day: {"value": "|".join(values)} for day, values in self.source.items()}
+
+    def run(self, flow, pending):
+        self.ran.append(pending)
+        if self.fails:
+            raise ZeroDivisionError("division by a user's secret")
+        rows = [row(day, value) for day in pending for value in self.source[day]]
+        table = pa.Table.from_pylist(rows) if rows else pa.Table.from_pylist([row("x", "x")]).slice(0, 0)
+        return Outcome(tables={"quarantine": flow.engine.read_arrow(table)}, output={day: {"n": 1} for day in pending})
+
+    def go(self):
+        return run_steps(self.flow, [self.step])[0]
+
+    def values(self):
+        return sorted(self.flow.engine.to_arrow(self.flow.read(QUARANTINE))["source_file"].to_pylist())
+
+
+def row(day, value):
+    return {
+        "date_partition": day, "source_file": value, "source_row": 0, "item_ordinal": 0, "reason": "r", "detail": "",
+        "event_name": None, "at_us": None, "item_id": None, "user_key": None, "row_digest": "0" * 32,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def world(tmp_path, ledger, engine, tiny_config):
+    flow = Flow(
+        shop=Shop(tmp_path, tiny_config),
+        ledger=ledger,
+        tables=DeltaTables(tmp_path / "lake"),
+        make_engine=lambda: engine,
+        through="",
+        run_id="run-1",
+        now_us=1,
+        actor=local_actor(),
+        progress=lambda _report: None,
+        wait_s=0,
+    )
+    return World(flow)
+
+
+def test_the_second_run_does_nothing_and_writes_no_version(world):
+    assert world.go().state == "done"
+    version = world.flow.tables.version(QUARANTINE)
+    assert world.go().state == "unchanged"
+    assert (world.flow.tables.version(QUARANTINE), world.ran) == (version, [["2026-01-01", "2026-01-02"]])
+    assert world.values() == ["a", "b", "c"]
+
+
+def test_only_the_day_whose_input_changed_is_done_again(world):
+    world.go()
+    world.source["2026-01-02"] = ["c", "d"]
+    world.go()
+    assert world.ran[1:] == [["2026-01-02"]]
+    assert world.values() == ["a", "b", "c", "d"]
+
+
+def test_a_day_done_again_with_equal_content_writes_no_version(world):
+    world.go()
+    version = world.flow.tables.version(QUARANTINE)
+    world.flow.ledger.forget("made_up")
+    world.go()
+    assert len(world.ran) == 2
+    assert world.flow.tables.version(QUARANTINE) == version
+
+
+def test_a_day_that_lost_its_rows_becomes_empty(world):
+    world.go()
+    world.source["2026-01-01"] = []
+    world.go()
+    assert world.values() == ["c"]
+    world.flow.ledger.forget("made_up")
+    version = world.flow.tables.version(QUARANTINE)
+    world.go()
+    assert world.flow.tables.version(QUARANTINE) == version
+
+
+def test_a_step_that_fails_leaves_what_was_and_keeps_no_foreign_words(world):
+    world.go()
+    world.source["2026-01-02"] = ["z"]
+    world.fails = True
+    with pytest.raises(ZeroDivisionError):
+        world.go()
+    assert world.values() == ["a", "b", "c"]
+    failed = world.flow.ledger.attempts(limit=1)[0]
+    assert (failed["outcome"], failed["error_code"], failed["error"]) == (
+        "failed",
+        "ZeroDivisionError",
+        "ZeroDivisionError",
+    )
+    world.fails = False
+    assert world.go().state == "done"
+    assert world.values() == ["a", "b", "z"]
+
+
+def test_a_run_that_died_after_the_commit_is_done_again_to_the_same_content(world, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(world.flow.ledger, "wrote", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            world.go()
+    assert {part.digest for part in world.flow.ledger.parts("quarantine").values()} == {""}
+    assert world.go().state == "done"
+    assert world.values() == ["a", "b", "c"]
+
+
+def test_rows_of_a_partition_that_was_not_asked_for_are_refused(world):
+    world.source = {"2026-01-01": ["a"]}
+    world.run = lambda flow, _pending: Outcome(
+        tables={"quarantine": flow.engine.read_arrow(pa.Table.from_pylist([row("2026-01-09", "x")]))}
+    )
+    step = Step("made_up", "ingest", Action.EVENTS_INGEST, ("events",), (), world.plan, world.run)
+    with pytest.raises(DataError, match="2026-01-09 among them"):
+        run_steps(world.flow, [step])
+    assert world.flow.tables.version(QUARANTINE) == -1
+
+
+def test_a_step_that_another_runner_does_is_not_done_beside_it(world):
+    with (
+        held(world.flow.ledger.catalog, "local/tiny/made_up", wait_s=0),
+        pytest.raises(LedgerError, match="another runner"),
+    ):
+        world.go()
+    assert world.ran == []
+
+
+def test_what_was_done_stands_in_the_ledger_and_in_the_audit_log(world):
+    world.go()
+    attempt = world.flow.ledger.attempts()[0]
+    assert (attempt["rows_out"], attempt["outcome"], attempt["partitions"]) == (3, "done", ["2026-01-01", "2026-01-02"])
+    audit = world.flow.ledger.audit_rows()[0]
+    assert (audit["action"], audit["resource"], audit["outcome"]) == ("events.ingest", "step/made_up", "allowed")

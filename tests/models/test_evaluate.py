@@ -1,0 +1,80 @@
+import msgspec
+import numpy as np
+import pytest
+
+from endcap.core.sequences import Catalogue, Sequences
+from endcap.metrics.ranking import UNDEFINED
+from endcap.models import evaluate as room
+from endcap.models.evaluate import answer, evaluate, split_by
+from endcap.models.item_markov import ItemMarkov
+from endcap.models.popular import Popular, PopularScorer
+from endcap.models.protocols import leave_one_out
+from endcap.testing.worlds import SPLIT_US, no_sequences, planted_catalogue, planted_sequences
+
+RECIPES = {"popular": Popular(), "item_markov": ItemMarkov(), "recent": Popular(window_days=1)}
+
+
+def measured(protocol="session_next", sequences=None, **changes):
+    settings = {"split_us": SPLIT_US, "ks": (1, 3), "seed": 5, "resamples": 20} | changes
+    return evaluate(
+        RECIPES,
+        planted_sequences() if sequences is None else sequences,
+        planted_catalogue(),
+        protocol=protocol,
+        **settings,
+    )
+
+
+def one_user():
+    """Items 0, 1, 0 and then 1: what is seen holds the target."""
+    return Sequences(np.array([0, 4]), np.array([0, 1, 0, 1], np.int32), np.arange(4), np.array([0]))
+
+
+def test_measures_differences_and_counts_of_the_planted_world():
+    plain = measured().to_plain()
+    assert plain["models"]["item_markov"]["hr@1"] > 0.8
+    assert plain["counts"]["cases"] == 316  # 320 steps less 4 to an equal item
+    assert set(plain["differences"]) == {"item_markov - popular", "recent - item_markov", "recent - popular"}
+    low, high = plain["differences"]["item_markov - popular"]["ci"]["ndcg@3"]
+    assert 0 < low < plain["differences"]["item_markov - popular"]["ndcg@3"] < high
+
+
+@pytest.mark.parametrize("protocol", ["session_next", "time", "leave_one_out"])
+def test_the_same_data_and_seed_give_the_same_bytes(protocol):
+    first, again = (msgspec.json.encode(measured(protocol).to_plain()) for _ in range(2))
+    assert first == again
+
+
+def test_batches_do_not_matter(monkeypatch):
+    whole = measured().to_plain()
+    monkeypatch.setattr(room, "_CELLS", 50)
+    assert measured().to_plain() == whole
+
+
+def test_the_current_item_is_no_candidate():
+    split = split_by("session_next", one_user(), 2)
+    found = answer(PopularScorer(np.array([9, 5, 1], np.float32)), split.cases, 3, count=3)
+    assert found.ranks.tolist() == [0]
+    assert found.top.tolist() == [[1, 2, -1]]
+
+
+def test_seen_items_are_dropped_on_request_and_such_targets_are_undefined():
+    cases = leave_one_out(one_user()).cases
+    scorer = PopularScorer(np.array([9, 5, 1], np.float32))
+    assert answer(scorer, cases, 3, count=2).ranks.tolist() == [1]
+    assert answer(scorer, cases, 3, count=2, seen="drop").ranks.tolist() == [UNDEFINED]
+
+
+def test_nothing_to_ask_gives_undefined_measures_not_zeros():
+    plain = measured(sequences=no_sequences()).to_plain()
+    assert plain["counts"]["cases"] == 0
+    assert plain["models"]["popular"]["hr@1"] is None
+    assert plain["models"]["popular"]["ci"]["hr@1"] is None
+
+
+def test_all_items_are_ranked_also_those_never_seen():
+    wide = Catalogue(tuple(f"item-{number:03d}" for number in range(20)))
+    found = evaluate(
+        RECIPES, planted_sequences(), wide, protocol="time", split_us=SPLIT_US, ks=(20,), seed=1, resamples=20
+    )
+    assert found.to_plain()["models"]["popular"]["coverage@20"] == 1
