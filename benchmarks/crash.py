@@ -41,7 +41,9 @@ def main() -> int:
                 folder / "a" / "tiny", folder / f"crash-{seed}" / "tiny", content, seed=seed, longest_s=undisturbed_s
             )
             told = "killed" if crash.was_killed else "had ended"
-            print(f"{seed:2} {told} after {crash.killed_after_s:.2f} s: {crash.differences or 'equal'}", file=sys.stderr)
+            print(
+                f"{seed:2} {told} after {crash.killed_after_s:.2f} s: {crash.differences or 'equal'}", file=sys.stderr
+            )
             crashes.append(crash)
     mismatches = sum(len(crash.differences) for crash in crashes)
     figures = {

@@ -52,7 +52,7 @@ class NearScorer:
     def __init__(self, vectors):
         self.item_vectors_ND = vectors
 
-    def query_vectors_BD(self, queries):  # noqa: N802 - the protocol's name
+    def query_vectors_BD(self, queries):
         items_B1, filled_B1 = queries.last(1)
         return np.where(filled_B1, self.item_vectors_ND[items_B1[:, 0]], 0).astype(np.float32)
 
@@ -256,7 +256,7 @@ def here():
     return Path(__file__).parent
 
 
-TARGET = '''
+TARGET = """
 import itertools, os, sys
 from pathlib import Path
 from litestar import get
@@ -280,7 +280,7 @@ def create():
         return {"modules": sorted(name for name in sys.modules if "." not in name), "process": os.getpid()}
     app.register(loaded)
     return app
-'''
+"""
 
 
 class RealServer:
@@ -288,7 +288,10 @@ class RealServer:
 
     def __init__(self, shop, workers):
         (shop.root / "tiny_target.py").write_text(TARGET)
-        environment = os.environ | {"TINY_SHOP": str(shop.root), "PYTHONPATH": f"{shop.root}:{os.pathsep.join(sys.path)}"}
+        environment = os.environ | {
+            "TINY_SHOP": str(shop.root),
+            "PYTHONPATH": f"{shop.root}:{os.pathsep.join(sys.path)}",
+        }
         self.port = free_port("127.0.0.1", 0)
         command = server_command("tiny_target:create", host="127.0.0.1", port=self.port, workers=workers)
         self.errors = (shop.root / "server.log").open("ab")

@@ -63,7 +63,7 @@ class OnlineFeatures:
             keys, starts, items = (
                 np.asarray(np.load(folder / name, mmap_mode="r", allow_pickle=False)) for name in _FILES
             )
-        except (OSError, ValueError) as error:
+        except (OSError, EOFError, ValueError) as error:
             raise _damaged(folder, f"cannot be read: {error}") from error
         if keys.dtype != np.dtype(f"S{_KEY_BYTES}") or starts.dtype != np.int64 or items.dtype != np.int32:
             raise _damaged(folder, f"have types {keys.dtype}, {starts.dtype}, {items.dtype}")
@@ -76,9 +76,10 @@ class OnlineFeatures:
 
     def history(self, user_key: str) -> list[int]:
         """Return a user's last item numbers, oldest first; empty for a user who is not known."""
-        if len(user_key) != _KEY_BYTES:
+        name = user_key.encode()
+        if len(name) != _KEY_BYTES:  # numpy would cut a longer one short, and find somebody else
             return []
-        wanted = np.array(user_key.encode(), dtype=self._keys.dtype)
+        wanted = np.array(name, dtype=self._keys.dtype)
         place = int(np.searchsorted(self._keys, wanted))
         if place == len(self._keys) or self._keys[place] != wanted:
             return []

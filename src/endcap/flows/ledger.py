@@ -137,7 +137,8 @@ class Ledger:
                     detail={},
                 )
             )
-            return int(inserted.inserted_primary_key[0])
+            (attempt_id,) = inserted.inserted_primary_key or (0,)
+            return int(attempt_id)
 
     def writing(self, table: str, partitions: Sequence[str]) -> None:
         """Note that partitions are about to be written: until `wrote`, nobody knows what they hold."""

@@ -24,11 +24,11 @@ class Vectors(Protocol):
     """The part of a model that has to do with vectors; every VectorScorer of the models room has it."""
 
     @property
-    def item_vectors_ND(self) -> NDArray[np.float32]:  # noqa: N802 - the suffix is its shape
+    def item_vectors_ND(self) -> NDArray[np.float32]:
         """The items' vectors."""
         ...
 
-    def query_vectors_BD(self, queries: Queries) -> NDArray[np.float32]:  # noqa: N802 - the suffix is its shape
+    def query_vectors_BD(self, queries: Queries) -> NDArray[np.float32]:
         """The queries' vectors."""
         ...
 

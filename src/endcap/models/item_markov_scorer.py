@@ -117,7 +117,8 @@ class ItemMarkovScorer:
 
     def _stored(self, items: Int32) -> tuple[Int64, Int64]:
         """Return, over the rows of some items, which of them each pair belongs to and where the pair is stored."""
-        starts, lengths = self.transitions.starts[items], np.diff(self.transitions.starts)[items]
+        starts = self.transitions.starts[items]
+        lengths = self.transitions.starts[items + 1] - starts
         rows = np.repeat(np.arange(len(items), dtype=np.int64), lengths)
         return rows, np.arange(len(rows), dtype=np.int64) - (np.cumsum(lengths) - lengths - starts)[rows]
 

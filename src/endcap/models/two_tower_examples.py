@@ -15,7 +15,7 @@ __all__ = ["Columns", "Examples", "columns_of_step", "examples_of"]
 
 
 _FLOOR = 600
-"""Weight of an item that is no target: as if it had been one half of a time."""
+"""Weight of an item that is no target, as if it had been half a time: a rarer draw would weigh too much."""
 
 _LEAST_CHANCE = 0.01
 """Least probability of a draw that is believed, as a share of a uniform one."""
@@ -100,8 +100,8 @@ def columns_of_step(
     """Choose the items that a step scores: its targets, its examples' negatives, and items drawn for all.
 
     Every draw weighs 1 / (number of draws x its probability), which takes its frequency out of the score (logQ), and a
-    drawn item stands in one column however often it was drawn. Where there are no more items than draws, all are scored:
-    that is exact, and was .01 HR@20 better on a shop of 462 items.
+    drawn item stands in one column however often it was drawn. Where there are
+    no more items than draws, all are scored, which is exact.
 
     Args:
         examples: All.
@@ -113,7 +113,7 @@ def columns_of_step(
     """
     targets, num_items = examples.items[examples.targets[rows]], len(examples.target_p)
     if num_items <= num_negatives:
-        return Columns(np.arange(num_items), np.ones(num_items), targets.astype(np.int64))
+        return Columns(np.arange(num_items), np.ones(num_items, np.float64), targets.astype(np.int64))
     given = examples.negatives[rows]
     has = given >= 0
     wanted = max(0, num_negatives - int(has.sum()))
@@ -128,7 +128,7 @@ def columns_of_step(
     items, column = np.unique(draws, return_inverse=True)
     return Columns(
         items=items.astype(np.int64),
-        weights=np.bincount(column, 1.0 / (len(draws) * chances), minlength=len(items)),
+        weights=np.bincount(column, 1.0 / (len(draws) * chances), minlength=len(items)).astype(np.float64),
         target=column[: len(rows)],
     )
 

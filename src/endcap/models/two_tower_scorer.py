@@ -51,11 +51,11 @@ class TwoTowerScorer:
     def query_vectors_BD(self, queries: Queries) -> Float32:
         """Return the queries' vectors, B x D; repeated neighbours in a history count once."""
         items_BL, filled_BL = _collapsed(queries).last(len(self.place_weights_L))
-        latest_BD = self._history_vectors_BD(items_BL[:, 0], filled_BL[:, 0])
+        latest_BD = self._history_vectors(items_BL[:, 0], filled_BL[:, 0])
         # Added place by place: numpy would order the sum of an axis by the shape of the batch.
         mean_BD = np.zeros_like(latest_BD)
         for place in range(int(filled_BL.sum(axis=1).max(initial=0))):
-            vectors_BD = self._history_vectors_BD(items_BL[:, place], filled_BL[:, place])
+            vectors_BD = self._history_vectors(items_BL[:, place], filled_BL[:, place])
             mean_BD += self.place_weights_L[place] * vectors_BD
         hidden_BH = _rows_times(np.concatenate([latest_BD, mean_BD], axis=1), self.hidden_weights_HI)
         hidden_BH = _gelu(hidden_BH + self.hidden_biases_H)
@@ -64,6 +64,10 @@ class TwoTowerScorer:
     def score(self, queries: Queries) -> Float32:
         """Score all items; see `models.protocol.Scorer`."""
         return _rows_times(self.query_vectors_BD(queries), self.item_vectors_ND)
+
+    def is_finite(self) -> bool:
+        """Say whether every number is one."""
+        return all(bool(np.isfinite(array).all()) for array in self._arrays().values())
 
     def save(self, folder: Path) -> None:
         """Write `scorer.json` and `arrays.safetensors`; see `models.protocol.Scorer`."""
@@ -87,7 +91,7 @@ class TwoTowerScorer:
     def _arrays(self) -> dict[str, Float32]:
         return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "settings"}
 
-    def _history_vectors_BD(self, items_B: NDArray[np.int32], filled_B: NDArray[np.bool_]) -> Float32:
+    def _history_vectors(self, items_B: NDArray[np.int32], filled_B: NDArray[np.bool_]) -> Float32:
         return np.where(filled_B[:, None], self.item_vectors_ND[items_B], np.float32(0))
 
 
@@ -96,13 +100,15 @@ def _rows_times(rows_BK: Float32, weights_NK: Float32) -> Float32:
 
     One product of B rows would be faster, but its sums depend on B in the last bit, and with them the order of a slate.
     """
-    return np.matmul(rows_BK[:, None, :], weights_NK.T)[:, 0, :]
+    scores_B1N: Float32 = np.matmul(rows_BK[:, None, :], weights_NK.T)
+    return scores_B1N[:, 0, :]
 
 
 def _gelu(values: Float32) -> Float32:
     """Return x times the normal distribution's share below x, by tanh (Hendrycks and Gimpel 2016)."""
-    inner = np.float32(np.sqrt(2 / np.pi)) * (values + np.float32(0.044715) * values * values * values)
-    return np.float32(0.5) * values * (np.float32(1) + np.tanh(inner))
+    inner: Float32 = np.float32(np.sqrt(2 / np.pi)) * (values + np.float32(0.044715) * values * values * values)
+    share: Float32 = np.float32(0.5) * (np.float32(1) + np.tanh(inner))
+    return values * share
 
 
 def _collapsed(queries: Queries) -> Queries:

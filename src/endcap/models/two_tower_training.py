@@ -59,7 +59,7 @@ class Towers(torch.nn.Module):
         self.out_DH = self._normal(dim, hidden, scale=0.5 * hidden**-0.5)
         self.out_bias_D = torch.nn.Parameter(torch.zeros(dim))
 
-    def item_vectors_UD(self, items_U: NDArray[np.int64]) -> Tensor:
+    def item_vectors(self, items_U: NDArray[np.int64]) -> Tensor:
         """Return vectors of items: id plus the sum of its features' vectors over the root of their number."""
         ids_UD = functional.embedding(torch.from_numpy(items_U), self.ids_ND)
         if self.training and self.id_dropout:
@@ -70,7 +70,7 @@ class Towers(torch.nn.Module):
         contents_PD = functional.embedding(torch.from_numpy(features_UM[rows, places]), self.contents_FD) * share
         return ids_UD.index_add(0, torch.from_numpy(rows), contents_PD)
 
-    def query_vectors_BD(self, vectors_UD: Tensor, at_BL: NDArray[np.int64], filled_BL: NDArray[np.bool_]) -> Tensor:
+    def query_vectors(self, vectors_UD: Tensor, at_BL: NDArray[np.int64], filled_BL: NDArray[np.bool_]) -> Tensor:
         """Return vectors of shoppers.
 
         Args:
@@ -139,17 +139,28 @@ def scorer_of(towers: Towers, recipe: "TwoTower", seen_N: NDArray[np.bool_]) -> 
     """
     with torch.no_grad():
         towers.ids_ND[torch.from_numpy(~seen_N)] = 0.0
-        vectors_ND = towers.item_vectors_UD(np.arange(len(seen_N)))
-    arrays = [vectors_ND, towers.places_L, towers.hidden_HI, towers.hidden_bias_H, towers.out_DH, towers.out_bias_D]
-    found = [np.ascontiguousarray(array.detach().numpy().copy()) for array in arrays]
-    if not all(np.isfinite(array).all() for array in found):
+        vectors_ND = towers.item_vectors(np.arange(len(seen_N)))
+    scorer = TwoTowerScorer(
+        item_vectors_ND=_to_numpy(vectors_ND),
+        place_weights_L=_to_numpy(towers.places_L),
+        hidden_weights_HI=_to_numpy(towers.hidden_HI),
+        hidden_biases_H=_to_numpy(towers.hidden_bias_H),
+        out_weights_DH=_to_numpy(towers.out_DH),
+        out_biases_D=_to_numpy(towers.out_bias_D),
+        settings=recipe.model_dump(mode="json"),
+    )
+    if not scorer.is_finite():
         raise ModelError(
             "two_tower's training ran out of the range of numbers",
             where=f"learning_rate = {recipe.learning_rate}",
             fix="lower two_tower's learning_rate, say to 0.001",
             code=Code.MODEL_NOT_FITTED,
         )
-    return TwoTowerScorer(*found, settings=recipe.model_dump(mode="json"))
+    return scorer
+
+
+def _to_numpy(values: Tensor) -> NDArray[np.float32]:
+    return np.array(values.detach().numpy(), np.float32, order="C")
 
 
 @dataclass(frozen=True)
@@ -180,8 +191,8 @@ def _loss(towers: Towers, recipe: "TwoTower", examples: Examples, step: _Step) -
     history_BL, filled_BL = history_BL[:, :longest], filled_BL[:, :longest]
     touched_U, at = np.unique(np.concatenate([columns.items, history_BL.ravel()]), return_inverse=True)
     at_C, at_BL = at[: len(columns.items)], at[len(columns.items) :].reshape(history_BL.shape)
-    vectors_UD = towers.item_vectors_UD(touched_U)
-    query_BD = towers.query_vectors_BD(vectors_UD, at_BL, filled_BL)
+    vectors_UD = towers.item_vectors(touched_U)
+    query_BD = towers.query_vectors(vectors_UD, at_BL, filled_BL)
     logits_BC = query_BD @ functional.embedding(torch.from_numpy(at_C), vectors_UD).T
     target_B1 = torch.from_numpy(columns.target).unsqueeze(1)
     log_weights_C = torch.from_numpy(np.log(columns.weights).astype(np.float32))

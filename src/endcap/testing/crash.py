@@ -1,4 +1,4 @@
-"""Killing a refresh at a random moment, and looking whether one more refresh makes the shop as if nothing had happened."""
+"""Killing a refresh at a random moment, and looking whether one more refresh makes the shop whole."""
 
 import shutil
 import signal

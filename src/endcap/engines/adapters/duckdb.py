@@ -84,8 +84,8 @@ class DuckDBEngine:
     def stream(self, expression: ibis.Table) -> pa.RecordBatchReader:
         """Compute an expression as a stream of Arrow batches.
 
-        Ibis 12 asks DuckDB 2.0 for `fetch_record_batch`, which is gone: the relation's own reader is used instead. A file
-        that turns out to be damaged while the stream is read raises DuckDB's own error; materialise first to know it.
+        Ibis 12 asks DuckDB 2.0 for `fetch_record_batch`, which is gone: the relation's own reader is used instead. A
+        file found damaged while the stream is read raises DuckDB's own error; materialise first to know it.
         """
         return self._raw.sql(self._con.compile(expression)).to_arrow_reader(_BATCH_ROWS)
 

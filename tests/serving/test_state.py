@@ -1,0 +1,100 @@
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from endcap.core.errors import Code, StoreError
+from endcap.serving.landed import LandedEvent, LandedItem
+from endcap.serving.state import Element, VisitorState
+
+
+class Memory:
+    """The port on a dictionary: laws are tried many times."""
+
+    def __init__(self):
+        self.values = {}
+
+    def get(self, key):
+        return self.values.get(key)
+
+    def put(self, key, value):
+        self.values[key] = value
+
+    def change(self, changes):
+        self.values |= {key: change(self.values.get(key)) for key, change in changes.items()}
+
+    def close(self):
+        pass
+
+
+def event(at_us, items, name="view_item", user="u1"):
+    return LandedEvent(
+        event_id=f"{at_us:032x}",
+        event_name=name,
+        at_us=at_us,
+        received_us=at_us,
+        user_key=user,
+        items=tuple(LandedItem(item_id=item) for item in items),
+    )
+
+
+def state(kv=None, length=3):
+    return VisitorState(kv or Memory(), events=("view_item", "purchase"), length=length)
+
+
+def items(found):
+    return "".join(element.item_id for element in found)
+
+
+def test_the_last_items_are_kept_in_order_of_time():
+    visitors = state()
+    visitors.record([event(2, "B"), event(1, "A"), event(3, "CD"), event(9, "Z", user="u2")])
+    assert items(visitors.elements("u1")) == "BCD"
+    assert visitors.elements("u2") == [Element(9, "Z", "view_item")]
+    assert visitors.elements("nobody") == []
+
+
+def test_only_events_that_count_are_kept():
+    visitors = state()
+    visitors.record([event(1, "A", name="view_item_list"), event(2, ""), event(3, "C", name="purchase")])
+    assert items(visitors.elements("u1")) == "C"
+
+
+EVENTS = st.lists(st.builds(event, st.integers(1, 9), st.text("ABC", max_size=2)), max_size=8)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@given(EVENTS, st.data())
+def test_order_batches_and_repetition_do_not_matter(events, data):
+    once, again = state(length=50), state(length=50)
+    once.record(events)
+    shuffled = data.draw(st.permutations(events))
+    cut = data.draw(st.integers(0, len(events)))
+    for batch in (shuffled[:cut], shuffled[cut:], shuffled[:cut]):
+        again.record(batch)
+    assert once.elements("u1") == again.elements("u1")
+
+
+def test_lost_state_is_made_again_from_the_log_once(tmp_path, shop):
+    import msgspec
+
+    lines = b"".join(msgspec.json.encode(event(at_us, "ABCD"[at_us])) + b"\n" for at_us in (1, 2))
+    (tmp_path / f"{5:016d}-1-1.jsonl").write_bytes(lines + b'{"torn')
+    (tmp_path / f"{6:016d}-1-2.jsonl.open").write_bytes(msgspec.json.encode(event(3, "D")) + b"\n")
+    (tmp_path / f"{1:016d}-1-1.jsonl").write_bytes(msgspec.json.encode(event(0, "Z")) + b"\n")
+    kv = shop.kv()
+    visitors = state(kv)
+    assert visitors.restore(tmp_path, since_us=5) == 2
+    assert items(visitors.elements("u1")) == "BCD"
+    assert visitors.restore(tmp_path, since_us=0) == 0
+    kv.close()
+
+
+def test_a_full_store_changes_nothing(shop):
+    kv = shop.kv()
+    visitors = state(kv, length=500)
+    with pytest.raises(StoreError) as caught:
+        for number in range(10_000):
+            visitors.record([event(number, ["x" * 50_000], user=f"u{number}")])
+    assert caught.value.code is Code.STORE_UNUSABLE
+    assert visitors.elements("u0")
+    kv.close()
