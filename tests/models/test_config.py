@@ -26,7 +26,7 @@ def test_settings_of_a_model_stand_in_its_own_table():
     "settings",
     [
         {"default": "two_towers"},
-        {"train": ["popular"]},
+        {"train": ["popular"], "default": "item_markov"},
         {"train": ["popular", "popular"], "default": "popular"},
         {"popular": {"window_day": 7}},
         {"evaluation": {"split_day": "2016-13-01"}},

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 from endcap.core.slate import Reason
 from endcap.serving.asking import Asking
 from endcap.serving.reasons import reasons_of
@@ -20,3 +22,10 @@ def test_a_neighbour_is_like_what_was_looked_at(bundle):
 def test_all_else_is_popular(bundle):
     assert reason(bundle, "A", "C", "popular") == (Reason("popular"),)
     assert reason(bundle, "", "B", "two_tower") == (Reason("popular"),)
+
+
+def test_an_item_that_speaks_most_for_itself_was_seen_before_and_does_not_go_with_itself():
+    itself = SimpleNamespace(because=lambda _history, item: item)
+    bundle = SimpleNamespace(speakers={"item_markov": itself}, items=SimpleNamespace(ids=["A"]), indexes={})
+    asking = SimpleNamespace(history=[0], bundle=bundle)
+    assert reasons_of(asking, 0, "item_markov", ["item_markov"]) == (Reason("seen", "A"),)

@@ -63,7 +63,7 @@ def demo(
     with _timed(seconds, "serve"), _server(shop) as address:
         slate = _ask_as_a_shopper(shop, address, slate_size)
     print("\nSeconds by step\n" + table(["step", "seconds"], [[step, spent] for step, spent in seconds.items()]))
-    print(_next_commands(shop))
+    print(_next_commands(shop, result.through))
     print(json.dumps(_summary(shop, result, evaluation, slate, seconds)))
 
 
@@ -139,14 +139,14 @@ def _ask_as_a_shopper(shop: Path, address: str, slate_size: int) -> dict[str, An
     before = _ask(address, "/v1/recommend", body)
     events = [
         {"event_name": event_name, "user_pseudo_id": _SHOPPER, "items": [{"item_id": item_id}]}
-        for event_name, item_id in session
+        for event_name, item_id, _title in session
     ]
     _ask(address, "/v1/events", events)
     slate = _ask(address, "/v1/recommend", body)
     print("\nA shopper comes in; before the first click the slate is")
     print(_slate(before))
     print("\nThe shopper does this, sent to /v1/events")
-    print(table(["event", "item"], [list(each) for each in session]))
+    print(table(["event", "item", "title"], [list(each) for each in session]))
     print(f"\nand the next answer of /v1/recommend is (recommendation {slate['recommendation_id']})")
     print(_slate(slate))
     return slate
@@ -172,12 +172,12 @@ def _reason(reason: dict[str, Any]) -> str:
     return str(reason["code"]) + (f" {because}" if because else "")
 
 
-def _next_commands(shop: Path) -> str:
+def _next_commands(shop: Path, through: str) -> str:
     return f"""
 Try next
   endcap serve {shop} --port 8000
   curl -s localhost:8000/v1/recommend -d '{{"placement": "home", "user_pseudo_id": "you", "n": 5}}'
-  endcap refresh {shop}                 # nothing to do: nothing is written
+  endcap refresh {shop} --through {through}   # nothing to do: nothing is written
   endcap show intake {shop}             # what became of every row of the export
   endcap show runs {shop}               # what each step did and cost
   endcap init my-shop --source FOLDER   # your own export

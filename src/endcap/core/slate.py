@@ -9,7 +9,8 @@ class Reason(msgspec.Struct, frozen=True):
     """Why an item stands in a slate, as a code that a page can turn into a sentence.
 
     Args:
-        code: goes_with (often taken after `item_id`), like (near to what was looked at) or popular.
+        code: goes_with (often taken after `item_id`), seen (looked at before, and often gone back to), like (near to
+            what was looked at) or popular.
         item_id: The item of the history that speaks for it; None where the whole history or nobody's does.
     """
 

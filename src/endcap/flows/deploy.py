@@ -112,7 +112,7 @@ def _manifest(flow: Flow, beside: Path) -> BundleManifest:
             ModelEntry(name, output["kind"], output["version"], name in indexed)
             for name, output in sorted(trained.items())
         ],
-        default_model=config.models.default,
+        default_model=flow.ledger.outputs("evaluate")[""]["serving_model"],
         snapshots=[_snapshot(flow, name) for name in sorted(table.name for table in _SNAPSHOTS)],
         config_digest=config.digest(),
         code_version=__version__,

@@ -75,7 +75,7 @@ def run_index(flow: Flow, pending: list[str]) -> Outcome:
             (folder / "report.json").write_bytes(msgspec.json.encode(report, order="deterministic"))
 
         output[name] = {"version": _keep(flow, flow.shop.index / name, save), "recall": report}
-        notes.append(f"{name}: {report}")
+        notes.append(f"{name} with recall {report['recall_min']:.4f}")
     return Outcome(output=output, note="; ".join(notes))
 
 
@@ -106,9 +106,10 @@ def run_evaluate(flow: Flow, _pending: list[str]) -> Outcome:
     metrics = {name: {measure: value for measure, value in values.items() if measure != "ci"}
                for name, values in plain["models"].items()}  # fmt: skip
     version = hashlib.sha256(msgspec.json.encode(plain, order="deterministic")).hexdigest()[:16]
+    serving = config.serving_model(metrics)
     return Outcome(
-        output={"": {"metrics": metrics, "version": version, "split_day": split_day}},
-        note=f"test days from {split_day}, {plain['counts']['cases']:,} cases",
+        output={"": {"metrics": metrics, "version": version, "split_day": split_day, "serving_model": serving}},
+        note=f"test days from {split_day}, {plain['counts']['cases']:,} cases; {serving} orders slates",
     )
 
 

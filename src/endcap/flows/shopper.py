@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from endcap.core.errors import Code, DataError
-from endcap.core.tables import SEQUENCES
+from endcap.core.tables import ITEMS, SEQUENCES
 from endcap.flows.shop import find_shop
 from endcap.flows.wiring.batch import open_flow
 
@@ -12,8 +12,8 @@ __all__ = ["example_session"]
 _FEWEST, _MOST = 3, 8
 
 
-def example_session(root: Path) -> list[tuple[str, str]]:
-    """Return the events of one session as (event name, item id), oldest first.
+def example_session(root: Path) -> list[tuple[str, str, str]]:
+    """Return the events of one session as (event name, item id, title), oldest first.
 
     The session is of the last day that has one with 3 to 8 events; the one with the most different items is taken, the
     earliest of equals. It names no user.
@@ -31,7 +31,11 @@ def example_session(root: Path) -> list[tuple[str, str]]:
             rows = flow.engine.to_arrow(wanted.select("item_ids", "event_names")).to_pylist()
             if rows:
                 best = max(rows, key=lambda row: len(set(row["item_ids"])))
-                return list(zip(best["event_names"], best["item_ids"], strict=True))
+                items = flow.read(ITEMS)
+                known = flow.engine.to_arrow(items.filter(items.valid_to_us.isnull()).select("item_id", "title"))
+                titles = dict(zip(known["item_id"].to_pylist(), known["title"].to_pylist(), strict=True))
+                told = zip(best["event_names"], best["item_ids"], strict=True)
+                return [(event_name, item_id, titles[item_id]) for event_name, item_id in told]
     raise DataError(
         f"no session has {_FEWEST} to {_MOST} events",
         where="table sequences",

@@ -74,8 +74,8 @@ def _newest_event_us(flow: Flow, days: list[str]) -> int | None:
 
 
 def _measures(flow: Flow) -> dict[str, float | None]:
-    metrics = flow.ledger.outputs("evaluate").get("", {}).get("metrics", {})
-    found: dict[str, float | None] = metrics.get(flow.shop.config.models.default, {})
+    evaluated = flow.ledger.outputs("evaluate").get("", {})
+    found: dict[str, float | None] = evaluated.get("metrics", {}).get(evaluated.get("serving_model"), {})
     return found
 
 

@@ -1,5 +1,6 @@
 """Settings of the models room: `[models]` of endcap.toml."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any, Literal
 
@@ -12,7 +13,10 @@ from endcap.models.protocol import Algorithm
 from endcap.models.registry import algorithm
 from endcap.models.two_tower import TwoTower
 
-__all__ = ["EvaluationSettings", "ModelsConfig"]
+__all__ = ["BEST", "EvaluationSettings", "ModelsConfig"]
+
+BEST = "best"
+"""In the place of a model's name: the one that is measured best."""
 
 _frozen = ConfigDict(frozen=True, extra="forbid")
 
@@ -95,8 +99,9 @@ class ModelsConfig(BaseModel):
         "beat, two_tower knows a new item before its first click.",
     )
     default: str = Field(
-        default="item_markov",
-        description="The model that serves; one of `train`. item_markov: the best on shops' sessions.",
+        default="best",
+        description="The model that orders slates: one of `train`, or best for the one with the highest NDCG@10 on the "
+        "test days. best: which model wins differs from shop to shop.",
     )
     popular: Popular = Field(default_factory=Popular, description="Everybody gets what most people chose.")
     item_markov: ItemMarkov = Field(
@@ -116,9 +121,32 @@ class ModelsConfig(BaseModel):
         """Accept a default that is trained, and names that stand once."""
         if len(set(self.train)) < len(self.train):
             raise ValueError("train names a model twice")
-        if self.default not in self.train:
+        if self.default not in (BEST, *self.train):
             raise ValueError(f"default = '{self.default}' is not among the models to train: {', '.join(self.train)}")
         return self
+
+    def serving_model(self, metrics: Mapping[str, Mapping[str, float | None]]) -> str:
+        """Return the model that orders slates.
+
+        Args:
+            metrics: Model -> measure -> value, of the models trained; None where it is undefined.
+
+        Returns:
+            `default`, or for best the first of those with the highest NDCG@10; where none was measured, the first of
+            item_markov and the models in the order of `train`.
+
+        >>> ModelsConfig().serving_model({"popular": {"ndcg@10": 0.1}, "two_tower": {"ndcg@10": 0.2}})
+        'two_tower'
+        >>> ModelsConfig().serving_model({})
+        'item_markov'
+        """
+        if self.default != BEST:
+            return self.default
+        measured = {name: (metrics.get(name) or {}).get("ndcg@10") for name in self.train}
+        known = {name: value for name, value in measured.items() if value is not None}
+        if known:
+            return max(known, key=lambda name: known[name])
+        return "item_markov" if "item_markov" in self.train else self.train[0]
 
     def recipes(self) -> dict[str, Algorithm]:
         """Return the recipes to train by name, in the order of `train`.

@@ -13,7 +13,6 @@ from typing import Protocol, runtime_checkable
 import faiss
 import msgspec
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from endcap.core.errors import BundleError, Code, EndcapError
@@ -101,8 +100,9 @@ def open_bundle(folder: Path, load_scorer: LoadScorer) -> ServingBundle:
         scores = {name: _scores_of_nobody(name, model) for name, model in models.items()}
     except BundleError:
         raise
-    except (EndcapError, OSError, ValueError, KeyError, pa.ArrowException, msgspec.MsgspecError) as error:
-        raise _damaged(folder, f"a part of the bundle cannot be used: {error}") from error
+    except Exception as error:  # a scorer of another package may fail in ways of its own
+        told = error.what if isinstance(error, EndcapError) else f"{type(error).__name__}: {error}"
+        raise _damaged(folder, f"a part of the bundle cannot be used: {told}") from error
     _check_sizes(
         folder, manifest, scores, {"items.arrow": len(items), **{f"index/{n}": len(indexes[n]) for n in indexed}}
     )

@@ -3,6 +3,7 @@
 Requests hold the bundle they began with. A new one that cannot be used leaves the old one in force.
 """
 
+import re
 from pathlib import Path
 
 import structlog
@@ -17,6 +18,7 @@ __all__ = ["CurrentBundle"]
 _log = structlog.get_logger()
 
 _RETRY_US = 60_000_000
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 class CurrentBundle:
@@ -63,8 +65,8 @@ class CurrentBundle:
         is_retry = self._refused_us is not None and self._clock() - self._refused_us >= _RETRY_US
         if seen is None or (seen == self._seen and not is_retry):
             return False
-        self._seen = seen
         bundle_id = (self._bundles / "current").read_text(encoding="utf-8", errors="replace").strip()
+        self._seen = seen
         if self._bundle is not None and self._bundle.version == bundle_id:
             self._refused_us = None
             return False
@@ -85,7 +87,7 @@ class CurrentBundle:
         self._meters.index_age.set((now_us - manifest.created_at_us) / 1e6)
 
     def _open(self, bundle_id: str) -> ServingBundle:
-        if not bundle_id or Path(bundle_id).name != bundle_id:
+        if not _ID.fullmatch(bundle_id):
             raise BundleError(
                 f"'{bundle_id[:80]}' is no id of a bundle",
                 where=str(self._bundles / "current"),

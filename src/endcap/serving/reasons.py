@@ -19,7 +19,7 @@ def reasons_of(asking: Asking, item: int, source: str, models: Sequence[str]) ->
         models: Models that may know an item that speaks for it; the first that does is believed.
 
     Returns:
-        One reason: `goes_with` an item of the history, else `like` what was looked at where the source compares
+        One reason: `goes_with` an item of the history, `seen` for an item of the history that itself speaks most, else `like` what was looked at where the source compares
         vectors, else `popular`.
     """
     if not asking.history:
@@ -28,6 +28,8 @@ def reasons_of(asking: Asking, item: int, source: str, models: Sequence[str]) ->
         speaker = asking.bundle.speakers.get(name)
         if speaker is not None:
             because = speaker.because(list(asking.history), item)
+            if because == item:  # many come back to an item before they take it; an item does not go with itself
+                return (Reason("seen", asking.bundle.items.ids[item]),)
             if because is not None:
                 return (Reason("goes_with", asking.bundle.items.ids[because]),)
     return (Reason("like"),) if source in asking.bundle.indexes else (Reason(POPULAR),)

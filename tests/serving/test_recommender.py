@@ -1,0 +1,126 @@
+import pytest
+
+from endcap.core.errors import Code, RequestError, StoreError
+from endcap.serving.config import ServingConfig
+from endcap.serving.current import CurrentBundle
+from endcap.serving.landed import LandedEvent, LandedItem
+from endcap.serving.meters import Meters
+from endcap.serving.recommender import Recommender, Visitor
+from endcap.serving.state import VisitorState
+
+USER, DEVICE = "a" * 32, "b" * 32
+
+
+@pytest.fixture
+def make(shop):
+    held = []
+
+    def made(*, histories=None, **settings):
+        shop.bundle(histories=histories)
+        kv, meters, config = shop.kv(), Meters(), ServingConfig(**settings)
+        held.append(kv)
+        current = CurrentBundle(shop.bundles, shop.load_scorer, clock=shop.clock, meters=meters)
+        current.look()
+        state = VisitorState(kv, events=config.history_events, length=config.history_length)
+        recommender = Recommender(current, state, config=config, new_id=shop.ids(), meters=meters)
+        recommender.state, recommender.meters = state, meters
+        return recommender
+
+    yield made
+    for kv in held:
+        kv.close()
+
+
+def letters(found):
+    return "".join(item.item_id for item in found.slate.items)
+
+
+def view(item, at_us=1, user=USER):
+    return LandedEvent(
+        event_id=f"{at_us:032x}",
+        event_name="view_item",
+        at_us=at_us,
+        received_us=at_us,
+        user_key=user,
+        items=(LandedItem(item_id=item),),
+    )
+
+
+def test_the_bundles_history_speaks_until_something_new_happens(make):
+    recommender = make(histories={USER: "G"})
+    assert letters(recommender.recommend(Visitor(USER), placement="home", n=1)) == "H"
+    recommender.state.record([view("B")])
+    found = recommender.recommend(Visitor(USER), placement="home", n=1)
+    assert (letters(found), found.num_history) == ("D", 2)
+
+
+def test_a_user_without_a_history_has_that_of_the_device(make):
+    recommender = make(histories={DEVICE: "G"})
+    assert letters(recommender.recommend(Visitor(USER, DEVICE), placement="home", n=1)) == "H"
+    recommender.state.record([view("B")])
+    assert letters(recommender.recommend(Visitor(USER, DEVICE), placement="home", n=1)) == "D"
+
+
+def test_items_looked_at_are_the_newest_history_at_home(make):
+    found = make(histories={USER: "D"}).recommend(Visitor(USER), placement="home", item_ids=["G"], n=1)
+    assert letters(found) == "H"
+
+
+def test_the_asked_items_are_never_in_the_slate(make):
+    recommender = make()
+    for placement in ("home", "product"):
+        for item in "ABCDEFGH":
+            assert item not in letters(recommender.recommend(Visitor(), placement=placement, item_ids=[item], n=8))
+
+
+def test_an_item_that_nobody_knows_is_answered_with_less(make):
+    recommender = make(histories={USER: "G"})
+    found = recommender.recommend(Visitor(USER), placement="product", item_ids=["new"], n=2)
+    assert found.slate.fallback == "item_unknown"
+    assert letters(found)[0] == "H"
+    assert letters(recommender.recommend(Visitor(), placement="product", item_ids=["new"], n=2)) == "AB"
+
+
+def test_seen_items_are_left_out_where_the_placement_says_so(make):
+    placements = {"home": {"drop_seen": True}}
+    found = make(histories={USER: "AB"}, placements=placements).recommend(Visitor(USER), placement="home", n=8)
+    assert set(letters(found)) == set("CDEGH")
+
+
+def test_a_dead_store_costs_the_live_state_and_nothing_else(make, monkeypatch):
+    recommender = make(histories={USER: "G"})
+
+    def fail(_self, _key):
+        raise StoreError("gone", fix="look", code=Code.STORE_UNUSABLE)
+
+    monkeypatch.setattr(VisitorState, "elements", fail)
+    found = recommender.recommend(Visitor(USER), placement="home", n=1)
+    assert (letters(found), found.slate.fallback) == ("H", "state_unavailable")
+    assert 'endcap_fallback_total{reason="state_unavailable"} 1.0' in recommender.meters.text().decode()
+
+
+def test_damaged_histories_cost_themselves_and_nothing_else(make, monkeypatch):
+    recommender = make()
+    recommender.state.record([view("G")])
+
+    def fail(_self, _key):
+        raise OSError("bad sector")
+
+    monkeypatch.setattr("endcap.features.online.OnlineFeatures.history", fail)
+    found = recommender.recommend(Visitor(USER), placement="home", n=1)
+    assert (letters(found), found.slate.fallback) == ("H", "history_unavailable")
+
+
+@pytest.mark.parametrize(
+    ("question", "code"),
+    [
+        ({"placement": "basket"}, Code.PLACEMENT_UNKNOWN),
+        ({"placement": "home", "n": 0}, Code.SLATE_SIZE),
+        ({"placement": "home", "n": 101}, Code.SLATE_SIZE),
+        ({"placement": "product"}, Code.ITEMS_MISSING),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_refused(make, question, code):
+    with pytest.raises(RequestError) as caught:
+        make().recommend(Visitor(), **question)
+    assert caught.value.code is code

@@ -1,0 +1,104 @@
+import multiprocessing
+import os
+import signal
+
+import pytest
+
+from endcap.core.errors import Code, StoreError
+from endcap.stores.adapters.lmdb import LmdbKeyValues
+
+
+@pytest.fixture
+def kv(tmp_path):
+    opened = LmdbKeyValues(tmp_path / "kv", size_mb=8)
+    yield opened
+    opened.close()
+
+
+def test_values_are_kept_and_replaced(kv):
+    assert kv.get(b"a") is None
+    kv.put(b"a", b"1")
+    kv.put(b"a", b"2")
+    assert kv.get(b"a") == b"2"
+
+
+def test_changes_see_the_present_value_and_happen_all_or_none(kv):
+    kv.put(b"a", b"1")
+    kv.change({b"a": lambda old: old + b"!", b"b": lambda old: b"new" if old is None else b""})
+    assert (kv.get(b"a"), kv.get(b"b")) == (b"1!", b"new")
+
+    def fail(_old):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        kv.change({b"a": lambda _old: b"2", b"c": fail})
+    assert kv.get(b"a") == b"1!"
+
+
+def test_a_process_that_opens_it_twice_has_one_environment(tmp_path, kv):
+    again = LmdbKeyValues(tmp_path / "kv")
+    kv.put(b"a", b"1")
+    assert again.get(b"a") == b"1"
+    again.close()
+    assert kv.get(b"a") == b"1"
+
+
+def test_what_is_in_it_outlives_the_process_that_wrote_it(tmp_path):
+    process = multiprocessing.get_context("spawn").Process(target=put_and_die, args=(tmp_path / "kv",))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    kv = LmdbKeyValues(tmp_path / "kv", size_mb=8)
+    assert kv.get(b"a") == b"1"
+    kv.close()
+
+
+def put_and_die(folder):
+    LmdbKeyValues(folder, size_mb=8).put(b"a", b"1")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_processes_count_together_without_losing_one(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=count, args=(tmp_path / "kv",)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    kv = LmdbKeyValues(tmp_path / "kv", size_mb=8)
+    assert kv.get(b"n") == b"400"
+    kv.close()
+
+
+def count(folder):
+    kv = LmdbKeyValues(folder, size_mb=8)
+    for _ in range(200):
+        kv.change({b"n": lambda old: str(int(old or 0) + 1).encode()})
+    kv.close()
+
+
+def test_a_full_store_says_so_and_keeps_what_it_has(kv):
+    kv.put(b"a", b"1")
+    with pytest.raises(StoreError) as caught:
+        for number in range(100):
+            kv.put(str(number).encode(), b"x" * 200_000)
+    assert caught.value.code is Code.STORE_UNUSABLE
+    assert kv.get(b"a") == b"1"
+
+
+def test_a_damaged_file_is_made_anew(tmp_path):
+    kv = LmdbKeyValues(tmp_path / "kv", size_mb=8)
+    kv.put(b"a", b"1")
+    kv.close()
+    (tmp_path / "kv" / "data.mdb").write_bytes(b"x" * 10_000)
+    kv = LmdbKeyValues(tmp_path / "kv", size_mb=8)
+    assert kv.get(b"a") is None
+    kv.put(b"a", b"2")
+    assert kv.get(b"a") == b"2"
+    kv.close()
+
+
+def test_a_folder_that_cannot_be_used_is_told(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="cannot be used"):
+        LmdbKeyValues(tmp_path / "file" / "kv")
