@@ -41,14 +41,16 @@ def test_people_get_a_table(clicks, capsys):
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        (["--user", "uu"], "did you mean 'u'"),
-        (["--models", "populer"], "did you mean 'popular'"),
-        (["--k", "many"], "write it as 5,10,20"),
-        (["--split", "time:99"], "split-empty"),
+        ({"--user": "uu"}, "did you mean 'u'?"),
+        ({"--item": "itm"}, "known: i, s, t, u"),
+        ({"--models": "populer"}, "did you mean 'popular'"),
+        ({"--k": "many"}, "write it as 5,10,20"),
+        ({"--split": "time:99"}, "split-empty"),
     ],
 )
 def test_what_does_not_fit_is_told(clicks, capsys, more, told):
-    assert main(words(clicks, *more)) == 2
+    options = {"--user": "u", "--item": "i", "--time": "t", "--models": "popular", **more}
+    assert main(["compare", str(clicks), *(word for pair in options.items() for word in pair)]) == 2
     assert told in capsys.readouterr().err
 
 

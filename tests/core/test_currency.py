@@ -12,7 +12,14 @@ def test_currencies_have_three_letters():
 
 @pytest.mark.parametrize(
     ("amount", "currency", "minor"),
-    [(0.1, "USD", 10), (2.675, "USD", 268), (1e10, "USD", 10**12), (1.2345, "KWD", 1235), (0.5, "JPY", 1), (0, "EUR", 0)],
+    [
+        (0.1, "USD", 10),
+        (2.675, "USD", 268),
+        (1e10, "USD", 10**12),
+        (1.2345, "KWD", 1235),
+        (0.5, "JPY", 1),
+        (0, "EUR", 0),
+    ],
 )
 def test_amounts_are_rounded_half_away_from_zero(amount, currency, minor):
     assert minor_units_of(amount, currency) == minor

@@ -9,4 +9,5 @@ def test_a_slate_survives_json():
         recommendation_id="r", placement="home", items=(item,), variant=None, model_version="b", fallback=None
     )
     assert msgspec.json.decode(msgspec.json.encode(slate), type=Slate) == slate
-    assert msgspec.to_builtins(slate)["items"][0]["reasons"] == [{"code": "goes_with", "item_id": "B"}]
+    (told,) = msgspec.to_builtins(slate)["items"]
+    assert list(told["reasons"]) == [{"code": "goes_with", "item_id": "B"}]

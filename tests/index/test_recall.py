@@ -15,7 +15,7 @@ class LastItem:
         self.item_vectors_ND = vectors
         self.asked = []
 
-    def query_vectors_BD(self, queries):  # noqa: N802 - the protocol's name
+    def query_vectors_BD(self, queries):
         self.asked.append(queries)
         return self.item_vectors_ND[queries.last(1)[0][:, 0]]
 
@@ -64,7 +64,7 @@ def test_an_index_of_other_vectors_is_refused(model):
     assert caught.value.code is Code.INDEX_REFUSED
 
 
-def test_recall_is_the_share_of_the_best_that_were_found(model):
+def test_recall_is_the_share_of_the_best_that_were_found():
     vectors_ND = np.eye(4, dtype=np.float32)
     swapped = FlatIndex.build(vectors_ND[[1, 0, 2, 3]])
     queries_BD = np.array([[9, 0, 3, 1], [0, 0, 2, 1]], np.float32)

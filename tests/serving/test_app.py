@@ -169,7 +169,7 @@ def test_without_a_bundle_the_server_lives_but_is_not_ready(shop):
 def test_every_route_passes_the_door(shop):
     asked = []
 
-    def door(actor, action, resource):
+    def door(actor, action, _resource):
         asked.append((actor, action))
         raise AccessError("no", fix="ask", code=Code.ACCESS_DENIED)
 

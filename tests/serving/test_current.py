@@ -74,7 +74,7 @@ def test_a_folder_under_another_bundles_name_is_refused(shop, current):
         current.get()
 
 
-def test_ages_count_from_the_last_day_and_from_the_making(shop, clock, current):
+def test_ages_count_from_the_last_day_and_from_the_making(shop, current):
     shop.bundle(through="2026-09-19")
     current.look()
     current.tell_ages()

@@ -1,6 +1,8 @@
 import msgspec
 
 from endcap.core.slate import Reason, Slate, SlateItem
+from endcap.events.slates import LandedSlate
+from endcap.events.sources.landing import LandedEvent as ReadEvent
 from endcap.serving.landed import LandedEvent, LandedItem, landed_slate, read_segment, segments_since
 
 
@@ -29,9 +31,6 @@ def test_a_slate_is_one_line_with_what_decided_it():
 
 
 def test_the_batch_side_reads_what_is_written():
-    from endcap.events.slates import LandedSlate
-    from endcap.events.sources.landing import LandedEvent as ReadEvent
-
     assert ReadEvent.__struct_fields__[:4] == ("event_id", "event_name", "at_us", "user_key")
     assert set(ReadEvent.__struct_fields__) == set(LandedEvent.__struct_fields__)
     assert {"recommendation_id", "at_us", "items", "fallback"} <= set(LandedSlate.__struct_fields__)

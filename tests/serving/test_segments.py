@@ -1,12 +1,11 @@
-import multiprocessing
-import os
 import signal
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from endcap.core.clock import fixed_clock
 from endcap.core.errors import StoreError
 from endcap.serving.segments import SegmentWriter, adopt
 
@@ -71,18 +70,21 @@ def test_a_living_process_keeps_its_segment(tmp_path, writer):
     assert [path.read_bytes() for path in (tmp_path / "log").iterdir()] == [b"1\n2\n"]
 
 
-def die_writing(folder):
-    writer = SegmentWriter(folder, clock=fixed_clock("2026-09-20"), max_bytes=1 << 20, max_age_us=1)
-    writer.append(b"whole\n", sync=True)
-    writer.append(b"torn", sync=True)
-    os.kill(os.getpid(), signal.SIGKILL)
+DIE_WRITING = """
+import os, signal, sys
+from pathlib import Path
+from endcap.core.clock import fixed_clock
+from endcap.serving.segments import SegmentWriter
+writer = SegmentWriter(Path(sys.argv[1]), clock=fixed_clock("2026-09-20"), max_bytes=1 << 20, max_age_us=1)
+writer.append(b"whole\\n", sync=True)
+writer.append(b"torn", sync=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
 
 
 def test_a_dead_process_leaves_its_segment_to_whoever_looks(tmp_path):
-    process = multiprocessing.get_context("spawn").Process(target=die_writing, args=(tmp_path,))
-    process.start()
-    process.join()
-    assert process.exitcode == -signal.SIGKILL
+    ended = subprocess.run([sys.executable, "-c", DIE_WRITING, str(tmp_path)], check=False)
+    assert ended.returncode == -signal.SIGKILL
     assert adopt(tmp_path) == 1
     assert adopt(tmp_path) == 0
     (path,) = tmp_path.iterdir()

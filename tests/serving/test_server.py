@@ -1,8 +1,12 @@
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
+
+from endcap.serving.process import free_port, server_command
 
 HEAVY = {"torch", "pandas", "duckdb", "ibis", "deltalake", "pyspark", "sqlalchemy", "scipy", "sklearn"}
 
@@ -110,3 +114,17 @@ def test_bundles_are_swapped_while_questions_are_answered_and_a_damaged_one_is_r
         server.ask("/v1/events", [view("A", number)])
     assert "endcap_events_ingested_total 10.0" in server.read("/metrics").decode()  # of both workers together
     server.end()
+
+
+def test_a_server_that_cannot_begin_says_why_once_and_ends_with_2(tmp_path):
+    (tmp_path / "refusing_target.py").write_text(
+        "from endcap.core.errors import Code, ConfigError\n"
+        "def create():\n"
+        "    raise ConfigError('there is no shop here', fix='make one', code=Code.CONFIG_MISSING)\n"
+    )
+    command = server_command("refusing_target:create", host="127.0.0.1", port=free_port("127.0.0.1", 0), workers=2)
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{os.pathsep.join(sys.path)}"}
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.count("there is no shop here [config-missing]\n  fix: make one\n") == 1
+    assert "Traceback" not in ended.stderr

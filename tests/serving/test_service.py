@@ -126,3 +126,19 @@ def test_a_slate_names_what_it_was_made_of(shop, setting):
     }
     assert service.model_of("/v1/recommend") == "item_markov"
     assert service.model_of("/metrics") == ""
+
+
+def test_a_chore_that_fails_does_not_keep_the_others_from_being_done(shop, setting, monkeypatch):
+    shop.bundle()
+    service = Service(setting())
+
+    def fail():
+        raise OSError("the disk is gone")
+
+    async def use():
+        service.recommend(HOME)
+        monkeypatch.setattr(service.current, "look", fail)
+        await service.keep(is_adopting=True)
+        return shop.landed("slates")
+
+    assert len(run(service, use)) == 1

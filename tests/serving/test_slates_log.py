@@ -9,7 +9,7 @@ from endcap.serving.slates_log import SlatesLog
 
 
 @pytest.fixture
-def log_in(tmp_path):
+def log_in():
     def make(folder, meters):
         clock = fixed_clock("2026-09-20")
         return SlatesLog(SegmentWriter(folder, clock=clock, max_bytes=1 << 20, max_age_us=60_000_000), meters)

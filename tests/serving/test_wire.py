@@ -10,7 +10,8 @@ def test_a_question_needs_a_placement_and_nothing_else():
 
 
 def test_an_event_takes_what_ga4_sends():
-    body = b"""{"event_name": "purchase", "event_timestamp": 1473897601000000, "user_pseudo_id": "c", "ga_session_id": 7,
+    body = b"""{"event_name": "purchase", "event_timestamp": 1473897601000000,
+        "user_pseudo_id": "c", "ga_session_id": 7,
         "currency": "USD", "value": 9, "transaction_id": "T1", "coupon": "X", "shipping": 1.5, "tax": 0.2, "items": [
         {"item_id": "A", "item_name": "Ant", "item_brand": "b", "item_category": "c", "item_category5": "d",
          "price": 9, "quantity": 1, "index": 0, "discount": 1.0, "promotion_id": "p", "location_id": "l"}]}"""

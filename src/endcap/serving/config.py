@@ -63,7 +63,9 @@ class ServingConfig(BaseModel):
     )
     port: int = Field(default=8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
     workers: int = Field(default=1, ge=1, le=256, description="Processes. 1: as many as cores is the most that helps.")
-    placements: PlacementsConfig = Field(default_factory=PlacementsConfig)
+    placements: PlacementsConfig = Field(
+        default_factory=PlacementsConfig, description="Where slates are shown, and how each place is answered."
+    )
     history_events: tuple[str, ...] = Field(
         default=("view_item", "add_to_cart", "purchase"),
         min_length=1,

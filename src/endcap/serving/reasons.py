@@ -19,8 +19,8 @@ def reasons_of(asking: Asking, item: int, source: str, models: Sequence[str]) ->
         models: Models that may know an item that speaks for it; the first that does is believed.
 
     Returns:
-        One reason: `goes_with` an item of the history, `seen` for an item of the history that itself speaks most, else `like` what was looked at where the source compares
-        vectors, else `popular`.
+        One reason: `goes_with` an item of the history, `seen` for an item of the history that itself speaks most; else
+        `like` what was looked at where the source compares vectors, else `popular`.
     """
     if not asking.history:
         return (Reason(POPULAR),)

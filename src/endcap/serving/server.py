@@ -3,14 +3,21 @@
 It loads Granian and no more, so that the workers, which are forks of it, begin light.
 """
 
+import contextlib
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 from granian import Granian
 from granian.constants import Interfaces
+from granian.log import LogLevels
+
+from endcap.core.errors import EndcapError
 
 __all__ = ["main"]
 
@@ -22,27 +29,52 @@ _STOP_WITHIN_S = 20
 def main(arguments: Sequence[str]) -> None:
     """Serve until TERM or INT; requests in progress are answered first.
 
+    A worker that dies is replaced. Workers that cannot begin end the server: with 2 where the user can mend it.
+
     Args:
         arguments: `module:function` that makes the application; host; port; number of workers.
     """
     target, host, port, workers = arguments
-    meters = tempfile.mkdtemp(prefix="endcap-meters-")
-    os.environ[_MULTIPROCESS_VARIABLE] = meters
+    scratch = Path(tempfile.mkdtemp(prefix="endcap-serving-"))
+    (scratch / "meters").mkdir()
+    os.environ[_MULTIPROCESS_VARIABLE] = str(scratch / "meters")
+    refused = scratch / "refused"
+    server = Granian(
+        target,
+        address=host,
+        port=int(port),
+        interface=Interfaces.ASGI,
+        workers=int(workers),
+        websockets=False,
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+        workers_kill_timeout=_STOP_WITHIN_S,
+    )
     try:
-        Granian(
-            target,
-            address=host,
-            port=int(port),
-            interface=Interfaces.ASGI,
-            workers=int(workers),
-            factory=True,
-            websockets=False,
-            log_enabled=False,
-            respawn_failed_workers=True,
-            workers_kill_timeout=_STOP_WITHIN_S,
-        ).serve()
+        server.serve(target_loader=lambda: _application(target, refused), wrap_loader=False)
+    except SystemExit as ended:
+        if ended.code and refused.exists():
+            sys.exit(EndcapError.exit_code)
+        raise
     finally:
-        shutil.rmtree(meters, ignore_errors=True)
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _application(target: str, refused: Path) -> Any:
+    """Make a worker's application, or say once what is wrong and end this worker.
+
+    Args:
+        target: `module:function`.
+        refused: File by which the workers tell each other that it has been said.
+    """
+    module, function = target.split(":")
+    try:
+        return getattr(import_module(module), function)()
+    except EndcapError as error:
+        with contextlib.suppress(FileExistsError):
+            refused.touch(exist_ok=False)
+            sys.stderr.write(f"{error}\n")
+        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

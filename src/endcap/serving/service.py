@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import itertools
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -192,19 +194,28 @@ class Service:
         self.meters.event_lag.observe((self._setting.clock() - arrived_us) / 1e6)
 
     async def _keep(self) -> None:
-        """Look after the bundle and the logs, twice a second."""
-        tick = 0
-        while True:
+        """Look after everything, twice a second."""
+        for tick in itertools.count(1):
             await asyncio.sleep(_TICK_S)
-            tick += 1
+            await self.keep(is_adopting=tick % _TICKS_BETWEEN_ADOPTIONS == 0)
+
+    async def keep(self, *, is_adopting: bool) -> None:
+        """Look after the bundle and the logs once.
+
+        Args:
+            is_adopting: Whether to look for segments of dead processes, too.
+        """
+        chores: list[Callable[[], Awaitable[object]]] = [
+            partial(asyncio.to_thread, self.current.look),
+            self._slates.keep,
+            self._events.keep,
+        ]
+        if is_adopting:
+            chores += [partial(asyncio.to_thread, adopt, folder) for folder in self._folders]
+        for chore in chores:
             try:
-                await asyncio.to_thread(self.current.look)
-                await self._slates.keep()
-                await self._events.keep()
-                if tick % _TICKS_BETWEEN_ADOPTIONS == 0:
-                    for folder in self._folders:
-                        await asyncio.to_thread(adopt, folder)
-            except Exception as error:  # noqa: BLE001 - whatever failed, it is tried again with the next tick
+                await chore()
+            except Exception as error:  # noqa: BLE001 - the other chores go on, and this one is tried again
                 _log.error("keeper.failed", error=f"{type(error).__name__}: {error}")
 
     def _writer(self, folder: Path) -> SegmentWriter:

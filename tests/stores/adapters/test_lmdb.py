@@ -1,6 +1,6 @@
-import multiprocessing
-import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -44,44 +44,45 @@ def test_a_process_that_opens_it_twice_has_one_environment(tmp_path, kv):
 
 
 def test_what_is_in_it_outlives_the_process_that_wrote_it(tmp_path):
-    process = multiprocessing.get_context("spawn").Process(target=put_and_die, args=(tmp_path / "kv",))
-    process.start()
-    process.join()
-    assert process.exitcode == -signal.SIGKILL
+    ended = subprocess.run([sys.executable, "-c", PUT_AND_DIE, str(tmp_path / "kv")], check=False)
+    assert ended.returncode == -signal.SIGKILL
     kv = LmdbKeyValues(tmp_path / "kv", size_mb=8)
     assert kv.get(b"a") == b"1"
     kv.close()
 
 
-def put_and_die(folder):
-    LmdbKeyValues(folder, size_mb=8).put(b"a", b"1")
-    os.kill(os.getpid(), signal.SIGKILL)
+PUT_AND_DIE = """
+import os, signal, sys
+from pathlib import Path
+from endcap.stores.adapters.lmdb import LmdbKeyValues
+LmdbKeyValues(Path(sys.argv[1]), size_mb=8).put(b"a", b"1")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
 
 
 def test_processes_count_together_without_losing_one(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=count, args=(tmp_path / "kv",)) for _ in range(2)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
+    processes = [subprocess.Popen([sys.executable, "-c", COUNT, str(tmp_path / "kv")]) for _ in range(2)]
+    assert [process.wait() for process in processes] == [0, 0]
     kv = LmdbKeyValues(tmp_path / "kv", size_mb=8)
     assert kv.get(b"n") == b"400"
     kv.close()
 
 
-def count(folder):
-    kv = LmdbKeyValues(folder, size_mb=8)
-    for _ in range(200):
-        kv.change({b"n": lambda old: str(int(old or 0) + 1).encode()})
-    kv.close()
+COUNT = """
+import sys
+from pathlib import Path
+from endcap.stores.adapters.lmdb import LmdbKeyValues
+kv = LmdbKeyValues(Path(sys.argv[1]), size_mb=8)
+for _ in range(200):
+    kv.change({b"n": lambda old: str(int(old or 0) + 1).encode()})
+kv.close()
+"""
 
 
 def test_a_full_store_says_so_and_keeps_what_it_has(kv):
     kv.put(b"a", b"1")
     with pytest.raises(StoreError) as caught:
-        for number in range(100):
-            kv.put(str(number).encode(), b"x" * 200_000)
+        kv.change({str(number).encode(): lambda _old: b"x" * 200_000 for number in range(100)})
     assert caught.value.code is Code.STORE_UNUSABLE
     assert kv.get(b"a") == b"1"
 

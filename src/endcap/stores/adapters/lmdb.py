@@ -78,9 +78,11 @@ class LmdbKeyValues:
 
 def _open(folder: Path, size_mb: int) -> lmdb.Environment:
     def opened() -> lmdb.Environment:
-        return lmdb.open(
+        environment = lmdb.open(
             str(folder), map_size=size_mb << 20, sync=False, metasync=False, max_readers=1024, max_spare_txns=4
         )
+        environment.reader_check()  # processes that were killed leave their place in the table of readers taken
+        return environment
 
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
