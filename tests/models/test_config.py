@@ -4,6 +4,7 @@ import sys
 import pytest
 from pydantic import ValidationError
 
+from endcap.core.clock import days_between
 from endcap.core.errors import ModelError
 from endcap.models.config import EvaluationSettings, ModelsConfig
 from endcap.models.item_markov import ItemMarkov
@@ -52,16 +53,20 @@ def test_lengths_are_ascending_whatever_the_order_in_the_file():
 
 
 @pytest.mark.parametrize(
-    ("first_day", "through", "expected"),
-    [("2016-08-01", "2016-08-28", "2016-08-22"), ("2016-08-01", "2016-08-01", "2016-08-01")],
+    ("through", "expected"), [("2016-08-28", "2016-08-22"), ("2016-08-08", "2016-08-07"), ("2016-08-01", "2016-08-01")]
 )
-def test_the_test_is_a_week_or_a_quarter_of_a_young_shops_days(first_day, through, expected):
-    assert EvaluationSettings().first_test_day(first_day=first_day, through=through) == expected
+def test_the_test_is_a_week_or_a_quarter_of_a_young_shops_days(through, expected):
+    assert EvaluationSettings().first_test_day(days_between("2016-08-01", through)) == expected
+
+
+def test_a_lone_visit_long_after_an_old_export_is_not_the_whole_test():
+    days = [*days_between("2016-08-01", "2016-09-28"), "2026-11-24"]
+    assert EvaluationSettings().first_test_day(days) == "2016-09-23"
 
 
 def test_a_day_that_is_given_stands():
     settings = EvaluationSettings(split_day="2016-09-15")
-    assert settings.first_test_day(first_day="2016-08-01", through="2016-09-28") == "2016-09-15"
+    assert settings.first_test_day(days_between("2016-08-01", "2016-09-28")) == "2016-09-15"
 
 
 def test_reading_settings_imports_nothing_heavy():

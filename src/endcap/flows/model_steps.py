@@ -89,7 +89,7 @@ def run_evaluate(flow: Flow, _pending: list[str]) -> Outcome:
     config = flow.shop.config.models
     data = read_model_data(flow)
     settings = config.evaluation
-    split_day = settings.first_test_day(first_day=flow.days(SEQUENCES)[0], through=flow.through)
+    split_day = settings.first_test_day(flow.days(SEQUENCES))
     result = evaluate(
         config.recipes(),
         data.sequences,

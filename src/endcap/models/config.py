@@ -1,12 +1,11 @@
 """Settings of the models room: `[models]` of endcap.toml."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from endcap.core.clock import days_between, next_day
 from endcap.models.item_markov import ItemMarkov
 from endcap.models.popular import Popular
 from endcap.models.protocol import Algorithm
@@ -40,8 +39,8 @@ class EvaluationSettings(BaseModel):
         default=7,
         ge=1,
         le=365,
-        description="Days of the test where split_day is empty. 7: a whole week; a shop with fewer than four times as "
-        "many days takes a quarter of its days.",
+        description="Days with sequences that the test has where split_day is empty. 7: a whole week; a shop with "
+        "fewer than four times as many such days takes a quarter of them.",
     )
     ks: tuple[int, ...] = Field(
         default=(5, 10, 20), min_length=1, description="Lengths of the lists that are measured."
@@ -69,22 +68,20 @@ class EvaluationSettings(BaseModel):
             raise ValueError("each length is at least 1 and stands once")
         return tuple(sorted(ks))
 
-    def first_test_day(self, *, first_day: str, through: str) -> str:
+    def first_test_day(self, days: Sequence[str]) -> str:
         """Return the first UTC day of the test.
 
-        Args:
-            first_day: The shop's first day with sequences.
-            through: Its last day.
+        Days without sequences do not count, or a lone visit long after an old export would be the whole test.
 
-        >>> EvaluationSettings().first_test_day(first_day="2016-08-01", through="2016-09-28")
-        '2016-09-22'
-        >>> EvaluationSettings().first_test_day(first_day="2016-08-01", through="2016-08-08")
-        '2016-08-07'
+        Args:
+            days: The days that have sequences, ascending; at least one.
+
+        >>> EvaluationSettings().first_test_day(["2016-08-01", "2016-08-02", "2016-08-03", "2016-08-09"])
+        '2016-08-09'
         """
         if self.split_day:
             return self.split_day
-        num_days = len(days_between(first_day, through))
-        return next_day(through, 1 - max(1, min(self.test_days, num_days // 4)))
+        return days[-max(1, min(self.test_days, len(days) // 4))]
 
 
 class ModelsConfig(BaseModel):
