@@ -8,6 +8,7 @@ import hashlib
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -31,7 +32,11 @@ _SNAPSHOTS = (EVENTS, ITEMS, SEQUENCES, EXAMPLES)
 
 def plan_bundle(flow: Flow) -> dict[str, dict[str, str]]:
     """One partition: it depends on the models, the indexes, the evaluation, the items and the histories."""
-    outputs = {step: flow.ledger.outputs(step) for step in ("train", "index", "evaluate")}
+    outputs = {
+        "train": flow.made_of_models("train"),
+        "index": _indexed(flow),
+        "evaluate": flow.ledger.outputs("evaluate"),
+    }
     versions = {
         f"{step}:{name}": output.get("version", "") for step, named in outputs.items() for name, output in named.items()
     }
@@ -68,9 +73,9 @@ def _assemble(flow: Flow, beside: Path) -> None:
     items = read_items(flow).select(list(_ITEM_COLUMNS)).combine_chunks()
     with pa.OSFile(str(beside / "items.arrow"), "wb") as file, pa.ipc.new_file(file, items.schema) as writer:
         writer.write_table(items)
-    for name, output in sorted(flow.ledger.outputs("train").items()):
+    for name, output in flow.made_of_models("train").items():
         _copy(flow.shop.models / name / output["version"], beside / "models" / name, again="train")
-    for name, output in sorted(flow.ledger.outputs("index").items()):
+    for name, output in _indexed(flow).items():
         _copy(flow.shop.index / name / output["version"], beside / "index" / name, again="index")
     keys, starts, numbers = read_histories(flow, items["item_id"])
     (beside / "histories").mkdir()
@@ -99,7 +104,7 @@ def _link_or_copy(source: str, target: str) -> str:
 
 def _manifest(flow: Flow, beside: Path) -> BundleManifest:
     config, settings = flow.shop.config, flow.shop.config.shop
-    trained, indexed = flow.ledger.outputs("train"), flow.ledger.outputs("index")
+    trained, indexed = flow.made_of_models("train"), _indexed(flow)
     unnamed = BundleManifest(
         bundle_id="",
         format=FORMAT,
@@ -110,7 +115,7 @@ def _manifest(flow: Flow, beside: Path) -> BundleManifest:
         num_items=flow.ledger.outputs("items")[""]["num_items"],
         models=[
             ModelEntry(name, output["kind"], output["version"], name in indexed)
-            for name, output in sorted(trained.items())
+            for name, output in trained.items()
         ],
         default_model=flow.ledger.outputs("evaluate")[""]["serving_model"],
         snapshots=[_snapshot(flow, name) for name in sorted(table.name for table in _SNAPSHOTS)],
@@ -131,6 +136,12 @@ def _manifest(flow: Flow, beside: Path) -> BundleManifest:
         run_id=flow.run_id,
         created_at_us=flow.now_us,
     )
+
+
+def _indexed(flow: Flow) -> dict[str, Any]:
+    """Return the indexes by model; one of a model whose scores are inner products no longer is left over."""
+    trained = flow.made_of_models("train")
+    return {name: output for name, output in flow.made_of_models("index").items() if trained[name]["vectors"]}
 
 
 def _snapshot(flow: Flow, table: str) -> SnapshotRef:

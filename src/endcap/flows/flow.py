@@ -112,6 +112,11 @@ class Flow:
         parts = self.ledger.parts(table.name)
         return {f"{table.name}/{day}": parts[day].digest for day in days if day in parts and parts[day].rows}
 
+    def made_of_models(self, step: str) -> dict[str, Any]:
+        """Return what a step left behind for each model that endcap.toml names now, by name, ascending."""
+        named = set(self.shop.config.models.train)
+        return {name: output for name, output in sorted(self.ledger.outputs(step).items()) if name in named}
+
     def read(self, table: Table, days: Sequence[str] | None = None) -> ibis.Table:
         """Read a table's latest version, all of it or some days."""
         return self.engine.read_snapshot(self.tables.files(table, days), table)

@@ -56,7 +56,7 @@ def run_train(flow: Flow, pending: list[str]) -> Outcome:
 
 def plan_index(flow: Flow) -> Plan:
     """A partition for each model whose score is an inner product."""
-    trained = flow.ledger.outputs("train")
+    trained = flow.made_of_models("train")
     return {name: {"model": output["version"]} for name, output in trained.items() if output["vectors"]}
 
 

@@ -48,7 +48,7 @@ def _observed(flow: Flow) -> Observed:
         )
     ).to_pylist()[0]
     features = [day for day, part in flow.ledger.parts(USER_FEATURES.name).items() if part.rows]
-    recalls = [output["recall"]["recall_min"] for output in flow.ledger.outputs("index").values()]
+    recalls = [output["recall"]["recall_min"] for output in flow.made_of_models("index").values()]
     return Observed(
         through=flow.through,
         now_us=flow.now_us,
