@@ -8,6 +8,7 @@ import msgspec
 from cyclopts import Parameter
 
 from endcap.cli.table import table
+from endcap.core.currency import amount_text
 from endcap.flows.library import open_shop
 
 __all__ = ["recommend"]
@@ -49,7 +50,7 @@ def recommend(  # noqa: PLR0913 - a command has as many arguments as it has choi
             item.place,
             item.item_id,
             item.title,
-            None if item.price_minor is None else item.price_minor / 100,
+            amount_text(item.price_minor, item.currency),
             item.score,
             item.source,
             "; ".join(f"{reason.code} {reason.item_id or ''}".rstrip() for reason in item.reasons),

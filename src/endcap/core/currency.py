@@ -2,7 +2,7 @@
 
 from decimal import ROUND_HALF_UP, Decimal
 
-__all__ = ["CURRENCIES", "exponent_of", "minor_units_of"]
+__all__ = ["CURRENCIES", "amount_text", "exponent_of", "minor_units_of"]
 
 CURRENCIES = frozenset(
     """
@@ -43,3 +43,15 @@ def minor_units_of(amount: float, currency: str) -> int:
     """
     scaled = Decimal(str(amount)).scaleb(exponent_of(currency))
     return int(scaled.quantize(Decimal(1), rounding=ROUND_HALF_UP))
+
+
+def amount_text(minor: int | None, currency: str | None) -> str | None:
+    """Return minor units as people read them, None where the amount is unknown.
+
+    >>> amount_text(1599, "USD"), amount_text(1200, "JPY"), amount_text(5, "KWD"), amount_text(None, "USD")
+    ('15.99 USD', '1200 JPY', '0.005 KWD', None)
+    """
+    if minor is None:
+        return None
+    exponent = exponent_of(currency or "")
+    return f"{Decimal(minor).scaleb(-exponent):.{exponent}f} {currency or ''}".rstrip()
