@@ -3,6 +3,7 @@ import pytest
 from endcap.cli import main as module
 from endcap.cli.main import VERBS, main
 from endcap.core.version import __version__
+from endcap.governance.access import ALLOWED, Role
 
 
 def test_the_version_is_told(capsys):
@@ -61,3 +62,26 @@ def test_an_interrupted_command_ends_with_130(monkeypatch):
 
     monkeypatch.setattr(module, "make_app", lambda: stopped)
     assert main(["refresh"]) == 130
+
+
+def commands(shop, export, tmp_path):
+    """One call of each verb that does something."""
+    steps = ("refresh", "ingest", "sessionize", "featurize", "train", "index", "evaluate")
+    return {
+        "init": ["init", str(tmp_path / "made"), "--source", str(export)],
+        "demo": ["demo", "--shop", str(tmp_path / "demo")],
+        "simulate": ["simulate", str(tmp_path / "export")],
+        "compare": ["compare", "clicks.parquet", "--user", "u", "--item", "i", "--time", "t"],
+        "serve": ["serve", str(shop), "--port", "0"],
+        "recommend": ["recommend", str(shop)],
+        "show": ["show", "audit", str(shop)],
+        **{verb: [verb, str(shop)] for verb in steps},
+    }
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_passes_the_door(verb, tiny_shop, export, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(ALLOWED, Role.OWNER, frozenset())
+    assert main(commands(tiny_shop, export, tmp_path)[verb]) == 2
+    assert "[access-denied]" in capsys.readouterr().err
+    assert not (tmp_path / "made" / "endcap.toml").exists()

@@ -29,6 +29,7 @@ def test_looking_at_a_shoppers_slate_is_written_down(tiny_shop, capsys):
     assert main(["recommend", str(tiny_shop), "--user-id", "ann"]) == 0
     capsys.readouterr()
     assert main(["show", "audit", str(tiny_shop), "--json"]) == 0
-    newest = json.loads(capsys.readouterr().out)[0]
+    looking, newest = json.loads(capsys.readouterr().out)[:2]
+    assert looking["action"] == "audit.read"
     assert newest["action"] == "personal.read"
     assert "ann" not in newest["resource"]

@@ -16,13 +16,14 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from endcap.cli.progress import told
+from endcap.cli.simulate import make_export
 from endcap.cli.table import table
+from endcap.core.currency import amount_text
 from endcap.core.errors import BundleError, Code, UsageError
 from endcap.flows.init import init_shop
 from endcap.flows.refresh import Refreshed, refresh
 from endcap.flows.shop import find_shop
 from endcap.flows.shopper import example_session
-from endcap.simulation.shop import simulate
 
 __all__ = ["demo"]
 
@@ -52,7 +53,7 @@ def demo(
     with _timed(seconds, "simulate" if data is None else "look at the export"):
         source = data.resolve() if data else (shop / "export").resolve()
         if data is None:
-            simulate(source)
+            make_export(source)
         made = init_shop(shop, source=source)
     print("\n".join(f"found: {line}" for line in made.found))
     with told(quiet=False) as progress:
@@ -157,7 +158,7 @@ def _slate(slate: dict[str, Any]) -> str:
         [
             item["place"],
             item["title"],
-            None if item["price_minor"] is None else f"{item['price_minor'] / 100:.2f} {item['currency'] or ''}",
+            amount_text(item["price_minor"], item["currency"]),
             item["score"],
             item["source"],
             "; ".join(_reason(reason) for reason in item["reasons"]),

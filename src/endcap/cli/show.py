@@ -9,13 +9,14 @@ import msgspec
 from cyclopts import Parameter
 
 from endcap.cli.table import table
-from endcap.core.clock import day_of
+from endcap.core.clock import day_of, system_clock
 from endcap.core.errors import Code, UsageError, near
 from endcap.core.manifest import read_manifest
 from endcap.flows.intake import intake_rows
 from endcap.flows.ledger import Ledger
 from endcap.flows.shop import Shop, find_shop
 from endcap.flows.wiring.batch import open_ledger
+from endcap.governance.access import Action, local_actor, require
 
 __all__ = ["show"]
 
@@ -42,7 +43,9 @@ def show(
             code=Code.USAGE,
         )
     opened = find_shop(shop)
+    action = Action.AUDIT_READ if what == "audit" else Action.SHOP_READ
     with open_ledger(opened) as ledger:
+        require(local_actor(), action, opened.resource(what), audit=ledger, at_us=system_clock())
         value, text = _VIEWS[what](opened, ledger, limit)
     print(json.dumps(value) if json_wanted else text)
 

@@ -8,9 +8,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from endcap.core.clock import day_start_us
+from endcap.core.clock import day_start_us, system_clock
 from endcap.core.errors import Code, DataError, UsageError, near
 from endcap.flows.interactions import Interactions, read_interactions
+from endcap.governance.access import Action, Resource, local_actor, require
+from endcap.governance.audit import KeptInMemory
 from endcap.models.evaluate import evaluate, split_by
 from endcap.models.evaluation import Evaluation
 from endcap.models.protocols import Protocol, Split
@@ -99,7 +101,9 @@ def compare(  # noqa: PLR0913 - the command's options, each by name
         SourceError: The file is missing or cannot be read.
         DataError: A column is missing, or the split leaves nothing to learn or nothing to ask.
         ModelError: There is no algorithm of a name.
+        AccessError: The user of the operating system may not.
     """
+    require(local_actor(), Action.MODEL_COMPARE, Resource(name="file"), audit=KeptInMemory(), at_us=system_clock())
     _check(split, protocol, seen, ks, session)
     recipes = {name: algorithm(name) for name in models}
     found = read_interactions(Path(file), user=user, item=item, time=time, session=session)

@@ -56,10 +56,10 @@ class OpenShop:
         """
         key = self.shop.user_key()
         who = user_key(user_id=user_id, user_pseudo_id=user_pseudo_id, key=key)
-        if who is not None:  # a person looks at what a shopper is shown: this is written down
-            with open_ledger(self.shop) as ledger:
-                resource = self.shop.resource(f"user/{who}")
-                require(local_actor(), Action.PERSONAL_READ, resource, audit=ledger, at_us=system_clock())
+        # A person who looks at what a shopper is shown reads personal data: this is written down.
+        action, name = (Action.PERSONAL_READ, f"user/{who}") if who else (Action.SERVING_RECOMMEND, "placements")
+        with open_ledger(self.shop) as ledger:
+            require(local_actor(), action, self.shop.resource(name), audit=ledger, at_us=system_clock())
         if self._recommender is None:
             self._recommender = open_recommender(self.shop)
         return self._recommender.recommend(

@@ -11,6 +11,7 @@ from endcap.flows.runner import run_steps
 from endcap.flows.shop import find_shop
 from endcap.flows.steps import FIRST_STEP, STEPS
 from endcap.flows.wiring.batch import open_flow
+from endcap.governance.access import Action, require
 
 __all__ = ["Refreshed", "refresh"]
 
@@ -65,6 +66,7 @@ def refresh(
             )
     opened = find_shop(shop)
     with open_flow(opened, through=through, progress=progress, clock=clock) as flow:
+        require(flow.actor, Action.SHOP_READ, opened.resource("shop"), audit=flow.ledger, at_us=flow.now_us)
         for name in again:
             flow.ledger.forget(name)
         wanted = [step for step in STEPS if verbs is None or step.verb in verbs]

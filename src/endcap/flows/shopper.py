@@ -6,6 +6,7 @@ from endcap.core.errors import Code, DataError
 from endcap.core.tables import ITEMS, SEQUENCES
 from endcap.flows.shop import find_shop
 from endcap.flows.wiring.batch import open_flow
+from endcap.governance.access import Action, require
 
 __all__ = ["example_session"]
 
@@ -23,6 +24,7 @@ def example_session(root: Path) -> list[tuple[str, str, str]]:
     """
     shop = find_shop(root)
     with open_flow(shop, through="", progress=lambda _report: None) as flow:
+        require(flow.actor, Action.SHOP_READ, shop.resource("table/sequences"), audit=flow.ledger, at_us=flow.now_us)
         for day in reversed(flow.days(SEQUENCES)):
             sequences = flow.read(SEQUENCES, [day])
             wanted = sequences.filter(
