@@ -34,6 +34,14 @@ def test_orders_in_a_flat_file_are_guessed_by_their_columns(tmp_path, engine):
     assert (reader["time"], reader["item_id"], reader["guest_from"]) == ("ts", "stock_code", "invoice")
     assert [rule["event_name"] for rule in reader["rules"]] == ["purchase", "refund"]
     assert detected.unsure == {"what": "string"}
+    assert detected.ignored == []
+
+
+def test_prices_whose_currency_nothing_names_are_told_before_the_first_refresh(tmp_path, engine):
+    (tmp_path / "log.csv").write_text("event_time,event_type,user_id,product_id,price\n2026-08-01,view,u,mug,9.5\n")
+    assert "set events.default_currency" in detect(engine, tmp_path).ignored[0]
+    (tmp_path / "catalog.tsv").write_text("id\ttitle\tprice\nmug\tMug\t9.50 EUR\n")
+    assert detect(engine, tmp_path).ignored == []
 
 
 def test_a_flat_event_log_keeps_its_event_names(tmp_path, engine):

@@ -80,6 +80,11 @@ def detect(engine: Engine, folder: Path) -> Detected:
         raise _unknown(folder, files)
     if feed is not None:
         _add_feed(detected, feed, folder)
+    reader = detected.settings["reader"]
+    if "price" in reader and "currency" not in reader and detected.default_currency is None:
+        detected.ignored.append(
+            f"rows with a {reader['price']}, as nothing names their currency: set events.default_currency to keep them"
+        )
     if others:
         detected.ignored.append(f"{len(others)} other files: {', '.join(others[:5])}")
     return detected
