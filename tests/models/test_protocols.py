@@ -54,6 +54,13 @@ def test_leave_one_out_asks_for_the_last_item_of_each_user_with_two():
     assert split.train.users.tolist() == [1, 2]
 
 
+def test_the_lines_of_one_order_are_tied():
+    orders = Sequences(np.array([0, 4]), np.array([4, 5, 6, 7], np.int32), np.array([1, 1, 2, 2]), np.array([0]))
+    assert session_next(orders, split_us=0).cases.tied.tolist() == [True, False, True]
+    assert time(orders, split_us=0).cases.tied.tolist() == [False, True, False, True]
+    assert leave_one_out(orders).cases.tied.tolist() == [True]
+
+
 def test_seen_items_are_whole_histories_and_queries_their_last_items():
     long = Sequences(np.array([0, 61]), np.arange(61, dtype=np.int32), np.arange(61), np.array([0]))
     cases = leave_one_out(long).cases

@@ -137,6 +137,7 @@ def _counts(split: Split, catalogue: Catalogue, answers: Answers) -> dict[str, i
         "users": len(np.unique(cases.users)),
         "items": len(catalogue),
         "undefined": int(np.count_nonzero(answers.ranks == UNDEFINED)),
+        "same_instant": int(np.count_nonzero(cases.tied)),
         "without_history": int(np.count_nonzero(cases.ends == cases.firsts)),
         "train_sequences": len(split.train),
         "train_elements": len(split.train.items),

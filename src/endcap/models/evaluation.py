@@ -7,6 +7,9 @@ from typing import Any
 
 __all__ = ["Difference", "Evaluation", "ModelMeasures"]
 
+_MANY_TIED = 0.1
+"""Share of cases within one instant beyond which a table says so."""
+
 _DIGITS = 6
 """Digits behind the point that are told: far below every interval, above the last bits of a sum."""
 
@@ -47,7 +50,8 @@ class Evaluation:
 
     Args:
         protocol: How was asked: name, split, seen, ks, seed, resamples.
-        counts: cases, users, items, undefined cases, cases without a history, sequences and elements learned from.
+        counts: cases, users, items, undefined cases, cases whose target has the same instant as the end of its
+            history, cases without a history, sequences and elements learned from.
         models: Name -> measures, in the order in which they were asked for.
         differences: Each model against item_markov and popular, where these are measured too.
         fit_s: Name -> wall seconds of fitting; no part of `to_plain`.
@@ -91,6 +95,11 @@ class Evaluation:
             for pairs in (list(zip(row, widths, strict=True)) for row in [head, *rows])
         ]
         verdicts = [line for each in self.differences if (line := _verdict(each, f"ndcg@{middle}"))]
+        if self.counts["same_instant"] > _MANY_TIED * self.counts["cases"]:
+            verdicts.append(
+                f"{self.counts['same_instant']:,} cases ask for an item of the same instant as the one before, such as "
+                "two lines of an order: there the order of ids can be learned, which says nothing of shoppers"
+            )
         return "\n".join([*lines, *([""] if verdicts else []), *verdicts])
 
     def _told(self) -> str:

@@ -107,7 +107,8 @@ def _thinned(cases: Cases, num_items: int) -> Cases:
     if len(cases) <= most:
         return cases
     at = np.linspace(0, len(cases) - 1, most).astype(np.int64)
-    return Cases(cases.items, cases.firsts[at], cases.ends[at], cases.targets[at], cases.users[at], cases.masked[at])
+    by_case = ("firsts", "ends", "targets", "users", "masked", "tied")
+    return replace(cases, **{name: getattr(cases, name)[at] for name in by_case})
 
 
 def _moved(settings: MarkovSettings, name: str, value: float) -> MarkovSettings:

@@ -40,6 +40,8 @@ class Cases:
         targets: B item numbers that came next.
         users: B user numbers; the unit of bootstrap intervals.
         masked: B item numbers that are no candidate (the current one), -1 where there is none.
+        tied: B; whether the target has the same instant as the end of its history (lines of one order), so that only
+            the order of ids put it there.
     """
 
     items: Int32
@@ -48,6 +50,7 @@ class Cases:
     targets: Int32
     users: Int64
     masked: Int32
+    tied: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -100,6 +103,7 @@ def session_next(sequences: Sequences, *, split_us: int) -> Split:
         targets=single.items[current + 1],
         users=single.users[sequence_E[current]],
         masked=single.items[current],
+        tied=single.at_us[current + 1] == single.at_us[current],
     )
     return Split(keep(sequences, sequences.at_us < split_us), cases)
 
@@ -114,13 +118,13 @@ def time(sequences: Sequences, *, split_us: int) -> Split:
     items, at_us, user_E, _ = _by_user(sequences)
     single = collapsed(items, user_E)
     items, at_us, user_E = items[single], at_us[single], user_E[single]
-    cases = _cases_at(items, user_E, np.flatnonzero(at_us >= split_us))
+    cases = _cases_at(items, at_us, user_E, np.flatnonzero(at_us >= split_us))
     return Split(keep(sequences, sequences.at_us < split_us), cases)
 
 
 def leave_one_out(sequences: Sequences) -> Split:
     """Ask for the last item of each user with at least two: see this module's first lines."""
-    items, _, user_E, place_E = _by_user(sequences)
+    items, at_us, user_E, place_E = _by_user(sequences)
     is_last_E = np.ones(len(items), bool)
     is_last_E[:-1] = user_E[1:] != user_E[:-1]
     has_earlier_E = np.zeros(len(items), bool)
@@ -128,7 +132,7 @@ def leave_one_out(sequences: Sequences) -> Split:
     last = np.flatnonzero(is_last_E & has_earlier_E)
     learned_E = np.ones(len(items), bool)
     learned_E[place_E[last]] = False
-    return Split(keep(sequences, learned_E), _cases_at(items, user_E, last))
+    return Split(keep(sequences, learned_E), _cases_at(items, at_us, user_E, last))
 
 
 def keep(sequences: Sequences, chosen_E: NDArray[np.bool_]) -> Sequences:
@@ -160,17 +164,19 @@ def _by_user(sequences: Sequences) -> tuple[Int32, Int64, Int64, Int64]:
     return sequences.items[place_E], sequences.at_us[place_E], user_E[place_E], place_E
 
 
-def _cases_at(items: Int32, user_E: Int64, targets: Int64) -> Cases:
+def _cases_at(items: Int32, at_us: Int64, user_E: Int64, targets: Int64) -> Cases:
     """Ask for the elements at some places, with all of the user's earlier elements as history."""
     first_of = np.flatnonzero(np.concatenate([[True], user_E[1:] != user_E[:-1]])[: len(user_E)])
     group_E = np.cumsum(np.concatenate([[True], user_E[1:] != user_E[:-1]])[: len(user_E)]) - 1
+    firsts = first_of[group_E[targets]].astype(np.int64)
     return Cases(
         items=items,
-        firsts=first_of[group_E[targets]].astype(np.int64),
+        firsts=firsts,
         ends=targets.astype(np.int64),
         targets=items[targets],
         users=user_E[targets],
         masked=np.full(len(targets), -1, np.int32),
+        tied=(targets > firsts) & (at_us[targets] == at_us[np.maximum(targets - 1, 0)]),
     )
 
 
