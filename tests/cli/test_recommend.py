@@ -33,3 +33,8 @@ def test_looking_at_a_shoppers_slate_is_written_down(tiny_shop, capsys):
     assert looking["action"] == "audit.read"
     assert newest["action"] == "personal.read"
     assert "ann" not in newest["resource"]
+
+
+def test_an_unknown_item_is_answered_more_simply_and_this_is_told(tiny_shop, capsys):
+    assert main(["recommend", str(tiny_shop), "--placement", "product", "--items", "nowhere"]) == 0
+    assert "a simpler answer than usual: item_unknown" in capsys.readouterr().out

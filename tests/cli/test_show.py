@@ -34,7 +34,7 @@ def test_what_became_of_every_row_adds_up(tiny_shop, capsys):
             assert row[f"{unit}_read"] == sum(parts), row
 
 
-@pytest.mark.parametrize("what", ["evaluation", "health", "audit"])
+@pytest.mark.parametrize("what", ["evaluation", "health", "audit", "run"])
 def test_reports_and_the_audit_log_are_shown(what, tiny_shop, capsys):
     text, value = shown(what, tiny_shop, capsys)
     assert text.strip()

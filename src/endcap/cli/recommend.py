@@ -58,3 +58,5 @@ def recommend(  # noqa: PLR0913 - a command has as many arguments as it has choi
         for item in slate.items
     ]
     print(table(["place", "item", "title", "price", "score", "source", "reason"], rows))
+    if slate.fallback:
+        print(f"a simpler answer than usual: {slate.fallback}")

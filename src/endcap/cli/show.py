@@ -24,10 +24,11 @@ __all__ = ["show"]
 def show(
     what: str, shop: Path, *, limit: int = 30, json_wanted: Annotated[bool, Parameter(name="--json")] = False
 ) -> None:
-    """Show what is there: bundle, runs, intake, evaluation, health or audit.
+    """Show what is there: bundle, run, runs, intake, evaluation, health or audit.
 
-    bundle: the manifest of the bundle in force. runs: what each step did and cost. intake: what became of every row of
-    the source, by event name and reason. evaluation, health: the latest reports. audit: who did what.
+    bundle: the manifest of the bundle in force. run: the manifest of the latest run that had something to do. runs:
+    what each step did and cost. intake: what became of every row of the source, by event name and reason. evaluation,
+    health: the latest reports. audit: who did what.
 
     Args:
         what: One of these words.
@@ -64,6 +65,20 @@ def _bundle(shop: Shop, _ledger: Ledger, _limit: int) -> tuple[Any, str]:
             table(["table", "version", "rows", "digest"], snapshots),
         ]
     )
+
+
+def _run(shop: Shop, ledger: Ledger, _limit: int) -> tuple[Any, str]:
+    latest = next((row["run_id"] for row in ledger.attempts(limit=1)), "none")
+    path = shop.runs / f"{latest}.json"
+    if not path.exists():
+        raise UsageError(
+            "the latest run has left no manifest: it still goes on or was killed, or there was none yet",
+            where=str(path),
+            fix=f"`endcap show runs {shop.root}` shows its steps; `endcap refresh {shop.root}` completes it",
+            code=Code.USAGE,
+        )
+    text = path.read_text(encoding="utf-8")
+    return json.loads(text), text.rstrip("\n")
 
 
 def _runs(_shop: Shop, ledger: Ledger, limit: int) -> tuple[Any, str]:
@@ -110,5 +125,6 @@ _VIEWS: dict[str, Callable[[Shop, Ledger, int], tuple[Any, str]]] = {
     "evaluation": _report("evaluation"),
     "health": _report("health"),
     "intake": _intake,
+    "run": _run,
     "runs": _runs,
 }

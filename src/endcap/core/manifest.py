@@ -1,13 +1,14 @@
 """Manifests: what exactly a bundle or a run is made of, so that it can be traced and made again."""
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from endcap.core.errors import BundleError, Code
 from endcap.core.ids import digest_of
 
-__all__ = ["FORMAT", "BundleManifest", "ModelEntry", "SnapshotRef", "read_manifest"]
+__all__ = ["FORMAT", "BundleManifest", "ModelEntry", "RunManifest", "SnapshotRef", "read_manifest"]
 
 FORMAT = 1
 """Version of the bundle's layout. A server refuses a bundle of another one."""
@@ -97,6 +98,44 @@ class BundleManifest(msgspec.Struct, frozen=True):
             del content[accidental]
         content["snapshots"] = [{**each, "version": 0} for each in content["snapshots"]]
         return digest_of(content)
+
+
+class RunManifest(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is needed to trace a run, and to make its outputs again from the same inputs.
+
+    Args:
+        run_id: The run.
+        organisation: Who owns the shop.
+        project: The shop.
+        region: Where its data may lie.
+        actor: Who asked for the run.
+        started_at_us: When it began, microseconds UTC.
+        outcome: "done", or "failed" where a step ended with an error.
+        through: Last day of events in it; "" where it failed before that was known.
+        bundle_id: The bundle in force afterwards, "" if there is none.
+        seed: Of every draw.
+        code_version: Version of Endcap.
+        versions: Python and the packages that compute -> version.
+        config_digest: Digest of the settings.
+        settings: endcap.toml as understood, with every default.
+        attempts: The ledger's rows of the run in order: fingerprints, digests of inputs, versions of outputs, cost.
+    """
+
+    run_id: str
+    organisation: str
+    project: str
+    region: str
+    actor: str
+    started_at_us: int
+    outcome: str
+    through: str
+    bundle_id: str
+    seed: int
+    code_version: str
+    versions: dict[str, str]
+    config_digest: str
+    settings: dict[str, Any]
+    attempts: list[dict[str, Any]]
 
 
 class _Layout(msgspec.Struct):

@@ -7,6 +7,7 @@ from endcap.core.clock import Clock, system_clock
 from endcap.core.errors import Code, DataError, UsageError, near
 from endcap.core.tables import EVENTS
 from endcap.flows.flow import Flow, Progress, StepReport
+from endcap.flows.run_manifest import write_run_manifest
 from endcap.flows.runner import run_steps
 from endcap.flows.shop import find_shop
 from endcap.flows.steps import FIRST_STEP, STEPS
@@ -69,11 +70,21 @@ def refresh(
         require(flow.actor, Action.SHOP_READ, opened.resource("shop"), audit=flow.ledger, at_us=flow.now_us)
         for name in again:
             flow.ledger.forget(name)
-        wanted = [step for step in STEPS if verbs is None or step.verb in verbs]
-        reports = run_steps(flow, [step for step in wanted if step.name == FIRST_STEP])
-        flow.through = _last_day(flow)
-        reports += run_steps(flow, [step for step in wanted if step.name != FIRST_STEP])
+        outcome = "failed"
+        try:
+            reports = _run(flow, verbs)
+            outcome = "done"
+        finally:
+            write_run_manifest(flow, outcome=outcome)
         return Refreshed(flow.run_id, flow.through, opened.bundle_in_force(), reports)
+
+
+def _run(flow: Flow, verbs: tuple[str, ...] | None) -> list[StepReport]:
+    """Run the steps of some verbs, of all where none is named; the first one learns which day is the last."""
+    wanted = [step for step in STEPS if verbs is None or step.verb in verbs]
+    reports = run_steps(flow, [step for step in wanted if step.name == FIRST_STEP])
+    flow.through = _last_day(flow)
+    return reports + run_steps(flow, [step for step in wanted if step.name != FIRST_STEP])
 
 
 def _last_day(flow: Flow) -> str:

@@ -54,6 +54,11 @@ class Shop:
         return self.root / "reports"
 
     @property
+    def runs(self) -> Path:
+        """Folder of the run manifests, <run id>.json."""
+        return self.root / "runs"
+
+    @property
     def landing(self) -> Path:
         """Folder of what the server logged and ingest will read."""
         return self.root / "landing"

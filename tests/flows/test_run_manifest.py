@@ -1,0 +1,54 @@
+import json
+
+import pytest
+
+from endcap.core.errors import SourceError
+from endcap.core.version import __version__
+from endcap.flows.init import init_shop
+from endcap.flows.refresh import refresh
+from endcap.flows.shop import find_shop
+from endcap.simulation.shop import simulate
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    simulate(folder / "export", days=2, users=20, items=20)
+    init_shop(folder / "shop", source=folder / "export")
+    return find_shop(folder / "shop")
+
+
+def manifests(shop):
+    return {path.stem: json.loads(path.read_bytes()) for path in shop.runs.glob("*.json")}
+
+
+def test_a_run_tells_what_it_was_given_did_and_left_behind_and_an_idle_one_nothing(shop):
+    done = refresh(shop.root, verbs=("ingest", "sessionize"))
+    told = manifests(shop)[done.run_id]
+    assert [attempt["step"] for attempt in told["attempts"]] == ["ingest", "items", "sessions", "exposures"]
+    assert all(attempt["outcome"] == "done" and attempt["fingerprints"] for attempt in told["attempts"])
+    assert told["attempts"][2]["inputs"].keys() >= {f"events/{done.through}"}
+    assert told["attempts"][2]["outputs"]["sessions"]["version"] == 0
+    assert (told["outcome"], told["through"], told["bundle_id"]) == ("done", done.through, "")
+    assert (told["organisation"], told["project"], told["region"]) == ("local", "shop", "local")
+    assert told["settings"] == shop.config.plain()
+    assert told["config_digest"] == shop.config.digest()
+    assert told["code_version"] == __version__
+    assert {"python", "duckdb", "torch"} <= set(told["versions"])
+    idle = refresh(shop.root, verbs=("ingest", "sessionize"))
+    assert idle.run_id not in manifests(shop)
+
+
+def test_a_run_that_failed_says_where(shop):
+    before = manifests(shop)
+    feed = shop.source / "catalog.tsv"
+    text = feed.read_text()
+    feed.write_text("nonsense\n")
+    with pytest.raises(SourceError):
+        refresh(shop.root, verbs=("ingest",))
+    feed.write_text(text)
+    (name,) = set(manifests(shop)) - set(before)
+    told = manifests(shop)[name]
+    assert told["outcome"] == "failed"
+    assert told["attempts"][-1]["outcome"] == "failed"
+    assert told["attempts"][-1]["error_code"]
