@@ -5,7 +5,7 @@ import logging
 import pytest
 import structlog
 
-from endcap.governance.logging import configure_logging, drop_raw_ids
+from endcap.governance.logging import configure_logging, drop_raw_ids, log_as_a_library
 
 SECRETS = ("ann@shop.example", "10.1.2.3", "cookie-4711", "customer-99")
 
@@ -161,3 +161,23 @@ def test_keyed_hashes_and_harmless_keys_stay():
 def test_the_text_of_an_error_says_what_failed_without_the_id(lines):
     leak_by_exception(structlog.get_logger())
     assert "ValueError: cannot read {'user_id': [removed]} of [removed]" in lines()[0]["exception"]
+
+
+def test_a_program_that_uses_us_decides_what_is_told(caplog, capsys):
+    structlog.reset_defaults()
+    log_as_a_library()
+    try:
+        structlog.get_logger().info("bundle.taken", items=3)
+        assert caplog.messages == []
+        with caplog.at_level(logging.INFO, logger="endcap"):
+            structlog.get_logger().info("bundle.taken", items=3, email="ann@shop.example")
+        assert caplog.messages == ["event='bundle.taken' items=3"]
+        assert capsys.readouterr().out == ""
+    finally:
+        structlog.reset_defaults()
+
+
+def test_who_has_set_structlog_up_is_left_alone(lines):
+    log_as_a_library()
+    structlog.get_logger().info("still.json")
+    assert lines()[0]["event"] == "still.json"

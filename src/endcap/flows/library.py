@@ -11,6 +11,7 @@ from endcap.flows.shop import Shop, find_shop
 from endcap.flows.wiring.batch import open_ledger
 from endcap.flows.wiring.serving import open_recommender
 from endcap.governance.access import Action, local_actor, require
+from endcap.governance.logging import log_as_a_library
 from endcap.serving.local import LocalRecommender
 
 __all__ = ["OpenShop", "open_shop"]
@@ -86,4 +87,5 @@ def open_shop(root: str | Path) -> OpenShop:
     Raises:
         ConfigError: There is no shop, or its configuration cannot be used.
     """
+    log_as_a_library()
     return OpenShop(find_shop(Path(root)))

@@ -15,7 +15,7 @@ import structlog
 from endcap.core.clock import Clock, system_clock
 from endcap.governance.audit import without_people
 
-__all__ = ["configure_logging", "drop_raw_ids"]
+__all__ = ["configure_logging", "drop_raw_ids", "log_as_a_library"]
 
 _NAMES = (
     "user_id",
@@ -82,6 +82,27 @@ def configure_logging(
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+
+
+def log_as_a_library() -> None:
+    """Have our events go to the program that uses us, through the logger `endcap` of Python's own logging.
+
+    The program decides what is told and where; until it does, Python tells warnings on standard error. Whoever has set
+    structlog up is left alone.
+    """
+    if structlog.is_configured():
+        return
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.processors.format_exc_info,
+            drop_raw_ids,
+            structlog.processors.KeyValueRenderer(key_order=["event"], sort_keys=True),
+        ],
+        logger_factory=lambda *_names: logging.getLogger("endcap"),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
