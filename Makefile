@@ -8,7 +8,9 @@ DATA ?=
 # Where the demo's shop is made; it is made anew each time.
 SHOP ?= build/demo-shop
 
-.PHONY: demo test lint types contracts tests docs install lock clean
+BENCHMARKS := intake refresh second_shop crash quality
+
+.PHONY: bench demo test lint types contracts tests docs install lock clean
 .DEFAULT_GOAL := demo
 
 demo: .venv/ready
@@ -39,6 +41,12 @@ contracts: .venv/ready
 # Unit tests, doctests, the tutorial and the README, and what the docs claim about the code.
 tests: .venv/ready
 	$(BIN)/pytest
+
+# Every benchmark at full size, an hour on 2 cores; benchmarks/README.md is made from their figures.
+bench: .venv/ready
+	mkdir -p build/bench
+	for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name --out build/bench/$$name.json || exit 1; done
+	$(BIN)/python -m benchmarks.table build/bench
 
 # Writes the parts of the docs that are made from the code; the tests compare them.
 docs: .venv/ready

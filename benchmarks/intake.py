@@ -39,18 +39,22 @@ _CONFIG = EventsConfig(
 )
 
 
-def main() -> None:
-    """Run the benchmark and print its one line."""
+_MUST_BE_ZERO = ("events_unaccounted", "rows_unaccounted", "rows_written_less_kept", "raw_ids_found")
+
+
+def main() -> int:
+    """Run the benchmark and print its one line; the exit code is 1 when a row is lost or a raw id is found."""
     options = arguments("Is every row of a real export accounted for, how fast, in how much memory?")
     folder = Path(os.environ.get("ENDCAP_DATA", "../shared/data")) / "gmerch_ga4"
     if not folder.is_dir():
         report("intake", {}, options, unmeasured={"all": f"{folder.name} is not in $ENDCAP_DATA"})
-        return
+        return 0
     with tempfile.TemporaryDirectory() as spill:
         engine = DuckDBEngine(memory_limit="3GB", threads=2, spill=Path(spill))
         figures = _intake(engine, folder, quick=options.quick)
         engine.close()
     report("intake", figures, options)
+    return 1 if any(figures[name] for name in _MUST_BE_ZERO) else 0
 
 
 def _intake(engine: DuckDBEngine, folder: Path, *, quick: bool) -> dict[str, Any]:
@@ -127,4 +131,4 @@ def _show(table: dict[str, dict[str, list[int]]], told: list[dict[str, Any]]) ->
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from endcap.core.clock import day_of, system_clock
+
 __all__ = ["arguments", "report"]
 
 _NAMED = ("duckdb", "deltalake", "ibis-framework", "numpy", "pyarrow", "torch", "faiss-cpu", "litestar", "granian")
@@ -36,6 +38,7 @@ def report(
             "machine": {"cores": os.cpu_count(), "load": os.getloadavg()[0], "system": platform.platform()},
             "versions": {"python": platform.python_version(), **{each: version(each) for each in _NAMED}},
             "commit": _commit(),
+            "date": day_of(system_clock()),
         }
     )
     if options.out:
