@@ -9,9 +9,9 @@ from typing import Any
 _README = Path(__file__).parent / "README.md"
 _HEAD = """# Benchmarks
 
-`make bench` runs all of them and writes this page from their figures; `python -m benchmarks.NAME [--quick] [--out FILE]` runs
-one. The last line of each is one JSON object. Real data is looked for in `ENDCAP_DATA` (by default `../shared/data`); what
-could not be measured is named with its reason, never guessed. Machines differ: compare ratios, not seconds.
+`make bench` runs all of them and writes this page from their figures; `python -m benchmarks.NAME [--quick] [--out
+FILE]` runs one. The last line of each is one JSON object. Real data is looked for in `ENDCAP_DATA`; what could not be
+measured is named with its reason, never guessed. Machines differ: compare ratios, not seconds.
 """
 
 

@@ -2,8 +2,8 @@ import pytest
 
 from endcap.core.errors import BundleError, Code, RequestError
 from endcap.core.ids import user_key
+from endcap.core.landed import LandedEvent, LandedItem
 from endcap.serving.config import ServingConfig
-from endcap.serving.landed import LandedEvent, LandedItem
 from endcap.serving.local import LocalRecommender
 from endcap.serving.state import VisitorState
 

@@ -1,9 +1,9 @@
 import pytest
 
 from endcap.core.errors import Code, RequestError, StoreError
+from endcap.core.landed import LandedEvent, LandedItem
 from endcap.serving.config import ServingConfig
 from endcap.serving.current import CurrentBundle
-from endcap.serving.landed import LandedEvent, LandedItem
 from endcap.serving.meters import Meters
 from endcap.serving.recommender import Recommender, Visitor
 from endcap.serving.state import VisitorState

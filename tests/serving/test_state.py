@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from endcap.core.errors import Code, StoreError
-from endcap.serving.landed import LandedEvent, LandedItem
+from endcap.core.landed import LandedEvent, LandedItem
 from endcap.serving.state import Element, VisitorState
 
 

@@ -11,35 +11,13 @@ import msgspec
 import pyarrow as pa
 
 from endcap.core.clock import day_of
+from endcap.core.landed import LandedSlate
 from endcap.core.tables import QUARANTINE, SLATES
 from endcap.engines.contracts import under_contract
 from endcap.engines.port import Engine, arrow_schema
 from endcap.events.sources.lines import FAULT, split_lines
 
-__all__ = ["LandedSlate", "SlateItem", "Slates", "build_slates", "read_slates", "slate_files"]
-
-
-class SlateItem(msgspec.Struct, frozen=True):
-    """One place of a slate."""
-
-    item_id: str
-    place: int
-    score: float
-    source: str
-    propensity: float
-
-
-class LandedSlate(msgspec.Struct, frozen=True):
-    """One line of a segment."""
-
-    recommendation_id: str
-    at_us: int
-    placement: str
-    model_version: str
-    items: list[SlateItem]
-    user_key: str | None = None
-    variant: str | None = None
-    fallback: str | None = None
+__all__ = ["Slates", "build_slates", "read_slates", "slate_files"]
 
 
 @dataclass(frozen=True)

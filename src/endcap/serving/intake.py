@@ -14,8 +14,8 @@ from endcap.core.clock import day_start_us
 from endcap.core.currency import CURRENCIES, minor_units_of
 from endcap.core.errors import near
 from endcap.core.ids import user_key
+from endcap.core.landed import LandedEvent, LandedItem
 from endcap.core.tables import CANONICAL_EVENT_NAMES
-from endcap.serving.landed import LandedEvent, LandedItem
 from endcap.serving.reading import fault_of
 from endcap.serving.wire import EventItem, EventRequest, Rejected
 

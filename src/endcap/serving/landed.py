@@ -5,64 +5,10 @@ from pathlib import Path
 
 import msgspec
 
+from endcap.core.landed import LandedEvent, LandedPlace, LandedSlate
 from endcap.core.slate import Slate
 
-__all__ = ["LandedEvent", "LandedItem", "LandedSlate", "landed_slate", "read_segment", "segments_since"]
-
-
-class LandedItem(msgspec.Struct, frozen=True, kw_only=True):
-    """One item of a landed event."""
-
-    item_id: str | None = None
-    item_name: str | None = None
-    item_variant: str | None = None
-    price_minor: int | None = None
-    quantity: int | None = None
-    place: int | None = None
-
-
-class LandedEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of `landing/events`. Ids of people are keyed hashes."""
-
-    event_id: str
-    event_name: str
-    at_us: int
-    received_us: int
-    user_key: str
-    device_key: str | None = None
-    source_session_id: str | None = None
-    currency: str | None = None
-    value_minor: int | None = None
-    transaction_id: str | None = None
-    item_list_id: str | None = None
-    search_term: str | None = None
-    recommendation_id: str | None = None
-    country: str | None = None
-    device_category: str | None = None
-    items: tuple[LandedItem, ...] = ()
-
-
-class _LandedPlace(msgspec.Struct, frozen=True, kw_only=True):
-    """One item of a landed slate."""
-
-    item_id: str
-    place: int
-    score: float
-    source: str
-    propensity: float
-
-
-class LandedSlate(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of `landing/slates`."""
-
-    recommendation_id: str
-    at_us: int
-    user_key: str | None
-    placement: str
-    model_version: str
-    variant: str | None
-    fallback: str | None
-    items: tuple[_LandedPlace, ...]
+__all__ = ["landed_slate", "read_segment", "segments_since"]
 
 
 _events = msgspec.json.Decoder(LandedEvent)
@@ -79,7 +25,7 @@ def landed_slate(slate: Slate, *, at_us: int, user_key: str | None) -> LandedSla
         variant=slate.variant,
         fallback=slate.fallback,
         items=tuple(
-            _LandedPlace(
+            LandedPlace(
                 item_id=item.item_id,
                 place=item.place,
                 score=item.score,

@@ -15,12 +15,13 @@ import structlog
 from endcap.core.clock import Clock, day_start_us, next_day
 from endcap.core.errors import BundleError, StoreError
 from endcap.core.ids import user_key
+from endcap.core.landed import LandedEvent
 from endcap.serving.bundle import LoadScorer
 from endcap.serving.config import ServingConfig
 from endcap.serving.current import CurrentBundle
 from endcap.serving.events_log import EventsLog
 from endcap.serving.intake import Intake
-from endcap.serving.landed import LandedEvent, landed_slate
+from endcap.serving.landed import landed_slate
 from endcap.serving.meters import Meters
 from endcap.serving.reading import read_rows, request_error
 from endcap.serving.recommender import Recommended, Recommender, Visitor

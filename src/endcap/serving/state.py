@@ -5,7 +5,8 @@ from pathlib import Path
 
 import msgspec
 
-from endcap.serving.landed import LandedEvent, read_segment, segments_since
+from endcap.core.landed import LandedEvent
+from endcap.serving.landed import read_segment, segments_since
 from endcap.stores.kv import Change, KeyValues
 
 __all__ = ["Element", "VisitorState"]

@@ -8,43 +8,12 @@ import ibis
 import msgspec
 import pyarrow as pa
 
+from endcap.core.landed import LandedEvent, LandedItem
 from endcap.events.money import scale_of
 from endcap.events.reading import EVENT_COLUMNS, ROW_COLUMNS, Reading, event_number, shaped, text
 from endcap.events.sources.lines import FAULT, split_lines
 
-__all__ = ["LandedEvent", "LandedItem", "open_landing", "read_landing"]
-
-
-class LandedItem(msgspec.Struct, frozen=True):
-    """One item of a landed event."""
-
-    item_id: str | None = None
-    item_name: str | None = None
-    item_variant: str | None = None
-    price_minor: int | None = None
-    quantity: int | None = None
-    place: int | None = None
-
-
-class LandedEvent(msgspec.Struct, frozen=True):
-    """One line of a segment."""
-
-    event_id: str
-    event_name: str
-    at_us: int
-    user_key: str
-    received_us: int | None = None
-    device_key: str | None = None
-    source_session_id: str | None = None
-    currency: str | None = None
-    value_minor: int | None = None
-    transaction_id: str | None = None
-    item_list_id: str | None = None
-    search_term: str | None = None
-    recommendation_id: str | None = None
-    country: str | None = None
-    device_category: str | None = None
-    items: list[LandedItem] = []
+__all__ = ["open_landing", "read_landing"]
 
 
 _ITEM = pa.struct(
