@@ -1,0 +1,27 @@
+import shutil
+
+import pytest
+
+from endcap.core.clock import fixed_clock
+from endcap.flows.init import init_shop
+from endcap.flows.refresh import refresh
+from endcap.simulation.shop import simulate
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory):
+    """A very small simulated shop that was refreshed once; its export lies in its folder. Not to be changed."""
+    root = tmp_path_factory.mktemp("whole") / "tiny"
+    simulate(root / "export", days=2, users=30, items=20)
+    init_shop(root, source=root / "export")
+    text = (root / "endcap.toml").read_text().replace(str((root / "export").resolve()), "export")
+    text = text.replace("\n[models]\n", '\n[models]\ntrain = ["popular", "item_markov"]\n')
+    (root / "endcap.toml").write_text(text)
+    refresh(root, clock=fixed_clock("2026-01-03T06:00:00"))
+    return root
+
+
+@pytest.fixture
+def copy(tmp_path, whole):
+    """A copy of it, to be changed."""
+    return shutil.copytree(whole, tmp_path / "tiny")
