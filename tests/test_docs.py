@@ -1,7 +1,6 @@
 """The blocks of README.md and docs/tutorial.md, run as a reader would run them, one after the other."""
 
 import contextlib
-import io
 import os
 import re
 import shutil
@@ -46,19 +45,14 @@ class Reader:
             if line.startswith("endcap serve"):
                 self.serve(line)
             elif not line.startswith("make "):  # CI runs these from a fresh clone
-                self.type(line)
+                self.printed += self.run(["bash", "-euo", "pipefail", "-c", line])
 
-    def type(self, line):
+    def run(self, command):
         ended = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", line],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
         )
-        assert ended.returncode == 0, f"{line}\n{ended.stderr}"
-        self.printed += ended.stdout
+        assert ended.returncode == 0, f"{command[-1]}\n{ended.stderr}"
+        return ended.stdout
 
     def serve(self, line):
         words = line.split("#")[0].replace("--port 8000", f"--port {self.port}").split()
@@ -72,10 +66,7 @@ class Reader:
         raise AssertionError("the server did not come up")
 
     def python(self, text):
-        out = io.StringIO()
-        with contextlib.chdir(self.folder), contextlib.redirect_stdout(out):
-            exec(compile(text, "block", "exec"), {})  # noqa: S102 - the page's own code
-        self.printed = out.getvalue()
+        self.printed = self.run([sys.executable, "-c", text])
 
     def text(self, text):
         """Find every line of the page in what was printed last."""
