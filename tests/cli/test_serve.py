@@ -83,3 +83,20 @@ def test_a_port_that_is_none_is_told(tiny_shop, capsys, monkeypatch):
     assert main(["serve", str(tiny_shop), "--port", "http"]) == 2
     told = capsys.readouterr()
     assert "http" in told.out + told.err
+
+
+@pytest.mark.parametrize("workers", ["-1", "0"])
+def test_a_number_of_workers_that_is_none_is_told(workers, tiny_shop, capsys, monkeypatch):
+    monkeypatch.setenv("ENDCAP_SHOP", "")  # put back at the end of the test
+    assert main(["serve", str(tiny_shop), "--port", "0", "--workers", workers]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert f"a server has 1 to 256 workers, not {workers} [usage]" in told.err
+
+
+def test_a_shop_is_served_on_a_host_that_is_named(served, start):
+    process = start(served, "--host", "localhost", "--port", "0")
+    line = process.stdout.readline()
+    assert line.startswith("listening on http://localhost:")
+    with httpx.Client(base_url=line.split()[-1], transport=httpx.HTTPTransport(retries=8), timeout=30) as client:
+        assert client.get("/health/live").status_code == 200

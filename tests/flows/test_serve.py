@@ -105,4 +105,21 @@ def test_what_is_not_said_is_taken_from_the_settings(own_shop, became, told, mon
     with pytest.raises(BecameServerError):
         start(own_shop, told)
     assert told == [f"http://localhost:{port}"]
-    assert became[0][0] == server_command(TARGET, host="localhost", port=port, workers=2)
+    assert became[0][0] == server_command(TARGET, host="127.0.0.1", port=port, workers=2)
+
+
+@pytest.mark.parametrize("workers", [-1, 0, 257])
+def test_a_number_of_workers_that_cannot_be_is_told_before_anything_is_done(workers, own_shop, became, told, flow_of):
+    before = starts(flow_of, own_shop)
+    with pytest.raises(UsageError, match=f"1 to 256 workers, not {workers}") as caught:
+        start(own_shop, told, port=0, workers=workers)
+    assert (caught.value.code, caught.value.exit_code) == (Code.USAGE, 2)
+    assert (told, became, starts(flow_of, own_shop)) == ([], [], before)
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64, "http://127.0.0.1", "256.1.1.1"])
+def test_a_host_that_cannot_be_is_told(host, own_shop, became, told):
+    with pytest.raises(UsageError, match="the server cannot listen on") as caught:
+        start(own_shop, told, host=host, port=0)
+    assert caught.value.code is Code.PORT_UNUSABLE
+    assert (told, became) == ([], [])

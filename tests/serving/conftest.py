@@ -101,7 +101,7 @@ def write_items(path, items):
         writer.write_table(told)
 
 
-def write_bundle(bundles, *, sessions=SESSIONS, histories=None, through="2026-09-19", near=True):
+def write_bundle(bundles, *, sessions=SESSIONS, histories=None, through="2026-09-19", near=True, created_at_us=0):
     """Write a bundle as flows do; return its id."""
     beside = bundles / "beside"
     sequences, catalogue = world(sessions), Catalogue(tuple(ITEMS))
@@ -145,7 +145,9 @@ def write_bundle(bundles, *, sessions=SESSIONS, histories=None, through="2026-09
         },
     )
     digest = unnamed.digest()
-    manifest = msgspec.structs.replace(unnamed, bundle_id=f"{through}-{digest[:12]}", content_digest=digest)
+    manifest = msgspec.structs.replace(
+        unnamed, bundle_id=f"{through}-{digest[:12]}", content_digest=digest, created_at_us=created_at_us
+    )
     (beside / "manifest.json").write_bytes(msgspec.json.encode(manifest))
     beside.rename(bundles / manifest.bundle_id)
     return manifest.bundle_id

@@ -1,9 +1,12 @@
 import json
 
 import pytest
+import structlog
+from litestar.routes import HTTPRoute
 from litestar.testing import TestClient
 
 from endcap.core.errors import AccessError, Code
+from endcap.serving.problems import ROUTES
 
 
 def ask(client, **question):
@@ -174,11 +177,16 @@ def test_every_route_passes_the_door(shop):
         raise AccessError("no", fix="ask", code=Code.ACCESS_DENIED)
 
     shop.bundle()
-    with TestClient(shop.app(door=door)) as client:
-        for path in ("/v1/recommend", "/v1/events"):
-            answer = client.post(path, json={"placement": "home"})
-            assert (answer.status_code, answer.json()["code"]) == (403, "access-denied")
-    assert asked == [("api", "serving.recommend"), ("api", "serving.events")]
+    app = shop.app(door=door)
+    routes = {
+        (method, route.path) for route in app.routes for method in route.methods if isinstance(route, HTTPRoute)
+    } - {("OPTIONS", path) for path in ROUTES}  # the framework's own, which does nothing
+    assert routes == {(method, path) for path, method in ROUTES.items()}
+    with TestClient(app) as client:
+        for method, path in sorted(routes):
+            answer = client.request(method, path, content=b'{"placement":"home"}')
+            assert (path, answer.status_code, answer.json()["code"]) == (path, 403, "access-denied")
+    assert asked == [("api", "serving.read")] * 4 + [("api", "serving.events"), ("api", "serving.recommend")]
 
 
 def test_meters_have_the_names_of_the_conventions(client):
@@ -216,3 +224,44 @@ def test_the_same_questions_get_the_same_answers(make_shop):
             client.post("/v1/events", json=[view("A"), view("B")])
             told.append([client.post("/v1/recommend", json={"placement": "home", "user_pseudo_id": "c1"}).content])
     assert told[0] == told[1]
+
+
+def test_requests_are_timed_under_the_model_that_ordered_their_slate(shop):
+    shop.bundle()
+    with TestClient(shop.app(placements={"product": {"model": "two_tower"}})) as client:
+        ask(client)
+        ask(client, placement="product", item_ids=["A"])
+        client.post("/v1/events", json=view("A"))
+        ask(client)
+        client.post("/v1/recommend", json={"placement": "hom"})
+        text = client.get("/metrics").text
+    for code, model, route in (
+        (200, "popular", "/v1/recommend"),
+        (200, "two_tower", "/v1/recommend"),
+        (200, "item_markov", "/v1/recommend"),
+        (400, "", "/v1/recommend"),
+        (200, "", "/v1/events"),
+    ):
+        line = f'endcap_request_duration_seconds_count{{code="{code}",model="{model}",route="{route}"}} 1.0'
+        assert line in text, text
+
+
+def test_what_is_logged_of_a_request_names_its_trace(shop):
+    def door(*_):
+        structlog.get_logger().info("asked")
+
+    shop.bundle()
+    trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
+    merge = structlog.contextvars.merge_contextvars
+    with TestClient(shop.app(door=door)) as client, structlog.testing.capture_logs(processors=[merge]) as logs:
+        client.get("/health/live", headers={"traceparent": f"00-{trace_id}-00f067aa0ba902b7-01"})
+        client.get("/health/live", headers={"traceparent": "nonsense"})
+        client.get("/health/live")
+    assert [each.get("trace_id") for each in logs if each["event"] == "asked"] == [trace_id, None, None]
+
+
+def test_an_idempotency_key_makes_a_request_count_once(client):
+    for accepted in (1, 0):
+        answer = client.post("/v1/events", json=view("A"), headers={"Idempotency-Key": "a-text-of-its-own"})
+        assert answer.json() == {"accepted": accepted, "duplicates": 1 - accepted, "rejected": []}
+    assert client.post("/v1/events", json=view("A"), headers={"Idempotency-Key": " "}).json()["accepted"] == 1

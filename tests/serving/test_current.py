@@ -80,3 +80,28 @@ def test_ages_count_from_the_last_day_and_from_the_making(shop, current):
     current.tell_ages()
     text = current._meters.text().decode()  # noqa: SLF001 - what is told is the point
     assert 'endcap_feature_freshness_seconds{view="histories"} 37600.0' in text
+
+
+def test_a_bundle_made_during_its_last_day_knows_that_day_up_to_its_making(shop, current, clock):
+    shop.bundle(through="2026-09-20", created_at_us=clock.at_us - 60_000_000)
+    current.look()
+    current.tell_ages()
+    assert 'endcap_feature_freshness_seconds{view="histories"} 60.0' in current._meters.text().decode()  # noqa: SLF001
+
+
+def test_what_cannot_be_read_is_refused_and_tried_again(shop, clock, current):
+    first = shop.bundle()
+    manifest = shop.bundles / first / "manifest.json"
+    aside = manifest.rename(shop.root / "aside")
+    manifest.mkdir()  # reading it fails, as reading another user's file would
+    assert current.look() is False
+    with pytest.raises(BundleError, match="it cannot be read"):
+        current.get()
+    manifest.rmdir()
+    aside.rename(manifest)
+    clock.at_us += 60_000_000
+    assert current.look() is True
+    (shop.bundles / "current").unlink()
+    (shop.bundles / "current").mkdir()
+    assert current.look() is False
+    assert current.get().version == first

@@ -119,3 +119,40 @@ def test_no_raw_id_is_in_what_comes_out(raw, is_user):
         taken = take(row)
         told = repr([*taken.events, *taken.rejected])
         assert raw not in told or raw in repr([*take(view()).events, *take(view(value="x")).rejected])
+
+
+ALIASES = ["recommendation_id", "RECOMMENDATION_ID", "attributionToken", "recommId", "ranking"]
+
+
+@pytest.mark.parametrize("name", ALIASES)
+def test_a_slate_may_be_named_as_other_systems_name_it(name):
+    (event,) = take(view(**{name: "r1"})).events
+    assert event.recommendation_id == "r1"
+    assert take(view(**{name: 7})).rejected[0].code == "field_type"
+    assert take(view(**{name + "x": "r1"})).rejected[0].code == "field_unknown"
+
+
+def test_the_first_name_of_a_slate_counts():
+    (event,) = take(view(**{name: name for name in ALIASES})).events
+    assert event.recommendation_id == "recommendation_id"
+    (event,) = take(view(recommendation_id="", ranking="r", recommId=None)).events
+    assert event.recommendation_id == "r"
+
+
+def under_a_key(*rows, key="k", now_us=NOW_US):
+    rows = [json.dumps(row).encode() for row in rows]
+    return [event.event_id for event in Intake(KEY, "USD", 0).take(rows, now_us=now_us, idempotency_key=key).events]
+
+
+def test_an_event_without_an_id_gets_one_from_the_requests_key_and_its_place():
+    first = under_a_key(view(), view())
+    assert len(set(first)) == 2
+    assert under_a_key(view(), view(), now_us=NOW_US + 9) == first
+    assert not set(under_a_key(view(), view(), key="l")) & set(first)
+    given = {"event_id": "8b0dbe3f0c224b7e9f8b7d9a1c2b3d4e"}
+    assert under_a_key(view(**given), view()) == [given["event_id"], first[1]]
+
+
+def test_visitors_who_hit_upon_the_same_key_do_not_lose_their_events():
+    assert under_a_key(view()) != under_a_key(view(user_pseudo_id="d"))
+    assert under_a_key(view()) != under_a_key(view(event_name="purchase"))

@@ -42,3 +42,12 @@ def test_a_segment_that_was_closed_meanwhile_is_still_read(tmp_path):
     line = msgspec.json.encode(LandedEvent(event_id="e", event_name="search", at_us=1, received_us=2, user_key="u"))
     (tmp_path / "1-1-1.jsonl").write_bytes(b"junk\n" + line + b"\n" + line[:9])
     assert [event.event_id for event in read_segment(tmp_path / "1-1-1.jsonl.open")] == ["e"]
+
+
+def test_a_segment_that_cannot_be_read_is_passed_over(tmp_path):
+    line = msgspec.json.encode(LandedEvent(event_id="e", event_name="search", at_us=1, received_us=2, user_key="u"))
+    (tmp_path / "1-1-1.jsonl").write_bytes(line.replace(b"search", b"sea\xffch") + b"\n" + line + b"\n")
+    assert [event.event_id for event in read_segment(tmp_path / "1-1-1.jsonl")] == ["e"]
+    (tmp_path / "2-1-1.jsonl").mkdir()  # as good as a file on a broken part of the disk
+    for name in ("2-1-1.jsonl", "3-1-1.jsonl.open"):  # the other one was empty, and somebody removed it a moment ago
+        assert list(read_segment(tmp_path / name)) == []

@@ -35,3 +35,21 @@ def test_every_answer_is_described():
 def test_the_server_tells_it(client):
     told = json.loads(json.dumps(openapi(max_events=1000)))
     assert client.get("/openapi.json").json() == told
+
+
+def test_the_headers_that_are_understood_are_described():
+    paths = openapi(max_events=7)["paths"]
+    named = {
+        path: [each["name"] for operation in methods.values() for each in operation["parameters"]]
+        for path, methods in paths.items()
+    }
+    assert named == {path: ["traceparent"] for path in ROUTES} | {"/v1/events": ["Idempotency-Key", "traceparent"]}
+
+
+def test_the_other_names_of_a_slate_are_described():
+    told = openapi(max_events=7)["components"]["schemas"]["EventRequest"]["properties"]
+    systems = {
+        "RECOMMENDATION_ID": "Personalize", "attributionToken": "Vertex", "recommId": "Recombee", "ranking": "Metarank"
+    }  # fmt: skip
+    for name, system in systems.items():
+        assert system in json.dumps(told[name])

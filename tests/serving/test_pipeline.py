@@ -63,6 +63,7 @@ def test_a_model_that_fails_leaves_the_order_of_proposal(bundle, monkeypatch):
     result = found(bundle, "A", 3, current=frozenset([0]))
     assert result.fallbacks == ("source_failed", "model_failed")
     assert letters_of(result) == "BCD"  # neighbours of A
+    assert result.model == ""
 
 
 def test_when_everything_fails_what_is_popular_is_answered(bundle, monkeypatch):
@@ -78,3 +79,9 @@ def test_a_model_that_the_bundle_lacks_is_told(bundle):
     result = found(bundle, "A", 3, PlacementConfig(model="ranker", sources=("ranker", "item_markov")))
     assert result.fallbacks == ("model_missing",)
     assert result.model == "item_markov"
+
+
+def test_the_model_that_ordered_a_slate_is_told(bundle):
+    assert found(bundle, "A", 3).model == "item_markov"
+    assert found(bundle, "A", 3, PlacementConfig(model="two_tower")).model == "two_tower"
+    assert found(bundle, "", 3, PlacementConfig(model="two_tower")).model == "popular"  # it has nothing to go by

@@ -32,7 +32,9 @@ def test_a_port_in_use_is_told_before_anything_starts(taken_port):
     assert told == []
 
 
-@pytest.mark.parametrize(("host", "port"), [("127.0.0.1", -1), ("127.0.0.1", 65_536), ("203.0.113.1", 8000)])
+@pytest.mark.parametrize(
+    ("host", "port"), [("127.0.0.1", -1), ("127.0.0.1", 65_536), ("203.0.113.1", 8000), ("a..b", 0)]
+)
 def test_an_address_that_is_not_ours_is_told(host, port):
     with pytest.raises(UsageError) as caught:
         free_port(host, port)

@@ -115,3 +115,25 @@ def test_two_writers_never_share_a_segment(tmp_path, clock):
     assert len(list(tmp_path.iterdir())) == 3
     for writer in writers:
         writer.close()
+
+
+def test_a_segment_that_cannot_be_adopted_does_not_keep_the_others_from_it(tmp_path):
+    (tmp_path / "1-1-1.jsonl.open").mkdir()  # opening it fails, as opening another user's file would
+    (tmp_path / "2-1-1.jsonl.open").write_bytes(b"whole\n")
+    assert adopt(tmp_path) == 1
+    assert (tmp_path / "2-1-1.jsonl").read_bytes() == b"whole\n"
+
+
+def test_a_segment_whose_name_is_not_on_disk_is_not_written_to(tmp_path, writer, clock, monkeypatch):
+    def fail(_folder):
+        raise OSError(5, "input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("endcap.serving.segments._sync_folder", fail)
+        with pytest.raises(StoreError, match="input/output error"):
+            writer.append(b"lost\n", sync=True)
+    clock.at_us += 1
+    writer.append(b"kept\n", sync=True)
+    writer.close()
+    assert adopt(tmp_path / "log") == 1  # nobody holds it
+    assert [path.read_bytes() for path in (tmp_path / "log").iterdir()] == [b"kept\n"]

@@ -1,3 +1,5 @@
+import contextlib
+import fcntl
 import os
 import signal
 import subprocess
@@ -6,6 +8,7 @@ import threading
 import time
 from pathlib import Path
 
+from endcap.core.clock import day_of, system_clock
 from endcap.serving.process import free_port, server_command
 
 HEAVY = {"torch", "pandas", "duckdb", "ibis", "deltalake", "pyspark", "sqlalchemy", "scipy", "sklearn"}
@@ -56,8 +59,8 @@ def test_what_was_acknowledged_survives_kill_9(shop, serve):
         sender.start()
     while len(acknowledged) < 60:
         time.sleep(0.001)
+    os.kill(worker, signal.SIGKILL)  # first: it would end in good order without its server
     os.kill(server.process.pid, signal.SIGKILL)
-    os.kill(worker, signal.SIGKILL)
     for sender in senders:
         sender.join()
     (left,) = (shop.landing / "events").iterdir()
@@ -71,6 +74,38 @@ def test_what_was_acknowledged_survives_kill_9(shop, serve):
     assert len(acknowledged) >= 60
     assert set(acknowledged) <= found
     again.end()
+
+
+def test_a_server_that_lost_its_visitors_state_makes_it_again_from_the_log(shop, serve):
+    shop.bundle(near=False, through=day_of(system_clock()))  # refreshed today, and the day goes on
+    question = {"placement": "home", "user_pseudo_id": "c1", "n": 1}
+    server = serve(shop, workers=2)
+    assert server.ask("/v1/events", [view("G", 1)])["accepted"] == 1
+    assert server.ask("/v1/recommend", question)["items"][0]["item_id"] == "H"
+    server.end()
+    (shop.root / "kv" / "data.mdb").write_bytes(b"damaged")
+    again = serve(shop, workers=2)
+    answers = [again.ask("/v1/recommend", question)["items"][0]["item_id"] for _ in range(6)]
+    assert answers == ["H"] * 6
+    again.end()
+
+
+def test_workers_do_not_outlive_a_server_that_was_killed(shop, serve):
+    shop.bundle(near=False)
+    server = serve(shop, workers=2)
+    assert server.ask("/v1/events", [view("G", 1)])["accepted"] == 1
+    server.end(signal.SIGKILL)
+    until = time.monotonic() + 20
+    with (shop.root / "kv.lock").open() as lock:  # every worker holds it
+        while time.monotonic() < until:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            time.sleep(0.05)
+        else:
+            raise AssertionError("a worker is still there")
+    assert free_port("127.0.0.1", server.port) == server.port
+    assert [path.suffix for path in (shop.landing / "events").iterdir()] == [".jsonl"]  # they ended in good order
 
 
 def test_bundles_are_swapped_while_questions_are_answered_and_a_damaged_one_is_refused(shop, serve):

@@ -23,6 +23,12 @@ class Memory:
     def change(self, changes):
         self.values |= {key: change(self.values.get(key)) for key, change in changes.items()}
 
+    def prune(self, is_old):
+        old = [key for key, value in self.values.items() if is_old(key, value)]
+        for key in old:
+            del self.values[key]
+        return len(old)
+
     def close(self):
         pass
 
@@ -86,6 +92,32 @@ def test_lost_state_is_made_again_from_the_log_once(tmp_path, shop):
     assert items(visitors.elements("u1")) == "BCD"
     assert visitors.restore(tmp_path, since_us=0) == 0
     kv.close()
+
+
+def test_visitors_who_have_done_nothing_since_are_forgotten(tmp_path):
+    visitors = state()
+    visitors.record([event(4, "A", user="old"), event(4, "A", user="back"), event(5, "B", user="back")])
+    visitors.record([event(5, "B", user="new")])
+    visitors.restore(tmp_path, since_us=0)
+    assert visitors.prune(until_us=5) == 1
+    assert [items(visitors.elements(user)) for user in ("old", "back", "new")] == ["", "AB", "B"]
+    assert visitors.prune(until_us=5) == 0
+    (tmp_path / f"{1:016d}-1-1.jsonl").write_bytes(msgspec.json.encode(event(4, "A", user="old")) + b"\n")
+    assert visitors.restore(tmp_path, since_us=0) == 0  # that the state was made is not forgotten
+
+
+def test_a_state_that_cannot_be_read_begins_anew():
+    kv = Memory()
+    visitors = state(kv)
+    visitors.record([event(1, "A"), event(1, "A", user="u2")])
+    for damaged in (b"\xc1", b"\x91\x93\x01\xa2\xff\xff\xa1v", b"\x92\x01"):
+        kv.values[b"visitor:u1"] = damaged
+        assert visitors.elements("u1") == []
+        visitors.record([event(2, "B"), event(3, "C", user="u2")])
+        assert items(visitors.elements("u1")) == "B"
+        assert items(visitors.elements("u2")) == "AC"
+    kv.values[b"visitor:u1"] = b"\xc1"
+    assert visitors.prune(until_us=0) == 1
 
 
 def test_a_full_store_changes_nothing(shop):

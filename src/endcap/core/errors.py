@@ -9,7 +9,7 @@ The whole tree::
     ├── ModelError      a model cannot be fitted, saved or loaded
     ├── BundleError     a bundle is missing, damaged or of another code version
     ├── LedgerError     another runner holds the step, or the ledger cannot be used
-    ├── StoreError      a store or a log of the server cannot be written or read
+    ├── StoreError      a table, a store or a log of the server cannot be written or read
     ├── AccessError     the actor may not do this
     ├── RequestError    a request to the server cannot be understood
     └── UsageError      a command was called with arguments that do not fit
@@ -51,6 +51,7 @@ class Code(StrEnum):
     SOURCE_COLUMN = "source-column"
     SOURCE_EMPTY_DAY = "source-empty-day"
     CONTRACT_BROKEN = "contract-broken"
+    TABLE_DAMAGED = "table-damaged"
     DAY_NOT_READY = "day-not-ready"
     TOO_MANY_BAD_ROWS = "too-many-bad-rows"
     INTERACTIONS_COLUMN = "interactions-column"
@@ -144,7 +145,7 @@ class LedgerError(EndcapError):
 
 
 class StoreError(EndcapError):
-    """A store or a log of the server cannot be written or read."""
+    """A table, a store or a log of the server cannot be written or read."""
 
 
 class AccessError(EndcapError):

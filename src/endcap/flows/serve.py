@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from endcap.core.clock import system_clock
+from endcap.core.errors import Code, UsageError
 from endcap.core.manifest import read_manifest
 from endcap.flows.shop import find_shop
 from endcap.flows.wiring.batch import open_ledger
@@ -13,6 +14,8 @@ from endcap.governance.access import Action, local_actor, require
 from endcap.serving.process import serve
 
 __all__ = ["serve_shop"]
+
+_MOST_WORKERS = 256  # as serving.workers
 
 
 def serve_shop(
@@ -24,13 +27,20 @@ def serve_shop(
         root: The shop's folder.
         host: Address to listen on; "" for the configured one.
         port: Port, 0 for a free one; None for the configured one.
-        workers: Processes; None for the configured number.
+        workers: Processes, 1..256; None for the configured number.
         on_listening: Is told the server's URL.
 
     Raises:
         BundleError: There is no bundle yet.
-        EndcapError: The port cannot be used (PORT_UNUSABLE).
+        UsageError: The address cannot be used (PORT_UNUSABLE), or the number of workers is out of its range (USAGE).
     """
+    if workers is not None and not 1 <= workers <= _MOST_WORKERS:
+        raise UsageError(
+            f"a server has 1 to {_MOST_WORKERS} workers, not {workers}",
+            where="--workers",
+            fix="leave it out to take serving.workers of endcap.toml; as many as cores is the most that helps",
+            code=Code.USAGE,
+        )
     shop = find_shop(root)
     shop.user_key()  # said here once and not by each worker
     manifest = read_manifest(shop.bundles / (shop.bundle_in_force() or "none"))
@@ -43,6 +53,6 @@ def serve_shop(
         "endcap.flows.wiring.serving:create",
         host=host or settings.host,
         port=settings.port if port is None else port,
-        workers=workers or settings.workers,
+        workers=settings.workers if workers is None else workers,
         on_listening=on_listening,
     )

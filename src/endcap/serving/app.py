@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import structlog
 from litestar import Litestar, Request, Response, get, post
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,6 +18,7 @@ from endcap.serving.config import ServingConfig
 from endcap.serving.openapi import openapi
 from endcap.serving.problems import ROUTES, all_rejected, on_endcap_error, on_http_error, on_other_error
 from endcap.serving.service import Service, Setting
+from endcap.serving.trace import trace_id_of
 from endcap.stores.kv import KeyValues
 
 __all__ = ["Door", "create_app"]
@@ -26,6 +28,7 @@ Door = Callable[[str, str, str], None]
 
 _ACTOR = "api"
 _JSON = "application/json"
+_MODEL = "endcap_model"
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -95,12 +98,15 @@ def _answering(service: Service, door: Door) -> list[Any]:
     @post("/v1/recommend", status_code=200)
     async def recommend(request: AnyRequest) -> Response[bytes]:
         door(_ACTOR, "serving.recommend", "placements")
-        return Response(service.recommend(await request.body()), media_type=_JSON)
+        answered = service.recommend(await request.body())
+        request.scope["state"][_MODEL] = answered.model
+        return Response(answered.body, media_type=_JSON)
 
     @post("/v1/events", status_code=200)
     async def events(request: AnyRequest) -> Response[bytes]:
         door(_ACTOR, "serving.events", "events")
-        answer = await service.take(await request.body())
+        key = request.headers.get("idempotency-key", "").strip()
+        answer = await service.take(await request.body(), idempotency_key=key)
         if answer.rejected and not answer.accepted and not answer.duplicates:
             return all_rejected(answer.rejected)
         return Response(msgspec.json.encode(answer), media_type=_JSON)
@@ -113,10 +119,12 @@ def _telling(service: Service, door: Door, config: ServingConfig, whose: dict[st
 
     @get("/health/live")
     async def live() -> Response[bytes]:
+        door(_ACTOR, "serving.read", "health")
         return Response(b'{"status":"live"}', media_type=_JSON)
 
     @get("/health/ready")
     async def ready() -> Response[bytes]:
+        door(_ACTOR, "serving.read", "health")
         bundle = service.current.get()
         told = {"status": "ready", "model_version": bundle.version, "through": bundle.manifest.through, **whose}
         return Response(msgspec.json.encode(told), media_type=_JSON)
@@ -129,13 +137,14 @@ def _telling(service: Service, door: Door, config: ServingConfig, whose: dict[st
 
     @get("/openapi.json")
     async def openapi_json() -> Response[bytes]:
+        door(_ACTOR, "serving.read", "openapi")
         return Response(document, media_type="application/vnd.oai.openapi+json")
 
     return [live, ready, metrics, openapi_json]
 
 
 def _timing(service: Service) -> Callable[[ASGIApp], ASGIApp]:
-    """Time every request, from its arrival in this process to the head of its answer."""
+    """Time every request, from its arrival in this process to the head of its answer; name its trace in the log."""
 
     def around(app: ASGIApp) -> ASGIApp:
         async def timed(scope: Scope, receive: Receive, send: Send) -> None:
@@ -144,11 +153,14 @@ def _timing(service: Service) -> Callable[[ASGIApp], ASGIApp]:
             async def sending(message: Message) -> None:
                 if message["type"] == "http.response.start":
                     route = scope["path"] if scope["path"] in ROUTES else "other"
-                    labels = service.meters.requests.labels(route, service.model_of(route), str(message["status"]))
+                    model = scope["state"].get(_MODEL, "")
+                    labels = service.meters.requests.labels(route, model, str(message["status"]))
                     labels.observe(time.perf_counter() - began)
                 await send(message)
 
-            await app(scope, receive, sending)
+            trace_id = trace_id_of(dict(scope["headers"]).get(b"traceparent", b""))
+            with structlog.contextvars.bound_contextvars(**({"trace_id": trace_id} if trace_id else {})):
+                await app(scope, receive, sending)
 
         return timed
 

@@ -65,15 +65,19 @@ class CurrentBundle:
         is_retry = self._refused_us is not None and self._clock() - self._refused_us >= _RETRY_US
         if seen is None or (seen == self._seen and not is_retry):
             return False
-        bundle_id = (self._bundles / "current").read_text(encoding="utf-8", errors="replace").strip()
         self._seen = seen
-        if self._bundle is not None and self._bundle.version == bundle_id:
-            self._refused_us = None
-            return False
+        bundle_id = ""
         try:
+            bundle_id = (self._bundles / "current").read_text(encoding="utf-8", errors="replace").strip()
+            if self._bundle is not None and self._bundle.version == bundle_id:
+                self._refused_us = None
+                return False
             self._take(self._open(bundle_id))
         except BundleError as error:
             self._refuse(bundle_id, error)
+            return False
+        except (OSError, UnicodeDecodeError) as error:
+            self._refuse(bundle_id, _unreadable(self._bundles / (bundle_id or "current"), error))
             return False
         return True
 
@@ -82,7 +86,8 @@ class CurrentBundle:
         if self._bundle is None:
             return
         manifest, now_us = self._bundle.manifest, self._clock()
-        known_until_us = day_start_us(next_day(manifest.through))
+        # The last day may have gone on after the bundle was made.
+        known_until_us = min(day_start_us(next_day(manifest.through)), manifest.created_at_us or now_us)
         self._meters.freshness.labels("histories").set((now_us - known_until_us) / 1e6)
         self._meters.index_age.set((now_us - manifest.created_at_us) / 1e6)
 
@@ -126,3 +131,12 @@ class CurrentBundle:
         except OSError:
             return None
         return found.st_mtime_ns, found.st_ino
+
+
+def _unreadable(place: Path, error: OSError | UnicodeDecodeError) -> BundleError:
+    return BundleError(
+        f"it cannot be read: {getattr(error, 'strerror', None) or error}",
+        where=str(place),
+        fix="look at the owner of the folder and of the files in it",
+        code=Code.BUNDLE_DAMAGED,
+    )

@@ -69,19 +69,20 @@ class Intake:
     default_currency: str | None
     future_tolerance_us: int
 
-    def take(self, rows: Sequence[bytes | msgspec.Raw], *, now_us: int) -> Taken:
+    def take(self, rows: Sequence[bytes | msgspec.Raw], *, now_us: int, idempotency_key: str = "") -> Taken:
         """Take the rows of a request.
 
         Args:
             rows: JSON of one event each.
             now_us: When they arrived.
+            idempotency_key: Of the request; gives ids to events that have none. "" where it has none.
         """
         events: dict[str, LandedEvent] = {}
         rejected = []
         num_taken = 0
         for row, raw in enumerate(rows):
             try:
-                event = self._event(raw, row, now_us)
+                event = self._event(raw, row, now_us, idempotency_key)
             except _RefusedError as refused:
                 rejected.append(Rejected(row=row, code=refused.code, detail=refused.detail))
             else:
@@ -89,7 +90,7 @@ class Intake:
                 events.setdefault(event.event_id, event)
         return Taken(list(events.values()), num_taken - len(events), rejected)
 
-    def _event(self, raw: bytes | msgspec.Raw, row: int, now_us: int) -> LandedEvent:
+    def _event(self, raw: bytes | msgspec.Raw, row: int, now_us: int, idempotency_key: str) -> LandedEvent:
         try:
             told = _decoder.decode(raw)
         except msgspec.MsgspecError as error:
@@ -116,11 +117,13 @@ class Intake:
             transaction_id=told.transaction_id,
             item_list_id=told.item_list_id or told.item_list_name or _list_of(told.items),
             search_term=told.search_term,
-            recommendation_id=told.recommendation_id,
+            recommendation_id=told.slate_id(),
             country=told.country,
             device_category=told.device_category,
             items=tuple(_item(item, currency) for item in told.items),
         )
+        if told.event_id is None and idempotency_key:
+            return msgspec.structs.replace(event, event_id=_repeatable_id(idempotency_key, row, event))
         # Without an instant of the sender's own, two equal events are two: they differ by arrival and row.
         salt = f"{now_us}:{row}" if told.event_timestamp is None else ""
         return msgspec.structs.replace(event, event_id=_event_id(told.event_id, event, salt))
@@ -177,6 +180,15 @@ def _event_id(given: str | None, event: LandedEvent, salt: str) -> str:
         return plain if _HEX.fullmatch(plain) else _digest(b"event_id\x1f" + given.encode())
     content = msgspec.json.encode(msgspec.structs.replace(event, received_us=0))
     return _digest(content + b"\x1f" + salt.encode())
+
+
+def _repeatable_id(idempotency_key: str, row: int, event: LandedEvent) -> str:
+    """Return the id of an event by its place in a request that may be sent again.
+
+    Who did what is in it, so that senders who hit upon the same key do not lose their events to each other.
+    """
+    parts = ("idempotency_key", idempotency_key, str(row), event.user_key, event.event_name)
+    return _digest("\x1f".join(parts).encode())
 
 
 def _digest(content: bytes) -> str:

@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+import structlog
 
 from endcap.core.landed import LandedEvent, LandedPlace, LandedSlate
 from endcap.core.slate import Slate
 
 __all__ = ["landed_slate", "read_segment", "segments_since"]
 
+_log = structlog.get_logger()
 
 _events = msgspec.json.Decoder(LandedEvent)
 
@@ -46,11 +48,22 @@ def segments_since(folder: Path, since_us: int) -> list[Path]:
 def read_segment(path: Path) -> Iterator[LandedEvent]:
     """Read the whole lines of a segment; one that cannot be read is left to ingest, which quarantines it."""
     try:
-        content = path.read_bytes()
-    except FileNotFoundError:  # closed, and so renamed, a moment ago
-        content = path.with_name(path.name.removesuffix(".open")).read_bytes()
+        content = _content(path)
+    except OSError as error:  # states will lack what stands in it; no reason not to serve
+        _log.warning("segment.unreadable", segment=path.name, error=error.strerror or str(error))
+        return
     for line in content.split(b"\n")[:-1]:
         try:
             yield _events.decode(line)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             continue
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        if path.suffix != ".open":
+            raise
+    whole = path.with_suffix("")
+    return whole.read_bytes() if whole.exists() else b""  # closed a moment ago and so renamed, or empty and removed

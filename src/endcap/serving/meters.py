@@ -41,6 +41,11 @@ class Meters:
         )
         self.events = Counter("endcap_events_ingested", "Events acknowledged", registry=registry)
         self.events_rejected = Counter("endcap_events_rejected", "Events refused", ["reason"], registry=registry)
+        self.events_unfelt = Counter(
+            "endcap_events_unfelt",
+            "Events acknowledged that could not be added to their visitors' state",
+            registry=registry,
+        )
         self.event_lag = Histogram(
             "endcap_event_to_recommendation_lag_seconds",
             "Time from an event's arrival to the moment from which recommendations reflect it",
@@ -54,7 +59,7 @@ class Meters:
         )
         self.freshness = Gauge(
             "endcap_feature_freshness_seconds",
-            "Time since the end of the last day that the bundle knows",
+            "Time since the instant up to which the bundle knows what happened",
             ["view"],
             registry=registry,
             multiprocess_mode="mostrecent",

@@ -1,5 +1,6 @@
 """The OpenAPI 3.1 document, made from the messages themselves, so that it says what is checked."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -12,6 +13,20 @@ __all__ = ["openapi"]
 
 _MESSAGES = [RecommendRequest, Slate, Explained, EventRequest, EventsAnswer, Problem]
 _REF = "#/components/schemas/{name}"
+_TRACEPARENT = {
+    "name": "traceparent",
+    "in": "header",
+    "description": "W3C trace context. The server's log names the trace in what it tells of the request; one that is "
+    "not valid is passed over.",
+    "schema": {"type": "string"},
+}
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "A text of this request's own, such as a UUID, that is sent again with it. An event without "
+    "event_id gets one from the key, its place in the request, its visitor and its name, and so counts once.",
+    "schema": {"type": "string"},
+}
 
 
 def openapi(*, max_events: int) -> dict[str, Any]:
@@ -49,22 +64,26 @@ def openapi(*, max_events: int) -> dict[str, Any]:
                     {"200": _json("What became of each", _ref("EventsAnswer"))}
                     | _problems("400", "403", "413", "422", "503"),
                     one_or_more,
+                    (_IDEMPOTENCY_KEY,),
                 )
             },
-            "/health/live": {"get": _operation("live", "Whether the process answers", _told("It does"))},
+            "/health/live": {
+                "get": _operation("live", "Whether the process answers", _told("It does") | _problems("403"))
+            },
             "/health/ready": {
                 "get": _operation(
-                    "ready", "Whether there is a bundle to answer by", _told("There is") | _problems("503")
+                    "ready", "Whether there is a bundle to answer by", _told("There is") | _problems("403", "503")
                 )
             },
             "/metrics": {
                 "get": _operation(
                     "metrics",
                     "Meters in Prometheus' text format",
-                    {"200": {"description": "The meters", "content": {"text/plain": {"schema": {"type": "string"}}}}},
+                    {"200": {"description": "The meters", "content": {"text/plain": {"schema": {"type": "string"}}}}}
+                    | _problems("403"),
                 )
             },
-            "/openapi.json": {"get": _operation("openapi", "This document", _told("The document"))},
+            "/openapi.json": {"get": _operation("openapi", "This document", _told("The document") | _problems("403"))},
         },
         "components": {"schemas": components},
     }
@@ -75,9 +94,18 @@ def _ref(name: str) -> dict[str, str]:
 
 
 def _operation(
-    name: str, summary: str, responses: dict[str, Any], body: dict[str, Any] | None = None
+    name: str,
+    summary: str,
+    responses: dict[str, Any],
+    body: dict[str, Any] | None = None,
+    headers: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
-    operation: dict[str, Any] = {"operationId": name, "summary": summary, "responses": responses}
+    operation: dict[str, Any] = {
+        "operationId": name,
+        "summary": summary,
+        "parameters": [*headers, _TRACEPARENT],
+        "responses": responses,
+    }
     if body is not None:
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
     return operation

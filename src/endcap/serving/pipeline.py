@@ -33,7 +33,7 @@ class Answer:
     Args:
         items: At most n, in order.
         fallbacks: Why it is simpler than it should be; empty when all went well.
-        model: The model that ordered it.
+        model: The model that ordered it; "" where none could.
         num_candidates: Items looked at, by source.
         removed: Item id -> why it was taken out.
     """
@@ -58,12 +58,15 @@ def answer(asking: Asking, placement: PlacementConfig, meters: Meters) -> Answer
     model = _model(asking, placement)
     if model != (placement.model or asking.bundle.manifest.default_model):
         fallbacks.append("model_missing")
+    # Of a visitor of whom nothing is known every model has the same to say: what is popular.
+    ordered_by = model if asking.history or POPULAR not in asking.bundle.models else POPULAR
     with meters.stage("scorer"):
         try:
             scores = asking.scores(model)[kept.items]
         except Exception as error:  # noqa: BLE001 - the order of proposal is a fair answer
             _log.warning("model.failed", model=model, error=f"{type(error).__name__}: {error}")
             fallbacks.append("model_failed")
+            ordered_by = ""
             scores = -np.arange(len(kept), dtype=np.float32)
         chosen = _select(kept, scores, asking.n)
         speakers = list(dict.fromkeys([model, *placement.sources]))
@@ -74,7 +77,7 @@ def answer(asking: Asking, placement: PlacementConfig, meters: Meters) -> Answer
     return Answer(
         items=items,
         fallbacks=tuple(fallbacks),
-        model=model,
+        model=ordered_by,
         num_candidates=dict(zip(kept.names, counts, strict=True)),
         removed={asking.bundle.items.ids[item]: reason for item, reason in removed.items()},
     )

@@ -30,12 +30,12 @@ def serve(target: str, *, host: str, port: int, workers: int, on_listening: Call
     Raises:
         UsageError: The address cannot be used (PORT_UNUSABLE).
     """
-    port = free_port(host, port)
+    address, port = _listening_address(host, port)  # Granian takes no name such as localhost, only an address
     shown = f"[{host}]" if ":" in host else host
     on_listening(f"http://{shown}:{port}")
     sys.stdout.flush()
     sys.stderr.flush()
-    command = server_command(target, host=host, port=port, workers=workers)
+    command = server_command(target, host=address, port=port, workers=workers)
     os.execve(command[0], command, os.environ | _ONE_THREAD)  # noqa: S606 - no shell is wanted
 
 
@@ -50,6 +50,11 @@ def free_port(host: str, port: int) -> int:
     Raises:
         UsageError: It is out of range, taken, or not allowed, or there is no such address (PORT_UNUSABLE).
     """
+    return _listening_address(host, port)[1]
+
+
+def _listening_address(host: str, port: int) -> tuple[str, int]:
+    """Return the numeric address of a host and the port, as `free_port` does."""
     if not 0 <= port <= 65_535:
         raise _unusable(host, port, "ports are 0 to 65535")
     try:
@@ -64,13 +69,16 @@ def free_port(host: str, port: int) -> int:
             found: int = probe.getsockname()[1]
     except OSError as error:
         raise _unusable(host, port, error.strerror or str(error)) from error
-    return found
+    except ValueError as error:  # what cannot even be written as a name: a label of 64 letters, two dots
+        raise _unusable(host, port, "this is no name of a host") from error
+    return str(address[0]), found
 
 
 def _unusable(host: str, port: int, why: str) -> UsageError:
     return UsageError(
         f"the server cannot listen on {host}, port {port}: {why}",
         where="serving.host and serving.port, or --host and --port",
-        fix="choose another port, or 0 for a free one; `ss -ltnp` shows who holds one",
+        fix="choose another port, or 0 for a free one, on an address of this machine such as 127.0.0.1; "
+        "`ss -ltnp` shows who holds a port",
         code=Code.PORT_UNUSABLE,
     )

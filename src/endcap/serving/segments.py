@@ -4,7 +4,6 @@ A segment being written is `<began, microseconds>-<process>-<number>.jsonl.open`
 whole one ends in `.jsonl`. The lock falls with the process, so whoever finds an unlocked one may close it.
 """
 
-import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -101,8 +100,12 @@ class SegmentWriter:
             if _is_at(handle, self._path):  # else a sibling took it for a dead one's before it was locked
                 break
             os.close(handle)
+        try:
+            _sync_folder(self._folder)
+        except OSError:
+            os.close(handle)  # the name may not outlive the machine; the empty segment is left to be adopted
+            raise
         self._handle = handle
-        _sync_folder(self._folder)
 
     def _undo(self) -> None:
         """Cut off lines that were not written whole; a segment that cannot even be cut is left to be adopted."""
@@ -118,6 +121,8 @@ class SegmentWriter:
 def adopt(folder: Path) -> int:
     """Close the segments of dead processes. A torn last line is cut off: it was not acknowledged.
 
+    One that cannot be closed is told in the log and left for the next time.
+
     Args:
         folder: Where segments lie.
 
@@ -126,8 +131,12 @@ def adopt(folder: Path) -> int:
     """
     num_adopted = 0
     for path in sorted(folder.glob(f"*.jsonl{_OPEN}")):
-        with contextlib.suppress(FileNotFoundError):
+        try:
             num_adopted += _adopt_one(path)
+        except FileNotFoundError:  # somebody else adopted it
+            continue
+        except OSError as error:
+            _log.warning("segment.not_adopted", segment=path.name, error=error.strerror or str(error))
     return num_adopted
 
 

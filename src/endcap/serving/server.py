@@ -4,12 +4,16 @@ It loads Granian and no more, so that the workers, which are forks of it, begin 
 """
 
 import contextlib
+import multiprocessing
 import os
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Sequence
 from importlib import import_module
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +71,7 @@ def _application(target: str, refused: Path) -> Any:
         target: `module:function`.
         refused: File by which the workers tell each other that it has been said.
     """
+    threading.Thread(target=_end_with_the_server, name="end-with-the-server", daemon=True).start()
     module, function = target.split(":")
     try:
         return getattr(import_module(module), function)()
@@ -75,6 +80,17 @@ def _application(target: str, refused: Path) -> Any:
             refused.touch(exist_ok=False)
             sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)
+
+
+def _end_with_the_server() -> None:
+    """End this worker as TERM does when the server's process is gone: killed, it could not say so.
+
+    A worker left alone would keep the port, and answer by the settings of a server that nobody can stop.
+    """
+    server = multiprocessing.parent_process()
+    if server is not None:
+        wait([server.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import structlog
 
-from endcap.core.clock import Clock, day_start_us, next_day
+from endcap.core.clock import Clock, day_start_us
 from endcap.core.errors import BundleError, StoreError
 from endcap.core.ids import user_key
 from endcap.core.landed import LandedEvent
@@ -31,13 +32,15 @@ from endcap.serving.state import VisitorState
 from endcap.serving.wire import EventsAnswer, Explained, Explanation, RecommendRequest
 from endcap.stores.kv import KeyValues
 
-__all__ = ["Service", "Setting"]
+__all__ = ["Answered", "Service", "Setting"]
 
 _log = structlog.get_logger()
 
 _TICK_S = 0.5
 _TICKS_BETWEEN_ADOPTIONS = 60
 _REMEMBERED_IDS = 65_536
+_BETWEEN_PRUNINGS_US = 60_000_000
+_OPEN_LONGER_US = 600_000_000  # a segment may outlive its age by the time that the keeper waits for disk or a bundle
 
 _requests = msgspec.json.Decoder(RecommendRequest)
 _encoder = msgspec.json.Encoder()
@@ -70,6 +73,18 @@ class Setting:
     default_currency: str | None = None
 
 
+class Answered(NamedTuple):
+    """The answer to a question.
+
+    Args:
+        body: JSON of a Slate, Explained if that was asked for.
+        model: The model that ordered it; "" where none could.
+    """
+
+    body: bytes
+    model: str
+
+
 class Service:
     """The parts of one server process, put together.
 
@@ -94,6 +109,9 @@ class Service:
         self._slates = SlatesLog(self._writer(self._folders[1]), self.meters)
         self._recent: OrderedDict[str, None] = OrderedDict()
         self._keeper: asyncio.Task[None] | None = None
+        self._pruning: asyncio.Task[None] | None = None
+        self._is_pruning_due = True
+        self._pruned_us: int | None = None
         self.current.look()
 
     async def start(self) -> None:
@@ -102,7 +120,7 @@ class Service:
             adopt(folder)
         if self._state is not None:
             try:
-                segments = self._state.restore(self._folders[0], since_us=self._known_until_us())
+                segments = self._state.restore(self._folders[0], since_us=self._unknown_since_us())
                 _log.info("state.ready", segments_read=segments)
             except StoreError as error:
                 _log.warning("state.failed", error=error.what, fix=error.fix)
@@ -116,17 +134,16 @@ class Service:
                 await self._keeper
         await self._events.close()
         await self._slates.close()
+        if self._pruning is not None:  # a thread cannot be stopped, and it uses the store
+            await self._pruning
         if self._setting.kv is not None:
             self._setting.kv.close()
 
-    def recommend(self, body: bytes) -> bytes:
+    def recommend(self, body: bytes) -> Answered:
         """Answer one question.
 
         Args:
             body: JSON of a RecommendRequest.
-
-        Returns:
-            JSON of a Slate, Explained if that was asked for.
 
         Raises:
             RequestError: The body cannot be read, or what it asks does not exist.
@@ -148,24 +165,29 @@ class Service:
         )
         line = landed_slate(found.slate, at_us=self._setting.clock(), user_key=visitor.user_key)
         self._slates.append(_encoder.encode(line) + b"\n")
-        return _encoder.encode(_explained(found) if asked.explain else found.slate)
+        return Answered(_encoder.encode(_explained(found) if asked.explain else found.slate), found.answer.model)
 
-    async def take(self, body: bytes) -> EventsAnswer:
+    async def take(self, body: bytes, *, idempotency_key: str = "") -> EventsAnswer:
         """Take in events. When this returns they are on disk, and the next answer reflects them.
 
         Args:
             body: JSON of an EventRequest, or of a list of them.
+            idempotency_key: Of the request: one that is sent again under it brings no event twice. "" for none.
 
         Raises:
             RequestError: The body is no JSON, or has too many events.
             StoreError: The events could not be written; none of them was taken.
         """
         arrived_us = self._setting.clock()
-        taken = self._intake.take(read_rows(body, most=self._setting.config.max_events), now_us=arrived_us)
+        rows = read_rows(body, most=self._setting.config.max_events)
+        taken = self._intake.take(rows, now_us=arrived_us, idempotency_key=idempotency_key)
         new = [event for event in taken.events if event.event_id not in self._recent]
         if new:
             await self._events.append(b"".join(_encoder.encode(event) + b"\n" for event in new))
-            self._feel(new, arrived_us)
+            self.meters.events.inc(len(new))
+            self._remember(new)
+            if self._feel(new):
+                self.meters.event_lag.observe((self._setting.clock() - arrived_us) / 1e6)
         for rejected in taken.rejected:
             self.meters.events_rejected.labels(rejected.code).inc()
         return EventsAnswer(
@@ -174,25 +196,25 @@ class Service:
             rejected=tuple(taken.rejected),
         )
 
-    def model_of(self, route: str) -> str:
-        """Return the name of the model that a route answers by, "" where it is none's work."""
-        try:
-            return self.current.get().manifest.default_model if route == "/v1/recommend" else ""
-        except BundleError:
-            return ""
-
-    def _feel(self, events: list[LandedEvent], arrived_us: int) -> None:
-        """Let the next answer reflect events that are on disk."""
-        if self._state is not None:
-            try:
-                self._state.record(events)
-            except StoreError as error:  # the log has them; the state can be made again from it
-                _log.warning("state.failed", error=error.what, fix=error.fix)
+    def _remember(self, events: list[LandedEvent]) -> None:
+        """Know events that are on disk when they are sent again."""
         self._recent.update(dict.fromkeys(event.event_id for event in events))
         while len(self._recent) > _REMEMBERED_IDS:
             self._recent.popitem(last=False)
-        self.meters.events.inc(len(events))
-        self.meters.event_lag.observe((self._setting.clock() - arrived_us) / 1e6)
+
+    def _feel(self, events: list[LandedEvent]) -> bool:
+        """Let the next answer reflect events that are on disk; return whether it does."""
+        if self._state is None:
+            return False
+        try:
+            self._state.record(events)
+        except Exception as error:  # noqa: BLE001 - the log has them; the state can be made again from it
+            self.meters.events_unfelt.inc(len(events))
+            self._is_pruning_due = True  # most likely the store is full
+            told, fix = (error.what, error.fix) if isinstance(error, StoreError) else (repr(error), "report it")
+            _log.warning("state.failed", events=len(events), error=told, fix=fix)
+            return False
+        return True
 
     async def _keep(self) -> None:
         """Look after everything, twice a second."""
@@ -207,9 +229,10 @@ class Service:
             is_adopting: Whether to look for segments of dead processes, too.
         """
         chores: list[Callable[[], Awaitable[object]]] = [
-            partial(asyncio.to_thread, self.current.look),
+            self._look,
             self._slates.keep,
             self._events.keep,
+            self._begin_pruning,
         ]
         if is_adopting:
             chores += [partial(asyncio.to_thread, adopt, folder) for folder in self._folders]
@@ -228,12 +251,39 @@ class Service:
             max_age_us=config.segment_s * 1_000_000,
         )
 
-    def _known_until_us(self) -> int:
-        """Return the instant up to which the bundle knows what visitors did, 0 without a bundle."""
+    async def _look(self) -> None:
+        """Take up a new bundle if there is one, whose histories then know visitors that the state may forget."""
+        if await asyncio.to_thread(self.current.look):
+            self._is_pruning_due = True
+
+    async def _begin_pruning(self) -> None:
+        """Have the state forget, if that is due, whom the bundle knows; it goes on while others are answered."""
+        now_us, until_us = self._setting.clock(), self._unknown_since_us()
+        is_over = self._pruning is None or self._pruning.done()
+        is_soon = self._pruned_us is not None and 0 <= now_us - self._pruned_us < _BETWEEN_PRUNINGS_US
+        if self._state is None or not until_us or not self._is_pruning_due or not is_over or is_soon:
+            return
+        self._is_pruning_due, self._pruned_us = False, now_us
+        self._pruning = asyncio.create_task(asyncio.to_thread(_prune, self._state, until_us))
+
+    def _unknown_since_us(self) -> int:
+        """Return the instant from which on a segment may hold what the bundle does not know, 0 without a bundle.
+
+        The bundle's last day may have gone on after it was made, and a segment that was still being written is in no
+        bundle, so this is the start of that day less the longest time that a segment is open.
+        """
         try:
-            return day_start_us(next_day(self.current.get().manifest.through))
+            through = self.current.get().manifest.through
         except BundleError:
             return 0
+        return max(0, day_start_us(through) - self._setting.config.segment_s * 1_000_000 - _OPEN_LONGER_US)
+
+
+def _prune(state: VisitorState, until_us: int) -> None:
+    try:
+        _log.info("state.pruned", visitors=state.prune(until_us=until_us))
+    except Exception as error:  # noqa: BLE001 - the state stays as it is; it is tried again with the next bundle
+        _log.warning("state.not_pruned", error=f"{type(error).__name__}: {error}")
 
 
 def _explained(found: Recommended) -> Explained:

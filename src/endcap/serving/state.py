@@ -4,12 +4,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
+import structlog
 
 from endcap.core.landed import LandedEvent
 from endcap.serving.landed import read_segment, segments_since
 from endcap.stores.kv import Change, KeyValues
 
 __all__ = ["Element", "VisitorState"]
+
+
+_log = structlog.get_logger()
 
 
 class Element(msgspec.Struct, frozen=True, array_like=True, order=True):
@@ -29,6 +33,7 @@ class Element(msgspec.Struct, frozen=True, array_like=True, order=True):
 _decoder = msgspec.msgpack.Decoder(list[Element])
 _encoder = msgspec.msgpack.Encoder()
 _MADE = b"made"
+_VISITOR = b"visitor:"
 
 
 class VisitorState:
@@ -51,8 +56,7 @@ class VisitorState:
         Raises:
             StoreError: The store cannot be used.
         """
-        found = self._kv.get(_key(user_key))
-        return _decoder.decode(found) if found else []
+        return _decoded(self._kv.get(_key(user_key)))
 
     def record(self, events: Iterable[LandedEvent]) -> None:
         """Add events to the states of their visitors. Adding an event twice changes nothing.
@@ -88,13 +92,45 @@ class VisitorState:
         self._kv.put(_MADE, b"1")
         return len(segments)
 
+    def prune(self, *, until_us: int) -> int:
+        """Forget the visitors who have done nothing since an instant, and states that cannot be read.
+
+        Args:
+            until_us: What happened before, the bundle knows.
+
+        Returns:
+            How many were forgotten; 0 also where another process is at it.
+
+        Raises:
+            StoreError: The store cannot be used.
+        """
+
+        def is_old(key: bytes, value: bytes) -> bool:
+            if not key.startswith(_VISITOR):
+                return False
+            known = _decoded(value)
+            return not known or known[-1].at_us < until_us
+
+        return self._kv.prune(is_old)
+
     def _adding(self, elements: list[Element]) -> Change:
         def change(old: bytes | None) -> bytes:
-            known = _decoder.decode(old) if old else []
+            known = _decoded(old)
             return _encoder.encode(sorted({*known, *elements})[-self._length :])
 
         return change
 
 
 def _key(user_key: str) -> bytes:
-    return b"visitor:" + user_key.encode()
+    return _VISITOR + user_key.encode()
+
+
+def _decoded(found: bytes | None) -> list[Element]:
+    """Read a state; one that a machine's crash has damaged begins anew."""
+    if not found:
+        return []
+    try:
+        return _decoder.decode(found)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        _log.warning("state.damaged", error=f"{type(error).__name__}: {error}")
+        return []

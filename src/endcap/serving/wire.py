@@ -27,6 +27,10 @@ Ids = Annotated[list[Id], Meta(max_length=1000)]
 Amount = Annotated[float, Meta(ge=0, le=1e10)]
 
 
+def _alias(system: str) -> Meta:
+    return Meta(description=f"Another name of recommendation_id: {system}'s")
+
+
 class RecommendRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What to recommend for whom.
 
@@ -55,7 +59,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """How a slate came about.
 
     Args:
-        model: The model that ordered it.
+        model: The model that ordered it; "" where none could.
         num_history: Items that it was recommended by.
         num_candidates: Source -> items that it was the first to propose and that could be shown.
         removed: Item -> why it was taken out: current, excluded, out_of_stock or seen.
@@ -105,6 +109,9 @@ class EventItem(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 class EventRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """One event.
 
+    A slate may be named as other systems do; of recommendation_id, RECOMMENDATION_ID, attributionToken, recommId and
+    ranking the first one that is there counts.
+
     Args:
         event_name: GA4 name, such as view_item.
         event_timestamp: Instant, microseconds UTC; the time of arrival where it is missing.
@@ -120,6 +127,10 @@ class EventRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         item_list_name: Its name, where it has no id.
         search_term: What was searched for.
         recommendation_id: The slate that showed or led to the items.
+        RECOMMENDATION_ID: The same, as Personalize names it.
+        attributionToken: The same, as Vertex names it.
+        recommId: The same, as Recombee names it.
+        ranking: The same, as Metarank names it.
         country: Country as the source names it.
         device_category: desktop, mobile or tablet.
         coupon: Taken and not kept.
@@ -142,12 +153,23 @@ class EventRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     item_list_name: Text | None = None
     search_term: Text | None = None
     recommendation_id: Text | None = None
+    RECOMMENDATION_ID: Annotated[Text | None, _alias("Personalize")] = None
+    attributionToken: Annotated[Text | None, _alias("Vertex")] = None
+    recommId: Annotated[Text | None, _alias("Recombee")] = None
+    ranking: Annotated[Text | None, _alias("Metarank")] = None
     country: Text | None = None
     device_category: Text | None = None
     coupon: Text | None = None
     affiliation: Text | None = None
     tax: float | None = None
     shipping: float | None = None
+
+    def slate_id(self) -> str | None:
+        """Return the slate that showed or led to the items, under whichever name it was told."""
+        names = (
+            self.recommendation_id, self.RECOMMENDATION_ID, self.attributionToken, self.recommId, self.ranking
+        )  # fmt: skip
+        return next((name for name in names if name), None)
 
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,10 +7,13 @@ up a value: it is the old one or the new one.
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-__all__ = ["Change", "KeyValues"]
+__all__ = ["Change", "IsOld", "KeyValues"]
 
 Change = Callable[[bytes | None], bytes]
 """Makes the new value out of the present one, which is None where there is none. It may be called more than once."""
+
+IsOld = Callable[[bytes, bytes], bool]
+"""Tells of a key and its value whether it may go. It may be called more than once."""
 
 
 class KeyValues(Protocol):
@@ -37,6 +40,20 @@ class KeyValues(Protocol):
 
         Raises:
             StoreError: The store cannot be reached or used, or is full. Nothing was changed.
+        """
+        ...
+
+    def prune(self, is_old: IsOld) -> int:
+        """Remove every value that is old; others may read and write meanwhile, and a full store takes writes again.
+
+        Args:
+            is_old: Is asked of the value as it is when it is removed.
+
+        Returns:
+            How many were removed; 0 also where another process is at it already.
+
+        Raises:
+            StoreError: The store cannot be reached or used. Some values may have been removed.
         """
         ...
 

@@ -3,7 +3,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from endcap.core.contract import Column, Kind, Table
-from endcap.core.errors import SourceError
+from endcap.core.errors import Code, SourceError, StoreError
 
 COUNTS = Table(
     "counts", "a count", (Column("date_partition", Kind.STRING, "day"), Column("n", Kind.INT64, "count")), ("n",)
@@ -55,6 +55,20 @@ def test_a_pair_of_equal_rows_does_not_vanish_from_the_digest(engine):
 
 def test_a_snapshot_without_files_is_a_table_without_rows(engine):
     assert engine.to_arrow(engine.read_snapshot([], COUNTS)).num_rows == 0
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut"])
+def test_a_damaged_file_of_a_table_is_told_with_the_table(engine, tmp_path, damage):
+    file = tmp_path / "part-1.parquet"
+    pq.write_table(days(("2026-01-01", 1), ("2026-01-01", 2)), file)
+    if damage == "gone":
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes()[:-20])
+    with pytest.raises(StoreError, match="the table counts cannot be read") as caught:
+        engine.materialise(engine.read_snapshot([str(file)], COUNTS))
+    assert caught.value.code is Code.TABLE_DAMAGED
+    assert "move SHOP/lake/counts away" in caught.value.fix
 
 
 def test_a_stream_keeps_the_order_asked_for(engine):

@@ -103,3 +103,52 @@ def test_a_folder_that_cannot_be_used_is_told(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="cannot be used"):
         LmdbKeyValues(tmp_path / "file" / "kv")
+
+
+def test_a_file_that_a_crash_of_the_machine_has_cut_is_made_anew(tmp_path):
+    kv = LmdbKeyValues(tmp_path / "kv", size_mb=8)
+    kv.change({b"%d" % number: lambda _old: b"x" * 100_000 for number in range(20)})
+    kv.close()
+    with (tmp_path / "kv" / "data.mdb").open("r+b") as file:
+        file.truncate(100_000)
+    ended = subprocess.run([sys.executable, "-c", READ_ALL, str(tmp_path / "kv")], check=False)
+    assert ended.returncode == 0  # reading beyond the end would be its death
+
+
+READ_ALL = """
+import sys
+from pathlib import Path
+from endcap.stores.adapters.lmdb import LmdbKeyValues
+kv = LmdbKeyValues(Path(sys.argv[1]), size_mb=8)
+assert [kv.get(b"%d" % number) for number in range(20)] == [None] * 20
+kv.put(b"a", b"1")
+kv.close()
+"""
+
+
+def test_a_damaged_file_that_others_use_is_left_to_them(tmp_path, kv):
+    kv.put(b"a", b"1")
+    with (tmp_path / "kv" / "data.mdb").open("r+b") as file:
+        header = file.read(8192)
+        file.seek(0)
+        file.write(b"x" * 8192)
+    open_it = [sys.executable, "-c", OPEN, str(tmp_path / "kv")]
+    ended = subprocess.run(open_it, check=False, capture_output=True, text=True)
+    assert "the key-value store cannot be used" in ended.stdout
+    with (tmp_path / "kv" / "data.mdb").open("r+b") as file:
+        file.write(header)
+    assert kv.get(b"a") == b"1"
+    kv.put(b"a", b"2")
+    assert subprocess.run(open_it, check=True, capture_output=True, text=True).stdout == "b'2'\n"
+
+
+OPEN = """
+import sys
+from pathlib import Path
+from endcap.core.errors import StoreError
+from endcap.stores.adapters.lmdb import LmdbKeyValues
+try:
+    print(LmdbKeyValues(Path(sys.argv[1]), size_mb=8).get(b"a"))
+except StoreError as error:
+    print(error)
+"""

@@ -11,7 +11,7 @@ import ibis
 import pyarrow as pa
 
 from endcap.core.contract import Table
-from endcap.core.errors import Code, ConfigError, SourceError
+from endcap.core.errors import Code, ConfigError, SourceError, StoreError
 from endcap.engines.port import empty_table
 
 __all__ = ["DuckDBEngine"]
@@ -37,6 +37,7 @@ class DuckDBEngine:
         self._raw.execute("SET TimeZone = 'UTC'")
         self._raw.execute("SET enable_progress_bar = false")
         self._num_tables = 0
+        self._table_of: dict[str, str] = {}  # file of a snapshot -> its table, to say which one is damaged
 
     def read_parquet(self, paths: Sequence[str]) -> ibis.Table:
         """Read Parquet files as one table; see the port."""
@@ -62,14 +63,18 @@ class DuckDBEngine:
         """Read the files of a snapshot under its contract; see the port."""
         if not files:
             return self.read_arrow(empty_table(table))
-        found = self._con.read_parquet(
-            list(files), union_by_name=True, hive_partitioning=True, hive_types_autocast=False
-        )
+        self._table_of.update(dict.fromkeys(files, table.name))
+        try:
+            found = self._con.read_parquet(
+                list(files), union_by_name=True, hive_partitioning=True, hive_types_autocast=False
+            )
+        except duckdb.Error as error:
+            raise _damaged(table.name, error) from error
         return found.select(table.names)
 
     def materialise(self, expression: ibis.Table) -> ibis.Table:
         """Compute an expression once; see the port."""
-        with _told_as_ours():
+        with self._told_as_ours():
             return self._con.create_table(self._fresh_name(), expression, temp=True)
 
     def drop(self, materialised: ibis.Table) -> None:
@@ -78,7 +83,7 @@ class DuckDBEngine:
 
     def to_arrow(self, expression: ibis.Table) -> pa.Table:
         """Compute an expression into an Arrow table in memory."""
-        with _told_as_ours():
+        with self._told_as_ours():
             return self._raw.sql(self._con.compile(expression)).to_arrow_table()
 
     def stream(self, expression: ibis.Table) -> pa.RecordBatchReader:
@@ -109,28 +114,39 @@ class DuckDBEngine:
         """Free all that the engine holds."""
         self._con.disconnect()
 
+    @contextmanager
+    def _told_as_ours(self) -> Iterator[None]:
+        """Tell DuckDB's errors that a user can mend as our own."""
+        try:
+            yield
+        except duckdb.OutOfMemoryException as error:
+            raise ConfigError(
+                f"the engine ran out of memory: {str(error).splitlines()[0]}",
+                where="$.engine.memory_limit",
+                fix="raise engine.memory_limit, or refresh fewer days at once with --through",
+                code=Code.OUT_OF_MEMORY,
+            ) from error
+        except (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException) as error:
+            named = re.findall(r"[^\s\"']+\.parquet", str(error))
+            table = next((self._table_of[name] for name in named if name in self._table_of), None)
+            if table is not None:
+                raise _damaged(table, error) from error
+            if not named:
+                raise
+            raise _unreadable(named, error) from error
+
     def _fresh_name(self) -> str:
         self._num_tables += 1
         return f"materialised_{self._num_tables}"
 
 
-@contextmanager
-def _told_as_ours() -> Iterator[None]:
-    """Tell DuckDB's errors that a user can mend as our own."""
-    try:
-        yield
-    except duckdb.OutOfMemoryException as error:
-        raise ConfigError(
-            f"the engine ran out of memory: {str(error).splitlines()[0]}",
-            where="$.engine.memory_limit",
-            fix="raise engine.memory_limit, or refresh fewer days at once with --through",
-            code=Code.OUT_OF_MEMORY,
-        ) from error
-    except (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException) as error:
-        named = re.findall(r"[^\s\"']+\.parquet", str(error))
-        if not named:
-            raise
-        raise _unreadable(named, error) from error
+def _damaged(table: str, error: Exception) -> StoreError:
+    return StoreError(
+        f"the table {table} cannot be read: {str(error).splitlines()[0]}",
+        where=f"SHOP/lake/{table}",
+        fix=f"put its files back from a copy, or move SHOP/lake/{table} away and run `endcap refresh SHOP`",
+        code=Code.TABLE_DAMAGED,
+    )
 
 
 def _unreadable(paths: Sequence[str], error: Exception) -> SourceError:
