@@ -59,7 +59,7 @@ def main() -> int:
 
 def _intake(engine: DuckDBEngine, folder: Path, *, quick: bool) -> dict[str, Any]:
     started, cpu_started = time.perf_counter(), time.process_time()
-    scanned = scan_files(engine, _CONFIG, folder)
+    scanned = scan_files(lambda: engine, _CONFIG, folder)
     files = scanned[:_QUICK_FILES] if quick else scanned
     fed = days_fed(files, _CONFIG, now_us=_NOW_US)
     reading = read_files(engine, _CONFIG, files_for(fed, list(fed)), now_us=_NOW_US)

@@ -14,7 +14,7 @@ from endcap.core.clock import day_start_us
 from endcap.engines.adapters.duckdb import DuckDBEngine
 from endcap.events.checks import check_intake
 from endcap.events.config import EventsConfig
-from endcap.events.files import days_fed, files_for, read_files, scan_files, scan_landing
+from endcap.events.files import days_claimed, days_fed, files_for, read_files, scan_files, scan_landing
 from endcap.events.ingest import ingest
 
 KEY = bytes(range(32))
@@ -112,12 +112,13 @@ def take_in(engine):
     def take_in(
         folder: Path, config: EventsConfig, *, days: list[str] | None = None, landing: Path | None = None
     ) -> SimpleNamespace:
-        files = scan_files(engine, config, folder) + (scan_landing(engine, config, landing) if landing else [])
+        files = scan_files(lambda: engine, config, folder)
+        files += scan_landing(lambda: engine, config, landing) if landing else []
         fed = days_fed(files, config, now_us=NOW_US)
         wanted = list(fed) if days is None else days
         reading = read_files(engine, config, files_for(fed, wanted), now_us=NOW_US)
         ingested = ingest(engine, reading, config, key=KEY, now_us=NOW_US, days=wanted)
-        counts = check_intake(engine, ingested, config, claimed=wanted)
+        counts = check_intake(engine, ingested, config, claimed=days_claimed(fed, config, now_us=NOW_US) & set(wanted))
         events = engine.to_arrow(ingested.events)
         quarantine = engine.to_arrow(ingested.quarantine)
         ingested.drop(engine)

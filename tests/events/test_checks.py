@@ -14,9 +14,9 @@ KEYED = "a" * 32
 def ingested(engine):
     """An intake of which only the counts (outcome, reason, events, rows) and the keys matter."""
 
-    def make(*counts, user_key=KEYED):
+    def make(*counts, user_key=KEYED, day=DAY):
         names = ("date_partition", "event_name", "outcome", "reason", "num_events", "num_rows")
-        rows = [dict(zip(names, (DAY, "search", *each), strict=True)) for each in counts]
+        rows = [dict(zip(names, (day, "search", *each), strict=True)) for each in counts]
         keys = pa.table({"user_key": [user_key], "device_key": pa.nulls(1, pa.string())})
         return SimpleNamespace(counts=engine.read_arrow(pa.Table.from_pylist(rows)), identified=engine.read_arrow(keys))
 
@@ -56,6 +56,19 @@ def test_a_handful_of_bad_rows_passes_and_many_are_an_error(engine, config, inge
     with pytest.raises(DataError, match=r"25 of 99 rows of 2026-08-01 are bad \(price_negative 25\)") as caught:
         check_intake(engine, bad, config, claimed=[])
     assert caught.value.code == Code.TOO_MANY_BAD_ROWS
+
+
+@pytest.mark.parametrize(("day", "num_rows", "claimed"), [(DAY, 30, []), ("1970-01-01", 1, [])])
+def test_rows_that_are_not_believed_yet_do_not_refuse_a_day(engine, config, ingested, day, num_rows, claimed):
+    future = ingested(("read", "", num_rows, num_rows), ("quarantined", "at_in_future", num_rows, num_rows), day=day)
+    check_intake(engine, future, config, claimed=claimed)
+
+
+@pytest.mark.parametrize(("day", "num_rows", "claimed"), [(DAY, 1, [DAY]), ("1970-01-01", 30, [])])
+def test_a_file_that_holds_nothing_but_the_future_is_refused(engine, config, ingested, day, num_rows, claimed):
+    future = ingested(("read", "", num_rows, num_rows), ("quarantined", "at_in_future", num_rows, num_rows), day=day)
+    with pytest.raises(DataError, match="at_in_future"):
+        check_intake(engine, future, config, claimed=claimed)
 
 
 def test_a_raw_id_is_found_in_any_text_column(engine):

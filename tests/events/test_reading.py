@@ -47,6 +47,34 @@ def test_integer_times_are_read_in_their_unit(engine, arrow_rows):
     assert _one(engine, arrow_rows, [AT // 1000], lambda it: instant_us(it, unit_us=1000)) == [AT // 1000 * 1000]
 
 
+@pytest.mark.parametrize(
+    "wild",
+    [
+        pa.array([10**17, -(2**63), 2**63 - 1]),
+        pa.array([2**64 - 1], pa.uint64()),
+        pa.array([10**37], pa.decimal128(38, 0)),
+        pa.array([float("nan"), float("inf"), -1e300]),
+        pa.array(["inf", "infinity", "-infinity", "1e30", "290000-01-01"]),
+        pa.array([2**63 - 2, -(2**63) + 10], pa.timestamp("us")),
+        pa.array([2**63 - 1], pa.timestamp("us", "UTC")),
+        pa.array([2**31 - 1, -(2**31)], pa.date32()),
+    ],
+    ids=lambda wild: str(wild.type),
+)
+def test_a_wild_time_is_missing_and_stops_nothing(engine, arrow_rows, wild):
+    def an_hour_ahead(local):
+        return ibis.literal(3_600_000_000, "int64") * local.notnull().cast("int64")
+
+    for how in ({"unit_us": 1000}, {"unit_us": 1000, "zone_offset_us": an_hour_ahead}):
+        read = _one(engine, arrow_rows, wild, lambda it, how=how: instant_us(it, **how))
+        assert read == [None] * len(wild)
+
+
+def test_a_time_is_a_whole_number_whatever_it_was_written_as(engine, arrow_rows):
+    for values in (["2026-08-01 10:00:00.900001"], [AT], [str(AT)], pa.array([AT], pa.timestamp("us"))):
+        assert [type(at) for at in _one(engine, arrow_rows, values, instant_us)] == [int]
+
+
 def test_no_time_is_missing(engine, arrow_rows):
     assert _one(engine, arrow_rows, ["soon", "", None], instant_us) == [None, None, None]
 

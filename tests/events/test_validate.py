@@ -52,6 +52,8 @@ def test_a_good_event_has_no_reason(judged):
         ({"currency": "XXX"}, "currency_unknown"),
         ({"value": "much"}, "value_not_a_number"),
         ({"value": "-1"}, "value_out_of_range"),
+        ({"value": "inf"}, "value_out_of_range"),
+        ({"value": "1e300"}, "value_out_of_range"),
     ],
 )
 def test_a_fault_of_an_event_is_told(judged, event, reason):

@@ -46,6 +46,16 @@ def test_the_median_price_of_two_is_rounded_down(shown, rows_of):
     assert counted_items(shown, rows_of, ["ann 0 view_item A@300", "ann 1 view_item A@303"])[0][-1] == 301
 
 
+def test_the_median_price_is_that_of_the_currency_most_rows_name(shown, rows_of):
+    assert counted_items(shown, rows_of, """
+        ann 0 view_item A@1 currency=USD
+        ann 1 view_item A@300 currency=JPY
+        ann 2 view_item A@302 currency=JPY
+        ann 3 view_item B@7 currency=USD
+        ann 4 view_item B@5 currency=EUR
+    """) == [("A", 0, 0, 0, 3, 0, 0, 301), ("B", 0, 0, 0, 2, 0, 0, 5)]  # fmt: skip
+
+
 def test_a_click_after_midnight_was_not_known_at_midnight(shown, rows_of):
     world = ["ann 1430 view_item_list A B", "ann 1435 select_item A", "ann 1d+2 select_item B"]
     assert counted_items(shown, rows_of, world) == [

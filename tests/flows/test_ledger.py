@@ -1,8 +1,14 @@
-import pytest
+from contextlib import contextmanager
 
+import pytest
+import sqlalchemy as sa
+
+from endcap.core.errors import Code, LedgerError
 from endcap.core.ids import digest_of
 from endcap.flows.cost import Cost
+from endcap.flows.lease import held
 from endcap.flows.ledger import AttemptStart, Part
+from endcap.stores.catalog import lease
 from endcap.stores.tables import Fence
 
 COST = Cost(wall_s=1.5, cpu_s=1.0, peak_rss_bytes=10, bytes_read=20, bytes_written=30)
@@ -67,8 +73,40 @@ def test_the_attempt_of_a_dead_runner_is_marked_abandoned_by_the_next_one(ledger
 
 def test_a_partition_that_is_being_written_is_of_unknown_content(ledger):
     ledger.wrote("events", {"d1": Part("x", 3, 0), "d2": Part("y", 4, 0)})
-    ledger.writing("events", ["d2"])
+    ledger.writing(start(ledger, d2="aa"), "events", ["d2"])
     assert ledger.parts("events") == {"d1": Part("x", 3, 0), "d2": Part("", 0, -1)}
+
+
+def test_what_is_being_written_no_longer_counts_as_done_whatever_the_settings_are_later(ledger):
+    ledger.finish(start(ledger, d1="aa", d2="aa"), output={}, ending=ENDING, cost=COST)
+    ledger.writing(start(ledger, token=2, d2="bb"), "events", ["d2"])
+    assert ledger.fingerprints("ingest") == {"d1": "aa"}
+
+
+def test_a_runner_whose_lease_was_taken_over_notes_nothing(ledger):
+    ledger.finish(start(ledger, d1="aa"), output={}, ending=ENDING, cost=COST)
+    ledger.wrote("events", {"d1": Part("x", 3, 0)})
+    late = start(ledger, token=1, d1="bb")
+    with held(ledger.catalog, ledger.lease_name("ingest"), wait_s=0), held_again(ledger):
+        for act in (
+            lambda: ledger.writing(late, "events", ["d1"]),
+            lambda: ledger.finish(late, output={}, ending=ENDING, cost=COST),
+            lambda: ledger.check_held(late),
+        ):
+            with pytest.raises(LedgerError) as caught:
+                act()
+            assert caught.value.code is Code.FENCED
+    assert ledger.fingerprints("ingest") == {"d1": "aa"}
+    assert ledger.parts("events") == {"d1": Part("x", 3, 0)}
+
+
+@contextmanager
+def held_again(ledger):
+    """Have the lease's holder counted as dead, and take it over."""
+    with ledger.catalog.begin() as connection:
+        connection.execute(sa.update(lease).values(expires_at_us=0))
+    with held(ledger.catalog, ledger.lease_name("ingest"), wait_s=0):
+        yield
 
 
 def test_forgetting_a_step_makes_all_of_it_pending(ledger):

@@ -86,6 +86,23 @@ def test_a_session_counts_its_events_items_and_value(engine, world, rows_of):
     assert rows_of(found, *names) == [(6, 3, 1, 1, 4, 650, "mobile")]
 
 
+def test_the_value_of_a_session_is_that_of_its_first_currency(world, rows_of):
+    lines = [
+        "ann 0  view_item C@7 currency=USD",
+        "ann 1  purchase A@300 B@1*2 currency=JPY",
+        "ann 2  purchase A@999 currency=EUR",
+        "ann 3  purchase C",
+        "ann 4  purchase A@10 currency=JPY",
+        "bob 0  purchase C",
+        "bob 1  purchase A@999 currency=EUR",
+    ]
+    for order in (lines, lines[::-1]):
+        assert rows_of(sessionize(world(order), CONFIG, days=DAYS), "user_key", "value_minor") == [
+            ("ann", 312),
+            ("bob", 999),
+        ]
+
+
 def test_the_country_is_that_of_the_first_event_that_names_one(world, rows_of):
     lines = ["ann 0 view_item A", "ann 1 view_item A country=FR", "ann 2 view_item B country=CH"]
     for order in (lines, lines[::-1]):

@@ -31,7 +31,7 @@ def exponent_of(currency: str) -> int:
     return 3 if currency in _WITH_THOUSAND else 2
 
 
-def minor_units_of(amount: float, currency: str) -> int:
+def minor_units_of(amount: float | Decimal, currency: str) -> int:
     """Return one amount in minor units, rounded half away from zero.
 
     Args:
@@ -42,7 +42,7 @@ def minor_units_of(amount: float, currency: str) -> int:
     (1599, 101, 1200)
     """
     scaled = Decimal(str(amount)).scaleb(exponent_of(currency))
-    return int(scaled.quantize(Decimal(1), rounding=ROUND_HALF_UP))
+    return int(scaled.to_integral_value(rounding=ROUND_HALF_UP))
 
 
 def amount_text(minor: int | None, currency: str | None) -> str | None:

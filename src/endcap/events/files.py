@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from endcap.core.clock import day_of, next_day
 from endcap.core.errors import Code, SourceError
+from endcap.core.ids import digest_of
 from endcap.engines.port import Engine
 from endcap.events.config import EventsConfig, Ga4Reader
 from endcap.events.reading import Reading, require_columns, union_of
@@ -24,11 +25,27 @@ from endcap.events.sources.lines import read_csv, read_json_lines
 from endcap.events.sources.mapped import mapped_columns, mapped_instant_us, read_mapped
 from endcap.events.validate import believed_day
 
-__all__ = ["SourceFile", "cache_of", "days_fed", "files_for", "read_files", "scan_files", "scan_landing"]
+__all__ = [
+    "NO_DAY",
+    "MakeEngine",
+    "SourceFile",
+    "cache_of",
+    "days_claimed",
+    "days_fed",
+    "files_for",
+    "last_day",
+    "read_files",
+    "scan_files",
+    "scan_landing",
+]
 
 LANDING = "landing"
 _FAR_US = 253_370_764_800_000_000  # 9999-01-01: the scan knows no present; `days_fed` does
-_NO_DAY = "1970-01-01"
+NO_DAY = "1970-01-01"
+"""The day of rows of which neither they nor their file tell one."""
+
+MakeEngine = Callable[[], Engine]
+"""Makes the engine, or returns it; called only when a file has to be read."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +63,7 @@ class SourceFile:
         named_day: The day its name tells, "" if none.
         num_unplaced: Rows whose instant cannot be read or lies before 2000.
         num_rows: Rows in it.
+        settings: Digest of the settings with which its instants were read; "" where none matter.
     """
 
     source: str
@@ -58,31 +76,40 @@ class SourceFile:
     named_day: str
     num_unplaced: int
     num_rows: int
+    settings: str
+
+    @property
+    def key(self) -> str:
+        """Its name among the inputs of a day."""
+        return f"{self.source}:{self.name}"
 
     def file_day(self, last_day: str) -> str:
         """Return the day under which rows without a believable instant are booked."""
         if self.named_day:
             return self.named_day
-        return next((day for day in self.days if day <= last_day), _NO_DAY)
+        return next((day for day in self.days if day <= last_day), NO_DAY)
 
 
-Cache = Mapping[tuple[str, int, int], SourceFile]
-"""(name, size, mtime_ns) -> what an earlier scan found."""
+Cache = Mapping[tuple[str, str, int, int, str], SourceFile]
+"""(source, name, size, mtime_ns, settings) -> what an earlier scan found."""
 
 
-def cache_of(files: Iterable[SourceFile]) -> dict[tuple[str, int, int], SourceFile]:
+def cache_of(files: Iterable[SourceFile]) -> dict[tuple[str, str, int, int, str], SourceFile]:
     """Return earlier scans as a cache for the next one."""
-    return {(file.name, file.size, file.mtime_ns): file for file in files}
+    return {(file.source, file.name, file.size, file.mtime_ns, file.settings): file for file in files}
 
 
-def scan_files(engine: Engine, config: EventsConfig, folder: Path, *, cache: Cache | None = None) -> list[SourceFile]:
+def scan_files(
+    make_engine: MakeEngine, config: EventsConfig, folder: Path, *, cache: Cache | None = None
+) -> list[SourceFile]:
     """List the files of the source that the reader's glob names, ascending by name.
 
     Args:
-        engine: Reads their instants.
+        make_engine: Makes what reads their instants.
         config: `[events]`.
         folder: The source's folder.
-        cache: Earlier scans; a file of the same name, size and time of change is not read again.
+        cache: Earlier scans; a file of the same name, size and time of change is not read again while the reader's
+            settings are the same.
 
     Raises:
         SourceError: The folder or the files are not there, a file cannot be read or lacks a column, or two files of the
@@ -94,29 +121,45 @@ def scan_files(engine: Engine, config: EventsConfig, folder: Path, *, cache: Cac
     if not paths:
         raise _missing(f"no file in {folder} matches {config.reader.files!r}", folder)
     _refuse_equal_names(paths)
-    return _scanned(engine, config, config.reader.kind, paths, cache or {})
+    return _scanned(make_engine, config, config.reader.kind, paths, cache or {})
 
 
-def scan_landing(engine: Engine, config: EventsConfig, folder: Path, *, cache: Cache | None = None) -> list[SourceFile]:
+def scan_landing(
+    make_engine: MakeEngine, config: EventsConfig, folder: Path, *, cache: Cache | None = None
+) -> list[SourceFile]:
     """List the server's complete segments (`.jsonl`; one being written ends in `.open`); none if there is no folder."""
     paths = sorted(folder.glob("*.jsonl")) if folder.is_dir() else []
-    return _scanned(engine, config, LANDING, paths, cache or {})
+    return _scanned(make_engine, config, LANDING, paths, cache or {})
 
 
 def days_fed(files: Iterable[SourceFile], config: EventsConfig, *, now_us: int) -> dict[str, list[SourceFile]]:
     """Return for each day, ascending, the files that hold rows of it or claim it by their name.
 
-    Rows of the future and rows without a readable instant are booked on the file's own day.
+    Rows of the future and rows without a readable instant are booked on the file's own day. Of the last day that is
+    believed only a part may be: the scan knows days, not instants.
     """
-    last_day = _last_day(config, now_us)
+    last = last_day(config, now_us)
     fed: dict[str, list[SourceFile]] = {}
     for file in files:
-        days = {day for day in file.days if day <= last_day}
+        days = {day for day in file.days if day <= last}
         if file.named_day or file.num_unplaced or len(days) < len(file.days):
-            days.add(file.file_day(last_day))
+            days.add(file.file_day(last))
         for day in days:
             fed.setdefault(day, []).append(file)
     return dict(sorted(fed.items()))
+
+
+def days_claimed(fed: Mapping[str, Sequence[SourceFile]], config: EventsConfig, *, now_us: int) -> set[str]:
+    """Return the days that must have an event: those that a file is named by, or holds rows of that are all believed.
+
+    Not among them is a day on which the last believed instant lies: all its rows may be later than that instant.
+    """
+    last = last_day(config, now_us)
+    return {
+        day
+        for day, files in fed.items()
+        if any(day == file.named_day or (day < last and day in file.days) for file in files)
+    }
 
 
 def files_for(fed: Mapping[str, Sequence[SourceFile]], days: Sequence[str]) -> list[SourceFile]:
@@ -134,14 +177,14 @@ def read_files(engine: Engine, config: EventsConfig, files: Sequence[SourceFile]
     """
     ordered = sorted(files, key=lambda file: (file.source, file.name))
     numbers = {(file.source, file.name): number for number, file in enumerate(ordered)}
-    last_day = _last_day(config, now_us)
+    last = last_day(config, now_us)
     readings = []
     for source in sorted({file.source for file in ordered}):
         own = [file for file in ordered if file.source == source]
         numbers_own = {file.name: numbers[file.source, file.name] for file in own}
         for raw, names in _opened(engine, source, [Path(file.path) for file in own]):
-            days = [(raw["_file"] == file.name, file.file_day(last_day)) for file in own if file.name in names]
-            readings.append(_read(raw, source, config, numbers_own, ibis.cases(*days, else_=_NO_DAY)))
+            days = [(raw["_file"] == file.name, file.file_day(last)) for file in own if file.name in names]
+            readings.append(_read(raw, source, config, numbers_own, ibis.cases(*days, else_=NO_DAY)))
     return union_of(readings)
 
 
@@ -188,24 +231,25 @@ def _parquet_schema(path: Path) -> pa.Schema:
 
 
 def _scanned(
-    engine: Engine, config: EventsConfig, source: str, paths: Sequence[Path], cache: Cache
+    make_engine: MakeEngine, config: EventsConfig, source: str, paths: Sequence[Path], cache: Cache
 ) -> list[SourceFile]:
+    settings = "" if source == LANDING else digest_of(config.reader.model_dump())
     known: dict[str, SourceFile] = {}
     fresh: list[Path] = []
     for path in paths:
         stat = path.stat()
-        earlier = cache.get((path.name, stat.st_size, stat.st_mtime_ns))
-        if earlier is not None and earlier.source == source:
+        earlier = cache.get((source, path.name, stat.st_size, stat.st_mtime_ns, settings))
+        if earlier is not None:
             known[path.name] = replace(earlier, path=str(path))
         else:
             fresh.append(path)
-    found = _instants_by_file(engine, config, source, fresh) if fresh else {}
+    found = _instants_by_file(make_engine(), config, source, fresh) if fresh else {}
     for path in fresh:
-        known[path.name] = _source_file(path, source, found.get(path.name, {}))
+        known[path.name] = _source_file(path, source, settings, found.get(path.name, {}))
     return [known[path.name] for path in paths]
 
 
-def _source_file(path: Path, source: str, rows_by_day: Mapping[str, int]) -> SourceFile:
+def _source_file(path: Path, source: str, settings: str, rows_by_day: Mapping[str, int]) -> SourceFile:
     stat = path.stat()
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -220,6 +264,7 @@ def _source_file(path: Path, source: str, rows_by_day: Mapping[str, int]) -> Sou
         named_day=_named_day(path.name) if source == "ga4" else "",
         num_unplaced=rows_by_day.get("", 0),
         num_rows=sum(rows_by_day.values()),
+        settings=settings,
     )
 
 
@@ -256,7 +301,8 @@ def _instant(raw: ibis.Table, source: str, config: EventsConfig) -> Any:
     return ga4_instant_us(raw) if isinstance(config.reader, Ga4Reader) else mapped_instant_us(raw, config.reader)
 
 
-def _last_day(config: EventsConfig, now_us: int) -> str:
+def last_day(config: EventsConfig, now_us: int) -> str:
+    """Return the UTC day on which the last believed instant lies."""
     return day_of(now_us + config.future_tolerance_s * 1_000_000)
 
 

@@ -16,7 +16,7 @@ from endcap.events.fold import final_event_name, folded_rows
 from endcap.events.pseudonymise import pseudonymise
 from endcap.events.quarantine import quarantined
 from endcap.events.reading import Reading
-from endcap.events.validate import judge_events, judge_rows
+from endcap.events.validate import judge_events, judge_rows, with_plain_names
 
 __all__ = ["Ingested", "ingest"]
 
@@ -87,7 +87,7 @@ def _judged(
     """Return judged events with keys, and judged rows, both materialised; of the days and their neighbours only."""
     near = sorted({next_day(day, step) for day in days for step in (-1, 0, 1)})
     # As read first: judged in one go, each reason repeats how its columns are read: 120 kB of SQL.
-    as_read = engine.materialise(reading.events)
+    as_read = engine.materialise(with_plain_names(reading.events, config))
     judged = judge_events(as_read, config, now_us=now_us)
     raw = engine.materialise(judged.filter(judged.date_partition.isin(near)))
     engine.drop(as_read)

@@ -1,53 +1,16 @@
-"""Currencies of ISO 4217 and how many minor units one of them has."""
+"""Amounts in minor units as column expressions: the rule of `core/currency.py`, computed by the engine."""
 
 from typing import Any
 
 import ibis
 
-__all__ = ["CURRENCIES", "exponent_of", "minor_units", "scale_of"]
+from endcap.core.currency import CURRENCIES, exponent_of
 
-_CODES = """
-AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP CNY
-COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS
-INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP
-MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR
-SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VES VND VUV
-WST XAF XCD XOF XPF YER ZAR ZMW ZWG
-"""
-CURRENCIES = frozenset(_CODES.split())
-"""Every currency in use, ISO 4217, as of 2026."""
+__all__ = ["minor_units", "scale_of"]
 
-_WITHOUT_MINOR_UNITS = [
-    "BIF",
-    "CLP",
-    "DJF",
-    "GNF",
-    "ISK",
-    "JPY",
-    "KMF",
-    "KRW",
-    "PYG",
-    "RWF",
-    "UGX",
-    "VND",
-    "VUV",
-    "XAF",
-    "XOF",
-    "XPF",
-]
-_WITH_THOUSAND = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"]
+_WITHOUT_MINOR_UNITS = sorted(code for code in CURRENCIES if exponent_of(code) == 0)
+_WITH_THOUSAND = sorted(code for code in CURRENCIES if exponent_of(code) == 3)
 _MOST = 1e12
-
-
-def exponent_of(currency: str) -> int:
-    """Return the number of decimals of a currency's minor unit.
-
-    >>> exponent_of("USD"), exponent_of("JPY"), exponent_of("KWD")
-    (2, 0, 3)
-    """
-    if currency in _WITHOUT_MINOR_UNITS:
-        return 0
-    return 3 if currency in _WITH_THOUSAND else 2
 
 
 def scale_of(currency: Any) -> Any:
@@ -59,8 +22,14 @@ def scale_of(currency: Any) -> Any:
 def minor_units(amount: Any, currency: Any) -> Any:
     """Return an amount column in major units as int64 minor units, rounded half away from zero.
 
-    Amounts arrive as decimal text or as the nearest float64 of it; 15.99 x 100 is within 1e-9 of a whole number, so
-    rounding restores what was meant. Amounts beyond 1e12 are null: int64 would not hold them in every currency.
+    An amount is read as the shortest decimal that means its float64, as `minor_units_of` reads it: 1.005 is 101 cents,
+    though the float lies below. Amounts beyond 1e12 are null: int64 would not hold them in every currency.
+
+    Args:
+        amount: float64.
+        currency: ISO 4217.
     """
     within = ibis.ifelse(amount.abs() <= _MOST, amount, ibis.null("float64"))
-    return (within * scale_of(currency)).round().cast("int64")
+    # By way of text, which is the shortest decimal; 20 decimals hold every digit that decides.
+    scaled = within.cast("string").cast("decimal(38, 20)") * scale_of(currency)
+    return scaled.cast("decimal(38, 0)").cast("int64")

@@ -76,6 +76,7 @@ ROW_COLUMNS = {
 number; `ignored` the reason of a keep rule; `is_duplicate` marks a line that repeats another of the same event."""
 
 _EVENTS_PER_FILE = 2**36
+_MOST_US = 9 * 10**18  # what lies beyond is no instant, and near the end of int64
 
 
 @dataclass(frozen=True)
@@ -183,10 +184,12 @@ def instant_us(value: Any, *, unit_us: int = 1, zone_offset_us: Any = None) -> A
         zone_offset_us: Function from a naive timestamp column to the microseconds by which its zone is ahead of UTC.
     """
     kind = value.type()
+    if kind.is_integer():  # not by way of float64: it holds no more than 2^53, and that may be a microsecond off
+        return _within(value.try_cast("int64"), _MOST_US // unit_us) * unit_us
     if kind.is_numeric():
-        return _whole(value.cast("float64") * unit_us) if kind.is_floating() else (value.cast("int64") * unit_us)
+        return _whole(value.cast("float64") * unit_us)
     if kind.is_timestamp() or kind.is_date():
-        return _timestamp_us(value.cast("timestamp") if kind.is_date() else value, zone_offset_us)
+        return _timestamp_us(value.try_cast("timestamp") if kind.is_date() else value, zone_offset_us)
     read = text(value)
     has_zone = read.re_search(r"[0-9](Z|[+-][0-9]{2}(:?[0-9]{2})?)$") & read.contains(":")
     zoned = _timestamp_us(read.try_cast("timestamp('UTC')"), None)
@@ -199,9 +202,15 @@ def _timestamp_us(value: Any, zone_offset_us: Any) -> Any:
     has_zone = value.type().timezone is not None
     naive = value.cast("timestamp") if has_zone else value  # engines' sessions are in UTC
     # epoch_seconds() alone rounds the fraction up on DuckDB: a third of all instants were a second late.
-    local_us = (naive.truncate("s").epoch_seconds() * 1_000_000).cast("int64") + naive.microsecond().cast("int64")
+    # By way of float64: DuckDB's seconds are floats, and Ibis, which takes them for int64, leaves a plain cast out.
+    seconds = naive.truncate("s").epoch_seconds().cast("float64").cast("int64")
+    local_us = _within(seconds, _MOST_US // 1_000_000) * 1_000_000 + naive.microsecond().cast("int64")
     return local_us if has_zone or zone_offset_us is None else local_us - zone_offset_us(naive)
 
 
 def _whole(value: Any) -> Any:
-    return ibis.ifelse(value.abs() < 9e18, value, ibis.null("float64")).round().cast("int64")
+    return _within(value, _MOST_US).round().cast("int64")
+
+
+def _within(value: Any, most: int) -> Any:
+    return ibis.ifelse(value.between(-most, most), value, ibis.null(value.type()))

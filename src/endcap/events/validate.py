@@ -9,11 +9,12 @@ from typing import Any
 import ibis
 
 from endcap.core.clock import day_start_us
+from endcap.core.currency import CURRENCIES
 from endcap.events.config import EventsConfig
-from endcap.events.money import CURRENCIES, minor_units
+from endcap.events.money import minor_units
 from endcap.events.reading import number, unreadable_number
 
-__all__ = ["EVENT_REASONS", "FIRST_US", "ROW_REASONS", "believed_day", "judge_events", "judge_rows"]
+__all__ = ["EVENT_REASONS", "FIRST_US", "ROW_REASONS", "believed_day", "judge_events", "judge_rows", "with_plain_names"]
 
 EVENT_REASONS = (
     "line_unreadable",
@@ -47,6 +48,9 @@ FIRST_US = day_start_us("2000-01-01")
 
 _KEYED = "^[0-9a-f]{32}$"
 _SHOWN = 60
+_LONGEST_NAME = 100
+_HIDDEN = "(hidden)"
+_NAMES_A_PERSON = r"@|%40|\d{1,3}(\.\d{1,3}){3}"
 _BETWEEN = "\x1f"
 _MISSING = ibis.null("string")
 _NO = ibis.literal(value=False)
@@ -62,6 +66,23 @@ def believed_day(at_us: Any, file_day: Any, *, last_us: int) -> Any:
     """
     seconds = ibis.ifelse(at_us.between(FIRST_US, last_us), at_us, ibis.null("int64")) // 1_000_000
     return ibis.coalesce(seconds.as_timestamp("s").strftime("%Y-%m-%d"), file_day)
+
+
+def with_plain_names(events: ibis.Table, config: EventsConfig) -> ibis.Table:
+    """Hide event names that may name a person: what is quarantined, counted and shown of an event is its name.
+
+    Args:
+        events: Columns of EVENT_COLUMNS.
+        config: Which names are understood or left out on purpose; they stay as they are, as no person made them up.
+
+    Returns:
+        The events; a name with an e-mail or network address or the event's own user or device id in it, or of more than
+        100 characters, has become `(hidden)`.
+    """
+    name = events.event_name_read
+    known = name.isin(sorted({*config.canonical_names, *config.ignored_event_names}))
+    is_hidden = ~known & (_may_name(name, events.raw_user_id, events.raw_device_id) | (name.length() > _LONGEST_NAME))
+    return events.mutate(event_name_read=ibis.ifelse(is_hidden, _HIDDEN, name))
 
 
 def judge_events(events: ibis.Table, config: EventsConfig, *, now_us: int) -> ibis.Table:
@@ -191,9 +212,12 @@ def _detail_in(fault: Any) -> Any:
 
 
 def _shown(column: str, value: Any, user: Any, device: Any) -> Any:
-    """Show a value of a column, hidden where it may name a person: an @, or the row's own user or device id in it."""
+    """Show a value of a column, hidden where it may name a person."""
     written = value if value.type().is_string() else value.cast("string")
-    names_person = (
-        written.contains("@") | written.contains(user).fill_null(_NO) | written.contains(device).fill_null(_NO)
-    )
-    return f"{column} = " + ibis.ifelse(names_person, "(hidden)", written.substr(0, _SHOWN))
+    return f"{column} = " + ibis.ifelse(_may_name(written, user, device), _HIDDEN, written.substr(0, _SHOWN))
+
+
+def _may_name(written: Any, user: Any, device: Any) -> Any:
+    """Return where a text may name a person: an address, or the row's own user or device id in it."""
+    has_id = written.contains(user).fill_null(_NO) | written.contains(device).fill_null(_NO)
+    return written.re_search(_NAMES_A_PERSON) | has_id

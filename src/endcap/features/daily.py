@@ -47,21 +47,32 @@ def item_days(events: ibis.Table, exposures: ibis.Table, *, click_events: Sequen
     Returns:
         One row for each item and day that any event names it: item_id, day_number (days since 1970-01-01),
         num_views, num_carts, num_purchases (item rows), num_exposures, num_clicks (exposures clicked by the end of the
-        day) and price_minor (the day's median price, minor units, rounded down; missing where no event tells one).
+        day) and price_minor (the day's median price in the currency that most of the item's rows of the day name, minor
+        units, rounded down; missing where no event tells one).
     """
     told = events.filter(events.item_id.notnull())
     counts = told.group_by("item_id", "date_partition").aggregate(
-        day_number=_day_number(told.at_us.min()),
-        price_minor=told.price_minor.median().floor().cast("int64"),
-        **_touches(told),
+        day_number=_day_number(told.at_us.min()), **_touches(told)
     )
     shown = exposures.group_by("item_id", "date_partition").aggregate(num_exposures=exposures.count())
     clicked = _clicked_by_midnight(events, exposures, click_events)
     clicks = clicked.group_by("item_id", "date_partition").aggregate(num_clicks=clicked.count())
     rows = counts.left_join(shown, ["item_id", "date_partition"]).drop("item_id_right", "date_partition_right")
-    rows = rows.left_join(clicks, ["item_id", "date_partition"])
+    rows = rows.left_join(clicks, ["item_id", "date_partition"]).drop("item_id_right", "date_partition_right")
+    rows = rows.left_join(_prices(told), ["item_id", "date_partition"])
     counted = {name: rows[name].fill_null(0) for name in ("num_exposures", "num_clicks")}
     return rows.select("item_id", "day_number", "num_views", "num_carts", "num_purchases", "price_minor", **counted)
+
+
+def _prices(told: ibis.Table) -> ibis.Table:
+    """Return the median price of each item and day in one currency: the most frequent, else the first by name."""
+    priced = told.filter(told.price_minor.notnull()).mutate(currency=told.currency.fill_null(""))
+    by_currency = priced.group_by("item_id", "date_partition", "currency").aggregate(
+        num=priced.count(), price_minor=priced.price_minor.median().floor().cast("int64")
+    )
+    order = [ibis.desc("num"), "currency"]
+    ranked = by_currency.mutate(place=ibis.row_number().over(group_by=["item_id", "date_partition"], order_by=order))
+    return ranked.filter(ranked.place == 0).select("item_id", "date_partition", "price_minor")
 
 
 def user_days(events: ibis.Table, sessions: ibis.Table) -> ibis.Table:

@@ -14,10 +14,20 @@ from endcap.core.ids import digest_of
 from endcap.core.tables import EVENTS, EXPOSURES, ITEMS, SEQUENCES, SESSIONS
 from endcap.events.checks import check_intake
 from endcap.events.config import MerchantCatalogue
-from endcap.events.files import cache_of, days_fed, files_for, read_files, scan_files, scan_landing
+from endcap.events.files import (
+    SourceFile,
+    cache_of,
+    days_claimed,
+    days_fed,
+    files_for,
+    read_files,
+    scan_files,
+    scan_landing,
+)
 from endcap.events.ingest import ingest
+from endcap.events.inputs import files_of, is_left_alone, plan_days
 from endcap.events.items import build_items
-from endcap.events.slates import build_slates, read_slates, slate_files
+from endcap.events.slates import build_slates, quarantined_under, read_slates, slate_files_by_day
 from endcap.events.sources.merchant import read_merchant
 from endcap.features import daily
 from endcap.features import sequences as sequence_room
@@ -59,37 +69,50 @@ DayRange = Callable[[str], tuple[str, str]]
 # --- ingest ---------------------------------------------------------------------------------------------------------
 
 
-def _fed(flow: Flow) -> dict[str, list[Any]]:
-    """Return for each day the files that feed it; files seen before are not read again."""
+def _source_files(flow: Flow) -> list[SourceFile]:
+    """List the files of the export and what the server has landed; files seen before are not read again."""
     config = flow.shop.config.events
     known = flow.ledger.source_files()
     cache = cache_of(known)
-    files = scan_files(flow.engine, config, flow.shop.source, cache=cache)
-    files += scan_landing(flow.engine, config, flow.shop.landing / "events", cache=cache)
-    if files != known:
+    files = scan_files(lambda: flow.engine, config, flow.shop.source, cache=cache)
+    files += scan_landing(lambda: flow.engine, config, flow.shop.landing / "events", cache=cache)
+    if set(files) != set(known):
         flow.ledger.keep_source_files(files)
-    return days_fed(files, config, now_us=flow.now_us)
+    return files
 
 
 def plan_ingest(flow: Flow) -> Plan:
-    """A partition for each day that a file feeds, up to the day asked for."""
-    fed = _fed(flow)
-    neighbours = (-1, 0, 1) if flow.shop.config.events.fold_reach_us else (0,)
-    return {
-        day: {f"{file.source}:{file.name}": file.sha256
-              for near in (next_day(day, step) for step in neighbours) for file in fed.get(near, ())}
-        for day in fed if day <= (flow.through or day)
-    }  # fmt: skip
+    """A partition for each day that a file feeds, up to the day asked for; `events.inputs` says what of it stays.
+
+    What a day was made from is in the output that ingest left for it. After the step was told to forget, no fingerprint
+    is known: then days are made from the files that are there.
+    """
+    outputs, again = flow.ledger.outputs("ingest"), not flow.ledger.fingerprints("ingest")
+    return plan_days(
+        _source_files(flow),
+        {day: output.get("files", {}) for day, output in outputs.items()},
+        flow.shop.config.events,
+        now_us=flow.now_us,
+        through=flow.through,
+        again=again,
+    )
 
 
 def run_ingest(flow: Flow, pending: list[str]) -> Outcome:
     """Read the files of the pending days and their neighbours, and write these days."""
-    config, fed = flow.shop.config.events, _fed(flow)
+    config = flow.shop.config.events
+    fed = days_fed(_source_files(flow), config, now_us=flow.now_us)
     reading = read_files(flow.engine, config, files_for(fed, pending), now_us=flow.now_us)
     ingested = ingest(flow.engine, reading, config, key=flow.shop.user_key(), now_us=flow.now_us, days=pending)
-    counts = check_intake(flow.engine, ingested, config, claimed=[day for day in pending if day in fed])
+    counts = check_intake(
+        flow.engine, ingested, config, claimed=days_claimed(fed, config, now_us=flow.now_us) & set(pending)
+    )
     per_day = {
-        day: {"counts": _by_event_name([row for row in counts if row["date_partition"] == day])} for day in pending
+        day: {
+            "counts": _by_event_name([row for row in counts if row["date_partition"] == day]),
+            "files": files_of(fed.get(day, ())),
+        }
+        for day in pending
     }
     quarantined = sum(row["num_rows"] for row in counts if row["outcome"] == "quarantined")
     return Outcome(
@@ -151,23 +174,39 @@ def run_items(flow: Flow, _pending: list[str]) -> Outcome:
 
 
 def plan_slates(flow: Flow) -> Plan:
-    """One partition: every complete segment that the server has logged."""
-    files = slate_files(flow.shop.landing / "slates")
-    # A complete segment never changes: its name and size say which bytes it has.
-    return {"": {path.name: str(path.stat().st_size) for path in files}} if files else {}
+    """A partition for each UTC day, made from the segments that may hold slates of it.
+
+    As in `plan_ingest`, a day that was made from segments which are gone stays.
+    """
+    outputs, again = flow.ledger.outputs("slates"), not flow.ledger.fingerprints("slates")
+    plan = {}
+    for day, paths in slate_files_by_day(flow.shop.landing / "slates").items():
+        own = _sizes(paths)
+        made = {} if again else outputs.get(day, {}).get("files", {})
+        gone = {key: size for key, size in made.items() if key not in own}
+        if not is_left_alone(day, own, gone, made, step="slates"):
+            plan[day] = own
+    return plan
 
 
-def run_slates(flow: Flow, _pending: list[str]) -> Outcome:
-    """Read the segments and write the days that they hold."""
-    engine = flow.engine
-    slates = read_slates(slate_files(flow.shop.landing / "slates"))
+def _sizes(paths: Iterable[Path]) -> dict[str, str]:
+    """Return key -> size of segments: one that is complete never changes, so these two say which bytes it has."""
+    return {f"slates:{path.name}": str(path.stat().st_size) for path in paths}
+
+
+def run_slates(flow: Flow, pending: list[str]) -> Outcome:
+    """Read the segments of the pending days and write these days."""
+    engine, by_day = flow.engine, slate_files_by_day(flow.shop.landing / "slates")
+    slates = read_slates(sorted({path for day in pending for path in by_day[day]}))
     rows = engine.materialise(build_slates(engine, slates))
+    bad, booked = engine.read_arrow(slates.quarantine), [quarantined_under(day) for day in pending]
     return Outcome(
-        tables={"slates": rows, "quarantine": engine.read_arrow(slates.quarantine)},
-        partitions={
-            "slates": sorted(set(slates.rows["date_partition"].to_pylist())),
-            "quarantine": ["slates"],
+        tables={
+            "slates": rows.filter(rows.date_partition.isin(pending)),
+            "quarantine": bad.filter(bad.date_partition.isin(booked)),
         },
+        partitions={"quarantine": booked},
+        output={day: {"files": _sizes(by_day[day])} for day in pending},
         release=lambda: engine.drop(rows),
     )
 

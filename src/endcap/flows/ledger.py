@@ -7,10 +7,11 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from endcap.core.errors import Code, LedgerError
 from endcap.events.files import SourceFile
 from endcap.flows.cost import Cost
 from endcap.governance.audit import AuditRow
-from endcap.stores.catalog import Catalog, attempt, audit, partition_state, source_file, table_part
+from endcap.stores.catalog import Catalog, attempt, audit, lease, partition_state, source_file, table_part
 from endcap.stores.tables import Fence
 
 __all__ = ["AttemptStart", "Ledger", "Part", "Scope"]
@@ -91,7 +92,7 @@ class Ledger:
             partition_state.c.step == step
         )
         with self.catalog.begin() as connection:
-            return {row.partition: row.fingerprint for row in connection.execute(query)}
+            return {row.partition: row.fingerprint for row in connection.execute(query) if row.fingerprint}
 
     def outputs(self, step: str) -> dict[str, Any]:
         """Return what each partition of a step left behind besides tables."""
@@ -100,9 +101,18 @@ class Ledger:
             return {row.partition: row.output for row in connection.execute(query)}
 
     def forget(self, step: str) -> None:
-        """Forget under which fingerprints a step was done, so that it is done again."""
+        """Forget under which fingerprints a step was done, so that it is done again; its outputs stay known."""
         with self.catalog.begin() as connection:
-            connection.execute(sa.delete(partition_state).where(partition_state.c.step == step))
+            mine = sa.update(partition_state).where(partition_state.c.step == step)
+            connection.execute(mine.values(fingerprint=""))
+
+    def lose(self, table: str, steps: Sequence[str]) -> None:
+        """Forget what a table held that is gone, and that the steps which write it were done."""
+        with self.catalog.begin() as connection:
+            connection.execute(sa.delete(table_part).where(table_part.c.table == table))
+            connection.execute(
+                sa.update(partition_state).where(partition_state.c.step.in_(steps)).values(fingerprint="")
+            )
 
     def parts(self, table: str) -> dict[str, Part]:
         """Return what each partition of a table holds, ascending."""
@@ -140,27 +150,59 @@ class Ledger:
             (attempt_id,) = inserted.inserted_primary_key or (0,)
             return int(attempt_id)
 
-    def writing(self, table: str, partitions: Sequence[str]) -> None:
-        """Note that partitions are about to be written: until `wrote`, nobody knows what they hold."""
+    def writing(self, attempt_id: int, table: str, partitions: Sequence[str]) -> None:
+        """Note that partitions are about to be written: until `wrote`, nobody knows what they hold.
+
+        What the attempt does is no longer done, either, whatever the settings are when it is looked at next.
+
+        Args:
+            attempt_id: The attempt that writes.
+            table: The table.
+            partitions: Those of its partitions that are replaced.
+
+        Raises:
+            LedgerError: The attempt's lease was taken over (FENCED); nothing is noted.
+        """
         rows = [
             {"table": table, "partition": partition, "digest": "", "rows": 0, "version": -1} for partition in partitions
         ]
-        self._put_parts(table, rows)
+        with self.catalog.begin() as connection:
+            begun = self._held(connection, attempt_id)
+            connection.execute(sa.delete(partition_state).where(_states_of(begun)))
+            _put_parts(connection, table, rows)
 
     def wrote(self, table: str, parts: Mapping[str, Part]) -> None:
         """Note what partitions hold now."""
         rows = [{"table": table, "partition": partition, **asdict(part)} for partition, part in parts.items()]
-        self._put_parts(table, rows)
-
-    def _put_parts(self, table: str, rows: list[dict[str, Any]]) -> None:
-        if not rows:
-            return
         with self.catalog.begin() as connection:
-            named = [row["partition"] for row in rows]
-            connection.execute(
-                sa.delete(table_part).where((table_part.c.table == table) & table_part.c.partition.in_(named))
+            _put_parts(connection, table, rows)
+
+    def lease_name(self, step: str) -> str:
+        """Return the name under which a step of the shop is leased."""
+        return f"{self.scope.organisation}/{self.scope.project}/{step}"
+
+    def check_held(self, attempt_id: int) -> None:
+        """Check that an attempt's lease is still its own, before something is put in force.
+
+        Raises:
+            LedgerError: It was taken over (FENCED).
+        """
+        with self.catalog.begin() as connection:
+            self._held(connection, attempt_id)
+
+    def _held(self, connection: sa.Connection, attempt_id: int) -> Any:
+        """Return the row of an attempt whose lease nobody has taken over."""
+        begun = connection.execute(sa.select(attempt).where(attempt.c.attempt_id == attempt_id)).one()
+        name = self.lease_name(begun.step)
+        newest = connection.execute(sa.select(lease.c.token).where(lease.c.name == name)).scalar_one_or_none()
+        if newest is not None and newest > begun.token:
+            raise LedgerError(
+                f"this runner's lease {begun.token} was taken over by lease {newest}, nothing was written",
+                where=name,
+                fix="nothing: the newer runner does the work; look with `endcap show runs`",
+                code=Code.FENCED,
             )
-            connection.execute(sa.insert(table_part), rows)
+        return begun
 
     def finish(self, attempt_id: int, *, output: Mapping[str, Any], ending: Mapping[str, Any], cost: Cost) -> None:
         """Write that an attempt is done: from now on its partitions are in force under their fingerprints.
@@ -170,11 +212,13 @@ class Ledger:
             output: Partition -> what it left behind besides tables.
             ending: `outputs`, `rows_in`, `rows_out` and `detail` of the attempt.
             cost: What it cost.
+
+        Raises:
+            LedgerError: The attempt's lease was taken over (FENCED); what was in force stays in force.
         """
         with self.catalog.begin() as connection:
-            begun = connection.execute(sa.select(attempt).where(attempt.c.attempt_id == attempt_id)).one()
-            mine = (partition_state.c.step == begun.step) & partition_state.c.partition.in_(begun.partitions)
-            connection.execute(sa.delete(partition_state).where(mine))
+            begun = self._held(connection, attempt_id)
+            connection.execute(sa.delete(partition_state).where(_states_of(begun)))
             connection.execute(
                 sa.insert(partition_state),
                 [
@@ -208,13 +252,14 @@ class Ledger:
             return [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
 
     def source_files(self) -> list[SourceFile]:
-        """Return what is known of the source's files."""
+        """Return what is known of the source's files, by source and name."""
+        query = sa.select(source_file).order_by(source_file.c.source, source_file.c.name)
         with self.catalog.begin() as connection:
-            rows = connection.execute(sa.select(source_file)).mappings().all()
+            rows = connection.execute(query).mappings().all()
         return [SourceFile(**{**row, "days": tuple(row["days"])}) for row in rows]
 
     def keep_source_files(self, files: Sequence[SourceFile]) -> None:
-        """Note what is known of the source's files; those that are gone are forgotten."""
+        """Note what is known of the source's files; of those that are gone, the days made from them know."""
         with self.catalog.begin() as connection:
             connection.execute(sa.delete(source_file))
             if files:
@@ -232,3 +277,16 @@ class Ledger:
         query = sa.select(audit).order_by(audit.c.audit_id.desc()).limit(limit)
         with self.catalog.begin() as connection:
             return [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
+
+
+def _states_of(begun: Any) -> sa.ColumnElement[bool]:
+    """Choose what is known of the partitions of an attempt."""
+    return sa.and_(partition_state.c.step == begun.step, partition_state.c.partition.in_(begun.partitions))
+
+
+def _put_parts(connection: sa.Connection, table: str, rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        return
+    named = [row["partition"] for row in rows]
+    connection.execute(sa.delete(table_part).where((table_part.c.table == table) & table_part.c.partition.in_(named)))
+    connection.execute(sa.insert(table_part), rows)

@@ -51,13 +51,17 @@ def sessionize(events: ibis.Table, config: SessionsConfig, *, days: Sequence[str
     """
     told = _told(events)
     opened = _opened(told.select(*_INSTANT).distinct(), gap_us=config.gap_minutes * _MINUTE_US)
-    sessions = _summed(told.join(opened, list(_INSTANT)))
+    placed = told.join(opened, list(_INSTANT))
     touched = events.filter(events.event_name.isin(_TOUCHES) & events.item_id.notnull())
     items = touched.join(opened, list(_INSTANT)).group_by("user_key", "started_us")
     counted = items.aggregate(num_items=lambda rows: rows.item_id.nunique())
+    sessions = _summed(placed)
     wanted = sessions.filter(sessions.date_partition.isin(list(days)))
-    rows = wanted.left_join(counted, ["user_key", "started_us"])
-    return under_contract(rows.mutate(num_items=rows.num_items.fill_null(0), session_id=_session_id(rows)), SESSIONS)
+    session = ["user_key", "started_us"]
+    rows = wanted.left_join(counted, session).drop("user_key_right", "started_us_right")
+    rows = rows.left_join(_values(placed), session)
+    known = {name: rows[name].fill_null(0) for name in ("num_items", "value_minor")}
+    return under_contract(rows.mutate(session_id=_session_id(rows), **known), SESSIONS)
 
 
 def in_sessions(rows: ibis.Table, sessions: ibis.Table) -> ibis.Table:
@@ -78,9 +82,10 @@ def in_sessions(rows: ibis.Table, sessions: ibis.Table) -> ibis.Table:
 
 def _told(events: ibis.Table) -> ibis.Table:
     """Return one row an event: an event of many items has as many rows in `events`."""
-    bought = (events.event_name == "purchase").ifelse(events.price_minor * events.quantity.fill_null(1), 0)
+    is_bought = (events.event_name == "purchase") & events.price_minor.notnull()
     return events.group_by(*_INSTANT, "event_id", "event_name").aggregate(
-        value_minor=bought.sum().fill_null(0).cast("int64"),
+        value_minor=(events.price_minor * events.quantity.fill_null(1)).sum(where=is_bought).cast("int64"),
+        currency=events.currency.fill_null("").max(where=is_bought),
         country=events.country.max(),
         device_category=events.device_category.max(),
     )
@@ -109,7 +114,7 @@ def _summed(told: ibis.Table) -> ibis.Table:
     def num(name: str) -> ibis.Value:
         return (told.event_name == name).cast("int64").sum()
 
-    order = told.at_us.cast("string").lpad(20, "0") + told.event_id
+    order = _order(told)
     return told.group_by("user_key", "started_us").aggregate(
         date_partition=told.date_partition.min(),
         ended_us=told.at_us.max(),
@@ -117,10 +122,23 @@ def _summed(told: ibis.Table) -> ibis.Table:
         num_views=num("view_item"),
         num_carts=num("add_to_cart"),
         num_purchases=num("purchase"),
-        value_minor=told.value_minor.sum(),
         country=told.country.argmin(order, where=told.country.notnull()),
         device_category=told.device_category.argmin(order, where=told.device_category.notnull()),
     )
+
+
+def _values(told: ibis.Table) -> ibis.Table:
+    """Return what each session with a purchase is worth: yen and cents are not added, the first currency counts."""
+    bought = told.filter(told.currency.notnull())
+    by_currency = bought.group_by("user_key", "started_us", "currency").aggregate(
+        value_minor=bought.value_minor.sum().cast("int64"), first=_order(bought).min()
+    )
+    place = ibis.row_number().over(group_by=["user_key", "started_us"], order_by=by_currency["first"])
+    return by_currency.mutate(place=place).filter(ibis._.place == 0).select("user_key", "started_us", "value_minor")
+
+
+def _order(told: ibis.Table) -> ibis.Value:
+    return told.at_us.cast("string").lpad(20, "0") + told.event_id
 
 
 def _session_id(sessions: ibis.Table) -> ibis.Value:

@@ -105,8 +105,9 @@ source_file = sa.Table(
     sa.Column("named_day", _Text, nullable=False),
     sa.Column("num_unplaced", _Big, nullable=False),
     sa.Column("num_rows", _Big, nullable=False),
+    sa.Column("settings", _Text, nullable=False),
 )
-"""What is known of each source file, so that an unchanged one is not read again."""
+"""What is known of each source file, so that an unchanged one is not read again while `settings` are the same."""
 
 audit = sa.Table(
     "audit",

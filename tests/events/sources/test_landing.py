@@ -29,7 +29,8 @@ def test_landed_events_keep_their_keys_and_ids(tmp_path, config, ga4_event, writ
     write_ga4(drop, DAY, [ga4_event("search", 1)])
     bare = LINE | {"event_id": "2" * 32, "event_name": "search", "items": []}
     raw = LINE | {"event_id": "3" * 32, "user_key": "ann@example.org"}
-    write_lines(landing / "w0-1.jsonl", [LINE, LINE, bare, raw, '{"event_id": "torn'])
+    huge = [LINE | {"at_us": 10**30}, LINE | {"items": [{"item_id": "mug", "price_minor": 2**63}]}]
+    write_lines(landing / "w0-1.jsonl", [LINE, LINE, bare, raw, '{"event_id": "torn', *huge])
     taken = take_in(drop, config, landing=landing)
     landed = {row["event_id"]: row for row in taken.events if row["user_key"] == "a" * 32}
     assert set(landed) == {"1" * 32, "2" * 32}
@@ -47,5 +48,7 @@ def test_landed_events_keep_their_keys_and_ids(tmp_path, config, ga4_event, writ
     assert [(row["reason"], row["source_row"]) for row in taken.quarantine] == [
         ("user_missing", 3),
         ("line_unreadable", 4),
+        ("line_unreadable", 5),
+        ("line_unreadable", 6),
     ]
     assert "ann" not in str(taken.quarantine)

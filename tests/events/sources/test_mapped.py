@@ -118,6 +118,29 @@ def test_local_times_are_turned_into_utc(tmp_path, shop, take_in):
     assert take_in(tmp_path, own).events[0]["date_partition"] == "2026-07-31"
 
 
+def test_wild_numbers_are_quarantined_and_stop_nothing(tmp_path, shop, take_in):
+    at_ms = 1_785_571_200_000
+    rows = [
+        {"invoice": str(place), "code": "10001", "quantity": quantity, "ts": ts, "price": price, "customer": "7"}
+        for place, (ts, quantity, price) in enumerate(
+            [(at_ms, 1.0, 1.5), (10**17, 1.0, 1.5), (at_ms, float("inf"), 1.5), (at_ms, 1.0, float("inf")),
+             (at_ms, 1.0, 1e300), (at_ms, 1e300, 1.5), (at_ms, 1.0, float("-inf")), (at_ms, 1.0, float("nan"))]
+        )
+    ]  # fmt: skip
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    own = shop.model_copy(update={"reader": shop.reader.model_copy(update={"time_unit": "ms"}), "max_bad_share": 1.0})
+    taken = take_in(tmp_path, own)
+    assert {(row["transaction_id"], row["price_minor"]) for row in taken.events} == {("0", 150), ("7", None)}
+    assert sorted((row["source_row"], row["reason"]) for row in taken.quarantine) == [
+        (1, "at_missing"),
+        (2, "quantity_out_of_range"),
+        (3, "price_out_of_range"),
+        (4, "price_out_of_range"),
+        (5, "quantity_out_of_range"),
+        (6, "price_negative"),
+    ]
+
+
 def test_a_column_that_is_not_there_is_named(tmp_path, shop, take_in):
     pq.write_table(pa.Table.from_pylist(_lines(ORDERS)).rename_columns(
         ["invoice", "code", "quantity", "ts", "prices", "customer"]), tmp_path / "a.parquet")  # fmt: skip

@@ -77,5 +77,10 @@ def test_a_price_that_is_none_tells_why(written, reason):
         read_price(written, None)
 
 
+@pytest.mark.parametrize(("written", "minor"), [("10.125 USD", 1013), ("1.005 USD", 101), ("0.5 JPY", 1)])
+def test_a_price_is_rounded_half_away_from_zero(written, minor):
+    assert read_price(written, None)[0] == minor
+
+
 def test_an_unfilled_template_is_no_category():
     assert clean_category("${escCatTitle}") is None

@@ -32,7 +32,7 @@ _RECOMMENDATION_PARAMS = ("recommendation_id", "RECOMMENDATION_ID", "attribution
 def ga4_instant_us(raw: ibis.Table) -> Any:
     """Return the instant of each row, microseconds UTC, missing where it cannot be read."""
     read = raw.event_timestamp
-    return read.cast("int64") if read.type().is_integer() else text(read).try_cast("int64")
+    return read.try_cast("int64") if read.type().is_integer() else text(read).try_cast("int64")
 
 
 def read_ga4(raw: ibis.Table, settings: Ga4Reader, file_numbers: Mapping[str, int], file_day: Any) -> Reading:

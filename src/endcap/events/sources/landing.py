@@ -33,12 +33,19 @@ def open_landing(path: Path) -> pa.Table:
     for place, line in split_lines(path.read_bytes()):
         marks: dict[str, Any] = {"_file": path.name, "_row": place, "_fault": None}
         try:
-            lines.append(msgspec.to_builtins(decoder.decode(line)) | marks)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            lines.append(_within_int64(msgspec.to_builtins(decoder.decode(line))) | marks)
+        except (msgspec.DecodeError, UnicodeDecodeError, OverflowError):
             lines.append(marks | {"_fault": FAULT})
     fields = [pa.field(name, _TYPES.get(name, pa.string())) for name in _FIELDS]
     marks_of = [pa.field("_file", pa.string()), pa.field("_row", pa.int64()), pa.field("_fault", pa.string())]
     return pa.Table.from_pylist(lines, schema=pa.schema(fields + marks_of))
+
+
+def _within_int64(line: dict[str, Any]) -> dict[str, Any]:
+    for part in (line, *line["items"]):
+        if any(isinstance(value, int) and abs(value) >= 2**63 for value in part.values()):
+            raise OverflowError
+    return line
 
 
 def read_landing(

@@ -11,11 +11,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from endcap.core.currency import CURRENCIES, minor_units_of
 from endcap.core.errors import Code, SourceError, near
 from endcap.core.tables import ITEMS, QUARANTINE
 from endcap.engines.port import arrow_schema
 from endcap.events.config import MerchantCatalogue
-from endcap.events.money import CURRENCIES, exponent_of
 
 __all__ = ["FEED_COLUMNS", "Feed", "clean_category", "read_merchant", "read_price"]
 
@@ -113,7 +113,7 @@ def read_price(written: str, default_currency: str | None) -> tuple[int, str]:
     if currency is None:
         reason = "currency_missing"
         raise ValueError(reason)
-    minor = int((Decimal(amounts[0].replace(",", "")) * 10 ** exponent_of(currency)).to_integral_value())
+    minor = minor_units_of(Decimal(amounts[0].replace(",", "")), currency)
     if minor > _MOST_MINOR:
         reason = "price_out_of_range"
         raise ValueError(reason)

@@ -74,6 +74,7 @@ def upgrade() -> None:
         *_required(sa.JSON, "days"),
         *_required(sa.Text, "named_day"),
         *_required(sa.BigInteger, "num_unplaced", "num_rows"),
+        *_required(sa.Text, "settings"),
     )
     op.create_table(
         "audit",
