@@ -1,3 +1,6 @@
+import re
+import tempfile
+
 import pytest
 
 from endcap.cli import main as module
@@ -15,6 +18,13 @@ def test_the_version_is_told(capsys):
 def test_every_verb_has_help(verb, capsys):
     assert main([verb, "--help"]) == 0
     assert "Usage: endcap " + verb in capsys.readouterr().out
+
+
+def test_the_list_of_verbs_says_what_each_does(capsys):
+    assert main(["--help"]) == 0
+    told = capsys.readouterr().out
+    for verb, (_, line) in VERBS.items():
+        assert re.search(rf"{verb} +{re.escape(line)}", told)
 
 
 def test_an_unknown_verb_or_flag_ends_with_2_and_a_hint(capsys):
@@ -36,7 +46,7 @@ def test_a_full_disk_is_told_without_a_traceback(monkeypatch, capsys):
     def full(*_words, **_options):
         raise OSError(28, "No space left on device", "/shop/lake")
 
-    monkeypatch.setattr(module, "make_app", lambda: full)
+    monkeypatch.setattr(module, "make_app", lambda **_: full)
     assert main(["refresh"]) == 2
     told = capsys.readouterr().err
     assert "No space left on device" in told
@@ -47,20 +57,23 @@ def test_a_fault_of_ours_shows_no_traceback_and_no_data_and_says_where_the_repor
     def faulty(*_words, **_options):
         raise KeyError("ann@shop.example")
 
-    monkeypatch.setattr(module, "make_app", lambda: faulty)
-    monkeypatch.setattr(module, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(module, "make_app", lambda **_: faulty)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert main(["refresh"]) == 70
     told = capsys.readouterr().err
     assert "a fault of Endcap itself (KeyError)" in told
     assert "ann@shop.example" not in told
-    assert "Traceback" in (tmp_path / "endcap-fault.txt").read_text()
+    (report,) = tmp_path.glob("endcap-fault-*.txt")
+    assert "Traceback" in report.read_text()
+    assert "ann@shop.example" not in report.read_text()
+    assert report.stat().st_mode & 0o777 == 0o600
 
 
 def test_an_interrupted_command_ends_with_130(monkeypatch):
     def stopped(*_words, **_options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "make_app", lambda: stopped)
+    monkeypatch.setattr(module, "make_app", lambda **_: stopped)
     assert main(["refresh"]) == 130
 
 

@@ -4,7 +4,7 @@ from contextlib import ExitStack
 import pyarrow as pa
 import pytest
 
-from endcap.core.clock import fixed_clock
+from endcap.core.clock import fixed_clock, system_clock
 from endcap.core.manifest import read_manifest
 from endcap.core.tables import TABLES
 from endcap.engines.port import arrow_schema
@@ -117,8 +117,8 @@ def own_shop(tmp_path, tiny_shop):
 def flow_of():
     """Open the flow of a shop; closed at the end of the test."""
     with ExitStack() as stack:
-        yield lambda root, through="": stack.enter_context(
-            open_flow(find_shop(root), through=through, progress=lambda _report: None)
+        yield lambda root, through="", clock=system_clock: stack.enter_context(
+            open_flow(find_shop(root), through=through, progress=lambda _report: None, clock=clock)
         )
 
 

@@ -63,6 +63,46 @@ def test_a_bad_override_is_told_like_a_bad_setting():
         parsed(GOOD, ENDCAP__SHOP__PROJECT__DEEPER="1")
 
 
+def test_a_fault_of_the_environment_names_the_variable():
+    text = told(GOOD, ENDCAP__SESSIONS__GAP="3", ENDCAP__SESIONS__GAP_MINUTES="20", ENDCAP__ENGINE__THREADS="many")
+    for name in ("ENDCAP__SESSIONS__GAP", "ENDCAP__SESIONS__GAP_MINUTES", "ENDCAP__ENGINE__THREADS"):
+        assert f"(set by the environment variable {name})" in text
+    assert "names no setting" in told(GOOD, ENDCAP__="3")
+
+
+@pytest.mark.parametrize(
+    "line", ['[sessions]\ngap_minutes = "20"', "[models.two_tower]\nbatch = true", "[models.two_tower]\nbatch = 3.5"]
+)
+def test_a_value_of_another_type_is_not_guessed_at(line):
+    assert "cannot be used" in told(f"{GOOD}{line}\n")
+
+
+def test_a_whole_number_may_stand_for_a_fraction_and_a_list_for_several():
+    config = parsed(GOOD + '[models]\ntrain = ["popular"]\n[models.two_tower]\ndropout = 0\n')
+    assert (config.models.train, config.models.two_tower.dropout) == (("popular",), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ('[serving.placements.home]\nmodel = "two_towr"', "did you mean 'two_tower'?"),
+        ('[serving.placements.product]\nsources = ["popluar"]', "did you mean 'popular'?"),
+        ('[monitoring]\nmeasure = "hr@7"', "'hr@7' is not measured"),
+        ("[models.others.popular]\nwindow_days = 7", "others.popular would be ignored"),
+        ("[models.item_markov]\ndecay = 3", "$.models.item_markov.decay"),
+    ],
+)
+def test_what_names_nothing_that_there_is_is_told(line, what):
+    assert what in told(f"{GOOD}{line}\n")
+
+
+def test_a_file_that_is_not_utf_8_is_told(tmp_path):
+    (tmp_path / "endcap.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="not UTF-8") as error:
+        load_config(tmp_path / "endcap.toml")
+    assert error.value.code is Code.CONFIG_INVALID
+
+
 def test_a_folder_without_a_shop_says_how_to_make_one(tmp_path):
     with pytest.raises(ConfigError) as error:
         load_config(tmp_path / "endcap.toml", {})

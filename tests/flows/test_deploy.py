@@ -13,6 +13,8 @@ from endcap.features.online import OnlineFeatures
 from endcap.flows.deploy import plan_bundle
 from endcap.flows.refresh import refresh
 from endcap.flows.shop import find_shop
+from endcap.models.scorers import load_scorer
+from endcap.serving.bundle import open_bundle
 
 
 def bundle_of(root):
@@ -142,19 +144,52 @@ def test_a_bundle_with_a_damaged_file_is_made_again(own_shop, manifest_of, morni
     assert hashlib.sha256(path.read_bytes()).hexdigest() == manifest_of(own_shop).files["items.arrow"]
 
 
-def test_a_removed_model_is_told_with_its_fix_and_the_old_bundle_stays_in_force(own_shop, manifest_of, morning):
+def test_a_damaged_model_is_told_and_not_bundled_and_the_fix_that_is_told_repairs_it(own_shop, manifest_of, morning):
     bundle = manifest_of(own_shop)
     (model,) = [each for each in bundle.models if each.name == "popular"]
     place = own_shop / "models" / "popular" / model.version
-    shutil.rmtree(place)
+    arrays = place / "arrays.safetensors"
+    whole = arrays.read_bytes()
+    arrays.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))  # the bundle's own file is the same one
     with pytest.raises(ModelError) as caught:
         refresh(own_shop, again=("bundle",), clock=morning)
     assert (caught.value.code, caught.value.where) == (Code.MODEL_NOT_FITTED, str(place))
     assert caught.value.fix == "run `endcap refresh SHOP --again train`"
     assert manifest_of(own_shop) == bundle
     assert list((own_shop / "scratch").glob("bundle-*")) == []
-    told = refresh(own_shop, again=("train",), clock=morning)
-    assert (told.bundle_id, state_of(told, "bundle")) == (bundle.bundle_id, "done")
+    refresh(own_shop, again=("train", "bundle"), clock=morning)
+    assert arrays.read_bytes() == whole
+    assert open_bundle(own_shop / "bundles" / bundle.bundle_id, load_scorer).version == bundle.bundle_id
+
+
+@pytest.mark.parametrize("gone", ["bundles", "bundles/current", "models/popular", "models"])
+def test_what_is_gone_is_made_again_by_the_next_refresh(gone, own_shop, manifest_of, morning):
+    bundle = manifest_of(own_shop)
+    path = own_shop / gone
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+    refresh(own_shop, clock=morning)
+    assert manifest_of(own_shop).bundle_id == bundle.bundle_id
+    assert path.exists()
+    assert {report.state for report in refresh(own_shop, clock=morning).steps} == {"unchanged"}
+
+
+def test_a_bundle_that_somebody_went_back_to_stays_in_force(own_shop, manifest_of, morning, monkeypatch):
+    older = manifest_of(own_shop).bundle_id
+    monkeypatch.setenv("ENDCAP__SHOP__REGION", "eu")
+    newer = refresh(own_shop, clock=morning).bundle_id
+    assert (manifest_of(own_shop).region, newer != older) == ("eu", True)
+    (own_shop / "bundles" / "current").write_text(older)
+    assert refresh(own_shop, clock=morning).bundle_id == older
+
+
+def test_another_default_model_is_another_bundle(own_shop, manifest_of, morning, monkeypatch):
+    assert manifest_of(own_shop).default_model == "item_markov"
+    monkeypatch.setenv("ENDCAP__MODELS__DEFAULT", "popular")
+    refresh(own_shop, clock=morning)
+    assert manifest_of(own_shop).default_model == "popular"
 
 
 def test_a_bundle_is_only_planned_where_something_is_trained(fresh_shop, tiny_shop, flow_of):

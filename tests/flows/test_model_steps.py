@@ -51,11 +51,14 @@ class Near:
         return NearScorer(np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32))
 
 
+PACKAGE = SimpleNamespace(name="near-package", version="1.0")
+
+
 @pytest.fixture
 def near_package(monkeypatch):
     def points(group):
         found = {"endcap.algorithms": Near, "endcap.scorers": NearScorer}[group]
-        return [SimpleNamespace(name="near", load=lambda: found)]
+        return [SimpleNamespace(name="near", load=lambda: found, dist=PACKAGE)]
 
     monkeypatch.setattr(registry, "entry_points", points)
     monkeypatch.setattr(scorers, "entry_points", points)
@@ -160,10 +163,26 @@ def test_an_index_of_a_model_that_is_gone_is_told_with_its_fix(own_shop, flow_of
     version = trained(own_shop, flow_of)["near"]["version"]
     shutil.rmtree(own_shop / "models" / "near" / version)
     with pytest.raises(ModelError) as caught:
-        refresh(own_shop, clock=morning)
+        refresh(own_shop, verbs=("ingest", "index"), clock=morning)
     assert caught.value.fix == "run `endcap refresh SHOP --again train`"
     assert version in caught.value.where
     failed = flow_of(own_shop).ledger.attempts(limit=1)[0]
     assert (failed["step"], failed["outcome"], failed["error_code"]) == ("index", "failed", Code.BUNDLE_DAMAGED)
     assert manifest_of(own_shop) == bundle
-    assert refresh(own_shop, again=("train",), clock=morning).bundle_id != bundle.bundle_id
+    assert refresh(own_shop, clock=morning).bundle_id != bundle.bundle_id
+
+
+@pytest.mark.usefixtures("near_package")
+def test_another_version_of_a_models_package_is_fitted_anew(own_shop, morning, monkeypatch):
+    set_models(own_shop, 'train = ["popular", "near"]\n')
+    verbs = ("ingest", "train")
+    refresh(own_shop, verbs=verbs, clock=morning)
+    assert refresh(own_shop, verbs=verbs, clock=morning).steps[-1].state == "unchanged"
+    monkeypatch.setattr(PACKAGE, "version", "1.1")
+    assert refresh(own_shop, verbs=verbs, clock=morning).steps[-1].state == "done"
+
+
+def test_the_best_model_is_found_whatever_lengths_are_measured(own_shop, manifest_of, morning, monkeypatch):
+    monkeypatch.setenv("ENDCAP__MODELS__EVALUATION__KS", "[5, 20]")
+    refresh(own_shop, clock=morning)
+    assert manifest_of(own_shop).metrics["popular"]["ndcg@10"] is not None

@@ -3,10 +3,12 @@ import shutil
 import pytest
 
 from endcap.core.clock import fixed_clock
-from endcap.core.errors import Code, DataError, SourceError, UsageError
+from endcap.core.errors import AccessError, Code, DataError, SourceError, UsageError
 from endcap.core.tables import ITEM_FEATURES, USER_FEATURES
 from endcap.flows.refresh import refresh
 from endcap.flows.steps import STEPS
+from endcap.governance.access import ALLOWED, Role
+from endcap.testing.content import shop_content
 
 FOURTH_DAY = "events_20260104.parquet"
 DATA = ("events", "quarantine", "sessions", "exposures", "user_features", "item_features", "sequences", "examples")
@@ -107,6 +109,30 @@ def test_a_day_before_all_data_is_told_with_the_days_there_are(own_shop, tmp_pat
     assert caught.value.where == "table events, which has no day yet"
 
 
+def test_a_day_behind_all_data_is_refused_and_items_do_not_change_from_then_on(own_shop, flow_of, morning):
+    items = flow_of(own_shop).ledger.parts("items")
+    with pytest.raises(DataError, match="no events as late as 2099-01-01") as caught:
+        refresh(own_shop, through="2099-01-01", clock=morning)
+    assert caught.value.code is Code.DAY_NOT_READY
+    assert flow_of(own_shop).ledger.parts("items") == items
+
+
+@pytest.mark.parametrize("table", ["events", "sessions", "sequences", "items"])
+def test_a_table_that_is_gone_is_made_again(own_shop, morning, table):
+    before = shop_content(own_shop)
+    shutil.rmtree(own_shop / "lake" / table)
+    refresh(own_shop, clock=morning)
+    assert shop_content(own_shop) == before
+
+
+def test_a_step_is_done_again_only_for_whoever_may_do_it(own_shop, flow_of, morning, monkeypatch):
+    before = flow_of(own_shop).ledger.fingerprints("train")
+    monkeypatch.setitem(ALLOWED, Role.OWNER, ALLOWED[Role.MERCHANDISER])
+    with pytest.raises(AccessError):
+        refresh(own_shop, again=("train",), clock=morning)
+    assert flow_of(own_shop).ledger.fingerprints("train") == before
+
+
 def test_a_source_file_cut_short_is_told_and_leaves_everything_in_force(own_shop, simulated, manifest_of, morning):
     before, bundle = files_of(own_shop), manifest_of(own_shop)
     whole = (simulated / FOURTH_DAY).read_bytes()
@@ -126,5 +152,5 @@ def test_progress_tells_each_step_and_the_ledger_keeps_the_run(own_shop, flow_of
     assert states[states.index(("bundle", "started")) + 1] == ("bundle", "done")
     assert [step for step, state in states if state != "started"] == [step.name for step in STEPS]
     assert refreshed.run_id.startswith("2026-02-03-")
-    (attempt,) = flow_of(own_shop).ledger.attempts(run_id=refreshed.run_id)
-    assert (attempt["step"], attempt["outcome"]) == ("bundle", "done")
+    attempts = flow_of(own_shop).ledger.attempts(run_id=refreshed.run_id)
+    assert [(attempt["step"], attempt["outcome"]) for attempt in attempts] == [("monitor", "done"), ("bundle", "done")]

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pyarrow as pa
 import pytest
 
-from endcap.core.errors import DataError, LedgerError
+from endcap.core.errors import Code, DataError, LedgerError
 from endcap.core.tables import QUARANTINE
 from endcap.flows.flow import Flow, Outcome, Step
 from endcap.flows.lease import held
@@ -125,6 +127,64 @@ def test_a_run_that_died_after_the_commit_is_done_again_to_the_same_content(worl
     assert {part.digest for part in world.flow.ledger.parts("quarantine").values()} == {""}
     assert world.go().state == "done"
     assert world.values() == ["a", "b", "c"]
+
+
+def test_a_setting_that_is_changed_back_after_a_kill_leaves_no_day_half_done(world, monkeypatch):
+    world.go()
+    first = dict(world.source)
+    world.source["2026-01-01"] = ["other"]
+    with monkeypatch.context() as patch:
+        patch.setattr(world.flow.ledger, "wrote", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            world.go()
+    world.source = first
+    assert world.go().state == "done"
+    assert world.values() == ["a", "b", "c"]
+
+
+def test_an_error_while_writing_is_the_one_that_is_told(world, monkeypatch):
+    def late(*_words, **_options):
+        raise LedgerError("taken over", fix="nothing", code=Code.FENCED)
+
+    monkeypatch.setattr(world.flow.tables, "replace", late)
+    with pytest.raises(LedgerError, match="taken over"):
+        world.go()
+    assert world.flow.ledger.attempts(limit=1)[0]["error_code"] == "fenced"
+
+
+def test_what_is_not_true_beyond_the_contract_is_not_written(world):
+    def check(rows):
+        raise DataError(f"{world.flow.engine.to_arrow(rows).num_rows} rows", fix="no", code=Code.CONTRACT_BROKEN)
+
+    run = world.step.run
+    step = replace(world.step, run=lambda flow, pending: replace(run(flow, pending), checks={"quarantine": check}))
+    with pytest.raises(DataError, match="3 rows"):
+        run_steps(world.flow, [step])
+    assert world.flow.tables.version(QUARANTINE) == -1
+
+
+def test_nothing_is_put_in_force_by_a_runner_whose_lease_was_taken_over(world, monkeypatch):
+    in_force = []
+    step = replace(world.step, run=lambda _flow, _pending: Outcome(put_in_force=lambda: in_force.append(1)))
+
+    def late(_attempt_id):
+        raise LedgerError("taken over", fix="nothing", code=Code.FENCED)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.flow.ledger, "check_held", late)
+        with pytest.raises(LedgerError):
+            run_steps(world.flow, [step])
+    assert in_force == []
+    run_steps(world.flow, [step])
+    assert in_force == [1]
+
+
+def test_what_is_gone_from_disk_is_done_again(world):
+    there = {"2026-01-01"}
+    step = replace(world.step, is_there=lambda _flow, day: day in there)
+    run_steps(world.flow, [step])
+    run_steps(world.flow, [step])
+    assert world.ran[1:] == [["2026-01-02"]]
 
 
 def test_rows_of_a_partition_that_was_not_asked_for_are_refused(world):

@@ -55,6 +55,26 @@ def test_items_without_a_price_and_out_of_stock_are_counted(hand, tiny_shop):
     assert out > 0
 
 
+def test_data_that_stops_coming_grows_old_from_day_to_day(own_shop, morning):
+    assert refresh(own_shop, clock=morning).steps[-1].state == "unchanged"
+    lag = checks_of(own_shop)["lag"]["value"]
+    later = fixed_clock("2026-02-05T06:00:00")
+    assert refresh(own_shop, clock=later).steps[-1].state == "done"
+    assert checks_of(own_shop)["lag"]["value"] == pytest.approx(lag + 31)
+    assert refresh(own_shop, clock=later).steps[-1].state == "unchanged"
+
+
+def test_a_bundle_is_compared_with_the_one_before_it_however_often_it_is_looked_at(
+    own_shop, flow_of, morning, monkeypatch
+):
+    monkeypatch.setenv("ENDCAP__MODELS__DEFAULT", "popular")
+    refresh(own_shop, clock=morning)
+    before = flow_of(own_shop).ledger.outputs("monitor")[""]["measures_before"]
+    assert before != flow_of(own_shop).ledger.outputs("monitor")[""]["measures"]
+    refresh(own_shop, again=("monitor",), clock=morning)
+    assert flow_of(own_shop).ledger.outputs("monitor")[""]["measures_before"] == before
+
+
 def test_features_are_known_through_the_last_day(hand):
     assert checks_of(hand)["features"]["value"] == 0
 

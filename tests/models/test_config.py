@@ -56,17 +56,24 @@ def test_lengths_are_ascending_whatever_the_order_in_the_file():
     ("through", "expected"), [("2016-08-28", "2016-08-22"), ("2016-08-08", "2016-08-07"), ("2016-08-01", "2016-08-01")]
 )
 def test_the_test_is_a_week_or_a_quarter_of_a_young_shops_days(through, expected):
-    assert EvaluationSettings().first_test_day(days_between("2016-08-01", through)) == expected
+    assert EvaluationSettings().first_test_day(dict.fromkeys(days_between("2016-08-01", through), 9)) == expected
 
 
 def test_a_lone_visit_long_after_an_old_export_is_not_the_whole_test():
-    days = [*days_between("2016-08-01", "2016-09-28"), "2026-11-24"]
+    days = dict.fromkeys(days_between("2016-08-01", "2016-09-28"), 100) | {"2026-11-24": 1}
     assert EvaluationSettings().first_test_day(days) == "2016-09-23"
+
+
+def test_a_day_that_has_just_begun_is_not_the_whole_test():
+    days = dict.fromkeys(days_between("2026-01-01", "2026-01-04"), 50)
+    assert EvaluationSettings().first_test_day(days) == "2026-01-04"
+    assert EvaluationSettings().first_test_day(days | {"2026-01-05": 2}) == "2026-01-04"
+    assert EvaluationSettings().first_test_day({"2026-01-04": 50, "2026-01-05": 1}) == "2026-01-05"
 
 
 def test_a_day_that_is_given_stands():
     settings = EvaluationSettings(split_day="2016-09-15")
-    assert settings.first_test_day(days_between("2016-08-01", "2016-09-28")) == "2016-09-15"
+    assert settings.first_test_day(dict.fromkeys(days_between("2016-08-01", "2016-09-28"), 9)) == "2016-09-15"
 
 
 def test_reading_settings_imports_nothing_heavy():

@@ -38,7 +38,7 @@ def compare_verb(  # noqa: PLR0913 - a command has as many arguments as it has c
         split: leave_one_out, or time:DAY (time:NUMBER for integer times): train before it, test from it on.
         protocol: next (a user's next items) or session_next (each step of a session to its next different item).
         seen: Whether items that the user has had already may be recommended.
-        models: Names of models, with commas between.
+        models: Names of models, with commas between; item_markov and popular stand in every table.
         k: Lengths of the list at which to measure, with commas between.
         seed: Seed of every draw.
         json_wanted: Print one JSON object and nothing else.

@@ -1,49 +1,55 @@
 """The command `endcap`: finds the verb, runs it, and tells errors as people can use them."""
 
 import gc
+import os
 import sys
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
-from tempfile import gettempdir
+from tempfile import mkstemp
 
 from cyclopts import App, CycloptsError
 
 from endcap.core.errors import EndcapError
 from endcap.core.version import __version__
+from endcap.governance.audit import without_people
 from endcap.governance.logging import configure_logging
 
 __all__ = ["VERBS", "main", "make_app"]
 
 VERBS = {
-    "init": "endcap.cli.init:init",
-    "demo": "endcap.cli.demo:demo",
-    "simulate": "endcap.cli.simulate:simulate_verb",
-    "refresh": "endcap.cli.refresh:refresh",
-    "ingest": "endcap.cli.ingest:ingest",
-    "sessionize": "endcap.cli.sessionize:sessionize",
-    "featurize": "endcap.cli.featurize:featurize",
-    "train": "endcap.cli.train:train",
-    "index": "endcap.cli.index:index",
-    "evaluate": "endcap.cli.evaluate:evaluate",
-    "compare": "endcap.cli.compare:compare_verb",
-    "serve": "endcap.cli.serve:serve_verb",
-    "recommend": "endcap.cli.recommend:recommend",
-    "show": "endcap.cli.show:show",
+    "init": ("endcap.cli.init:init", "Make a shop from an export."),
+    "demo": ("endcap.cli.demo:demo", "Show the whole loop, from an export to an answer over HTTP."),
+    "simulate": ("endcap.cli.simulate:simulate_verb", "Write the export of a simulated shop."),
+    "refresh": ("endcap.cli.refresh:refresh", "Bring a shop up to date: all of the steps below, in order."),
+    "ingest": ("endcap.cli.ingest:ingest", "Events, items and slates from the export and the server's logs."),
+    "sessionize": ("endcap.cli.sessionize:sessionize", "Sessions, and what was shown and clicked."),
+    "featurize": ("endcap.cli.featurize:featurize", "Features as of each day, sequences, examples with negatives."),
+    "train": ("endcap.cli.train:train", "Fit the models of endcap.toml."),
+    "index": ("endcap.cli.index:index", "Indexes over item vectors, with a recall report."),
+    "evaluate": ("endcap.cli.evaluate:evaluate", "Measure every model on the last days, and print the table."),
+    "compare": ("endcap.cli.compare:compare_verb", "Compare models on any file of user, item and time."),
+    "serve": ("endcap.cli.serve:serve_verb", "Serve recommendations over HTTP."),
+    "recommend": ("endcap.cli.recommend:recommend", "Recommend without a server."),
+    "show": ("endcap.cli.show:show", "Show the bundle, runs, intake, reports and the audit log."),
 }
-"""Each verb and the function behind it; loaded when it is asked for."""
+"""Each verb with the function behind it, which is loaded when it is asked for, and a line for the list of verbs."""
 
 
-def make_app() -> App:
-    """Return the command with all its verbs."""
+def make_app(*, is_list: bool = False) -> App:
+    """Return the command with all its verbs.
+
+    Args:
+        is_list: Each verb has its line for the list of verbs, in the place of the page that its function tells.
+    """
     app = App(
         name="endcap",
         help="Raw shop events in, recommendations out that are fresh, measured and safe.",
         version=__version__,
         result_action="return_value",
+        suppress_keyboard_interrupt=False,
     )
-    for verb, place in VERBS.items():
-        app.command(place, name=verb)
+    for verb, (place, line) in VERBS.items():
+        app.command(place, name=verb, **({"help": line} if is_list else {}))
     return app
 
 
@@ -60,7 +66,8 @@ def main(words: Sequence[str] | None = None) -> int:
     if words is None:
         _collect_seldom()
     try:
-        result = make_app()(words, exit_on_error=False)
+        asked = sys.argv[1:] if words is None else list(words)
+        result = make_app(is_list=not VERBS.keys() & asked[:1])(words, exit_on_error=False)
     except CycloptsError:
         return 2  # cyclopts has told what is wrong
     except KeyboardInterrupt:
@@ -95,8 +102,9 @@ def _tell(error: Exception) -> int:
         print(f"  where: {error.filename or 'this machine'}", file=sys.stderr)
         print("  fix: check that the place exists, has room and may be written; then try again", file=sys.stderr)
         return 2
-    report = Path(gettempdir()) / "endcap-fault.txt"
-    report.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    handle, report = mkstemp(prefix="endcap-fault-", suffix=".txt")  # of a new name, for its owner alone
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(without_people("".join(traceback.format_exception(error))))
     print(f"error: a fault of Endcap itself ({type(error).__name__})", file=sys.stderr)
     print(f"  where: {report}", file=sys.stderr)
     print("  fix: try again; if it stays, report that file after reading it for private data", file=sys.stderr)

@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from endcap.cli.table import table
-from endcap.core.clock import day_of, system_clock
+from endcap.core.clock import system_clock
 from endcap.core.errors import Code, UsageError, near
 from endcap.core.manifest import read_manifest
 from endcap.flows.intake import intake_rows
@@ -22,7 +24,11 @@ __all__ = ["show"]
 
 
 def show(
-    what: str, shop: Path, *, limit: int = 30, json_wanted: Annotated[bool, Parameter(name="--json")] = False
+    what: str,
+    shop: Path,
+    *,
+    limit: Annotated[int, Parameter(validator=Number(gte=1))] = 30,
+    json_wanted: Annotated[bool, Parameter(name="--json")] = False,
 ) -> None:
     """Show what is there: bundle, run, runs, intake, evaluation, health or audit.
 
@@ -54,8 +60,9 @@ def show(
 def _bundle(shop: Shop, _ledger: Ledger, _limit: int) -> tuple[Any, str]:
     manifest = read_manifest(shop.bundles / (shop.bundle_in_force() or "none"))
     value = msgspec.to_builtins(manifest)
-    rows = [[name, json.dumps(each) if isinstance(each, list | dict) else each] for name, each in value.items()
-            if name not in ("files", "metrics", "models", "snapshots")]  # fmt: skip
+    rows = [[name, str(each)] for name, each in value.items()
+            if name not in ("files", "metrics", "models", "snapshots", "created_at_us")]  # fmt: skip
+    rows.append(["created", _when(manifest.created_at_us)])
     models = [[entry.name, entry.kind, entry.version, "yes" if entry.vectors else "no"] for entry in manifest.models]
     snapshots = [[ref.table, ref.version, ref.rows, ref.digest[:16]] for ref in manifest.snapshots]
     return value, "\n\n".join(
@@ -85,12 +92,25 @@ def _runs(_shop: Shop, ledger: Ledger, limit: int) -> tuple[Any, str]:
     attempts = ledger.attempts(limit=limit)
     rows = [
         [
-            row["run_id"], row["step"], row["outcome"], len(row["partitions"]), row["wall_s"], row["cpu_s"],
-            (row["peak_rss_bytes"] or 0) // 2**20, row["rows_in"], row["rows_out"], row["error_code"] or "",
+            _when(row["started_at_us"]), row["run_id"], row["step"], row["outcome"], len(row["partitions"]),
+            row["wall_s"], row["cpu_s"], (row["peak_rss_bytes"] or 0) // 2**20, row["rows_in"], row["rows_out"],
+            row["error_code"] or "",
         ]
         for row in attempts
     ]  # fmt: skip
-    heads = ["run", "step", "outcome", "partitions", "wall s", "CPU s", "peak MiB", "rows in", "rows out", "error"]
+    heads = [
+        "started",
+        "run",
+        "step",
+        "outcome",
+        "partitions",
+        "wall s",
+        "CPU s",
+        "peak MiB",
+        "rows in",
+        "rows out",
+        "error",
+    ]
     return attempts, table(heads, rows)
 
 
@@ -98,6 +118,11 @@ def _intake(_shop: Shop, ledger: Ledger, _limit: int) -> tuple[Any, str]:
     rows = intake_rows(ledger)
     heads = list(rows[0]) if rows else ["event_name"]
     return rows, table(heads, [[row[head] for head in heads] for row in rows])
+
+
+def _when(at_us: int) -> str:
+    """Return an instant as people read it, UTC."""
+    return datetime.fromtimestamp(at_us / 1e6, tz=UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _report(name: str) -> Callable[[Shop, Ledger, int], tuple[Any, str]]:
@@ -115,8 +140,8 @@ def _report(name: str) -> Callable[[Shop, Ledger, int], tuple[Any, str]]:
 
 def _audit(_shop: Shop, ledger: Ledger, limit: int) -> tuple[Any, str]:
     rows = ledger.audit_rows(limit=limit)
-    told = [[day_of(row["at_us"]), row["actor"], row["action"], row["resource"], row["outcome"]] for row in rows]
-    return rows, table(["day", "actor", "action", "resource", "outcome"], told)
+    told = [[_when(row["at_us"]), row["actor"], row["action"], row["resource"], row["outcome"]] for row in rows]
+    return rows, table(["at", "actor", "action", "resource", "outcome"], told)
 
 
 _VIEWS: dict[str, Callable[[Shop, Ledger, int], tuple[Any, str]]] = {

@@ -13,7 +13,7 @@ from endcap.core.errors import Code, DataError, UsageError, near
 from endcap.flows.interactions import Interactions, read_interactions
 from endcap.governance.access import Action, Resource, local_actor, require
 from endcap.governance.audit import KeptInMemory
-from endcap.models.evaluate import evaluate, split_by
+from endcap.models.evaluate import REFERENCES, evaluate, split_by
 from endcap.models.evaluation import Evaluation
 from endcap.models.protocols import Protocol, Split
 from endcap.models.registry import algorithm
@@ -92,7 +92,7 @@ def compare(  # noqa: PLR0913 - the command's options, each by name
             `time:1234` (in the column's own integers).
         protocol: `next` asks for a user's next item; `session_next` for the next different item of a session.
         seen: Whether items of the history stay candidates.
-        models: Names of algorithms; item_markov and popular are what others are compared with.
+        models: Names of algorithms; item_markov and popular stand in every table and need not be named.
         ks: Lengths of lists.
         seed: Of fitting and of the bootstrap.
 
@@ -105,7 +105,7 @@ def compare(  # noqa: PLR0913 - the command's options, each by name
     """
     require(local_actor(), Action.MODEL_COMPARE, Resource(name="file"), audit=KeptInMemory(), at_us=system_clock())
     _check(split, protocol, seen, ks, session)
-    recipes = {name: algorithm(name) for name in models}
+    recipes = {name: algorithm(name) for name in (*models, *(name for name in REFERENCES if name not in models))}
     found = read_interactions(Path(file), user=user, item=item, time=time, session=session)
     split_at = _instant(split, found, time)
     _check_parts(split, split_by(_protocol(split, protocol), found.sequences, split_at))

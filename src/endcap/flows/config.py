@@ -1,19 +1,21 @@
 """endcap.toml as one model: each room's settings under its own name, read, overridden by the environment, checked."""
 
+import json
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from endcap.core.errors import Code, ConfigError, near
 from endcap.core.ids import digest_of
 from endcap.events.config import EventsConfig
 from endcap.features.config import FeaturesConfig
 from endcap.index.config import IndexConfig
-from endcap.models.config import ModelsConfig
+from endcap.models.config import OURS, ModelsConfig
 from endcap.monitoring.config import MonitoringConfig
 from endcap.serving.config import ServingConfig
 from endcap.sessions.config import SessionsConfig
@@ -38,6 +40,12 @@ class ShopSettings(BaseModel):
     region: str = Field("local", description="Where its data may lie; stands in every manifest and ledger row.")
     seed: int = Field(
         17, ge=0, lt=2**31, description="Seed of every draw; the same data and seed give the same models."
+    )
+    keep_bundles: int = Field(
+        10,
+        ge=2,
+        le=1000,
+        description="Latest bundles that stay on disk to go back to. 10: a week of daily refreshes and more.",
     )
 
 
@@ -69,6 +77,21 @@ class ShopConfig(BaseModel):
     serving: ServingConfig = Field(default_factory=ServingConfig)
     monitoring: MonitoringConfig = Field(default_factory=MonitoringConfig)
 
+    @model_validator(mode="after")
+    def _names_what_there_is(self) -> "ShopConfig":
+        """Accept models and measures that other sections know."""
+        known = {*self.models.train, *OURS}
+        for place in type(self.serving.placements).model_fields:
+            placement = getattr(self.serving.placements, place)
+            for name in (*placement.sources, *([placement.model] if placement.model else [])):
+                if name not in known:
+                    raise ValueError(f"serving.placements.{place} names the model '{name}'; {near(name, known)}")
+        measured = self.models.evaluation.measures()
+        if self.monitoring.measure not in measured:
+            raise ValueError(f"monitoring.measure '{self.monitoring.measure}' is not measured; "
+                             f"{near(self.monitoring.measure, measured)}")  # fmt: skip
+        return self
+
     def plain(self, *sections: str) -> dict[str, Any]:
         """Return sections as plain values, for fingerprints and manifests; all of them when none is named."""
         return self.model_dump(mode="json", include=set(sections) if sections else None)
@@ -90,6 +113,13 @@ def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Shop
     """
     try:
         text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"this file is not UTF-8: byte {error.start} cannot be read",
+            where=str(path),
+            fix="save it as UTF-8",
+            code=Code.CONFIG_INVALID,
+        ) from error
     except FileNotFoundError as error:
         raise ConfigError(
             "there is no shop here",
@@ -111,24 +141,36 @@ def parse_config(text: str, *, where: str, environment: Mapping[str, str]) -> Sh
             fix="mend that line; strings stand in double quotes",
             code=Code.CONFIG_INVALID,
         ) from error
-    for name, value in sorted(environment.items()):
-        if name.startswith(ENVIRONMENT_PREFIX):
-            _override(settings, name, value)
+    named = {name: value for name, value in sorted(environment.items()) if name.startswith(ENVIRONMENT_PREFIX)}
+    for name, value in named.items():
+        _override(settings, name, value)
     try:
-        return ShopConfig.model_validate(settings)
+        # As JSON and strictly: "20" is no number and 1 is no boolean, while lists may stand for tuples.
+        return ShopConfig.model_validate_json(json.dumps(settings, default=str), strict=True)
     except ValidationError as error:
-        faults = list(_faults(error))
+        faults = list(_faults(error, {_path_of(name): name for name in named}))
         raise ConfigError(
             f"{len(faults)} setting{'s' if len(faults) > 1 else ''} cannot be used:\n    " + "\n    ".join(faults),
             where=where,
-            fix="mend these lines; endcap.schema.json beside the file lists every setting",
+            fix="mend these settings; endcap.schema.json beside the file lists them all",
             code=Code.CONFIG_INVALID,
         ) from error
 
 
+def _path_of(name: str) -> tuple[str, ...]:
+    """Return the path that an environment variable names."""
+    return tuple(name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"))
+
+
 def _override(settings: dict[str, Any], name: str, value: str) -> None:
     """Put one environment variable into the settings."""
-    path = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
+    path = _path_of(name)
+    if "" in path:
+        raise ConfigError(
+            f"the environment variable {name} names no setting",
+            fix="name it ENDCAP__SECTION__KEY, or take it away",
+            code=Code.CONFIG_KEY,
+        )
     place = settings
     for part in path[:-1]:
         place = place.setdefault(part, {})
@@ -145,16 +187,26 @@ def _override(settings: dict[str, Any], name: str, value: str) -> None:
         place[path[-1]] = value
 
 
-def _faults(error: ValidationError) -> Iterator[str]:
-    """Tell each fault with its path into the file."""
+def _faults(error: ValidationError, variables: Mapping[tuple[str, ...], str]) -> Iterator[str]:
+    """Tell each fault with its path into the file, and the variable of the environment that set it."""
+    told = set()
     for fault in error.errors():
-        path = "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"])
+        # Which option of a union was tried ("constrained-float") is no part of the file.
+        loc = [part for part in fault["loc"] if isinstance(part, int) or re.fullmatch(r"\w+", part)]
+        path = "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
         if fault["type"] == "extra_forbidden":
-            yield f"unknown setting at {path}; {near(str(fault['loc'][-1]), _known_at(fault['loc'][:-1]))}"
+            what = f"unknown setting at {path}; {near(str(loc[-1]), _known_at(fault['loc'][:-1]))}"
         elif fault["type"] == "missing":
-            yield f"missing setting at {path}"
+            what = f"missing setting at {path}"
+        elif fault["type"] == "value_error":
+            what = f"{fault['msg'].removeprefix('Value error, ')}, at {path}"
         else:
-            yield f"{fault['msg']}, found {fault['input']!r} at {path}"
+            what = f"{fault['msg']}, found {json.dumps(fault['input'])} at {path}"
+        names = [name for at, name in variables.items() if all(a == str(b) for a, b in zip(at, loc, strict=False))]
+        what += f" (set by the environment variable {names[0]})" if names and loc else ""
+        if what not in told:
+            told.add(what)
+            yield what
 
 
 def _known_at(path: tuple[int | str, ...]) -> list[str]:

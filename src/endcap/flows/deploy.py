@@ -19,10 +19,11 @@ from endcap.core.tables import EVENTS, EXAMPLES, ITEMS, SEQUENCES
 from endcap.core.version import __version__
 from endcap.features.online import write_histories
 from endcap.flows.flow import Flow, Outcome
+from endcap.flows.folder import digest_of_folder, sync_folder
 from endcap.flows.model_data import read_histories, read_items
 from endcap.flows.shop import write_atomically
 
-__all__ = ["plan_bundle", "run_bundle"]
+__all__ = ["is_bundle_there", "plan_bundle", "run_bundle"]
 
 _ITEM_COLUMNS = (
     "item_id", "title", "category", "brand", "price_minor", "currency", "availability", "link", "image_link",
@@ -43,7 +44,13 @@ def plan_bundle(flow: Flow) -> dict[str, dict[str, str]]:
     if not outputs["train"]:
         return {}
     tables = {**flow.digests(SEQUENCES, flow.days(SEQUENCES)), **flow.digests(ITEMS, [""])}
-    return {"": {"through": flow.through, **versions, **tables}}
+    # The manifest names all settings, and a changed default model changes nothing else.
+    return {"": {"through": flow.through, "config": flow.shop.config.digest(), **versions, **tables}}
+
+
+def is_bundle_there(flow: Flow, _partition: str) -> bool:
+    """Whether a bundle is in force and its folder is there; it may be an older one that somebody went back to."""
+    return (flow.shop.bundles / (flow.shop.bundle_in_force() or "none") / "manifest.json").is_file()
 
 
 def run_bundle(flow: Flow, _pending: list[str]) -> Outcome:
@@ -57,14 +64,17 @@ def run_bundle(flow: Flow, _pending: list[str]) -> Outcome:
         (beside / "manifest.json").write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
         if not _is_whole(place, manifest):
             shutil.rmtree(place, ignore_errors=True)
-            _sync_folder(beside)
+            sync_folder(beside)
             place.parent.mkdir(parents=True, exist_ok=True)
             beside.rename(place)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    write_atomically(flow.shop.bundles / "current", manifest.bundle_id.encode() + b"\n")
-    note = f"{manifest.bundle_id}, {manifest.num_items:,} items, {len(manifest.models)} models"
-    return Outcome(output={"": {"bundle_id": manifest.bundle_id, "digest": manifest.content_digest}}, note=note)
+    current = flow.shop.bundles / "current"
+    return Outcome(
+        output={"": {"bundle_id": manifest.bundle_id, "digest": manifest.content_digest}},
+        note=f"{manifest.bundle_id}, {manifest.num_items:,} items, {len(manifest.models)} models",
+        put_in_force=lambda: write_atomically(current, manifest.bundle_id.encode() + b"\n"),
+    )
 
 
 def _assemble(flow: Flow, beside: Path) -> None:
@@ -83,9 +93,9 @@ def _assemble(flow: Flow, beside: Path) -> None:
 
 
 def _copy(place: Path, beside: Path, *, again: str) -> None:
-    if not place.is_dir():
+    if not place.is_dir() or digest_of_folder(place) != place.name:
         raise ModelError(
-            "what the ledger says was made is no longer there",
+            "what the ledger says was made is no longer there, or no longer what it was",
             where=str(place),
             fix=f"run `endcap refresh SHOP --again {again}`",
             code=Code.MODEL_NOT_FITTED,
@@ -162,13 +172,3 @@ def _is_whole(place: Path, manifest: BundleManifest) -> bool:
         (place / name).exists() and hashlib.sha256((place / name).read_bytes()).hexdigest() == digest
         for name, digest in manifest.files.items()
     )
-
-
-def _sync_folder(folder: Path) -> None:
-    """Have everything in a folder on disk before it is named."""
-    for path in [*folder.rglob("*"), folder]:
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -7,6 +7,7 @@ from typing import Any
 import ibis
 
 from endcap.core.contract import Table
+from endcap.core.errors import Code, DataError
 from endcap.engines.port import Engine
 from endcap.flows.ledger import Ledger
 from endcap.flows.shop import Shop
@@ -50,7 +51,9 @@ class Outcome:
         output: Partition -> what it leaves behind besides tables, as plain values.
         detail: What the ledger shall tell about the attempt.
         note: One line for the user.
+        checks: Table -> what must be true of its rows beyond the contract; raises before anything of it is written.
         release: Called when the tables are written: lets go of what they stand on.
+        put_in_force: Called last, while the lease is still held: makes what was done count for others.
     """
 
     tables: dict[str, ibis.Table] = field(default_factory=dict)
@@ -58,7 +61,9 @@ class Outcome:
     output: dict[str, Any] = field(default_factory=dict)
     detail: dict[str, Any] = field(default_factory=dict)
     note: str = ""
+    checks: dict[str, Callable[[ibis.Table], None]] = field(default_factory=dict)
     release: Callable[[], None] = lambda: None
+    put_in_force: Callable[[], None] = lambda: None
 
 
 @dataclass
@@ -103,8 +108,20 @@ class Flow:
         return self._engine
 
     def days(self, table: Table) -> list[str]:
-        """Return the days of a table that have rows, up to `through`, ascending."""
+        """Return the days of a table that have rows, up to `through`, ascending.
+
+        Raises:
+            DataError: A day is being written, or was when its runner died (DAY_NOT_READY).
+        """
         parts = self.ledger.parts(table.name)
+        for day, part in parts.items():
+            if not part.digest:
+                raise DataError(
+                    "a day is being written just now, or its writer was killed",
+                    where=f"table {table.name}, day {day}",
+                    fix="wait for the other run to end, or run `endcap refresh`, which completes the day",
+                    code=Code.DAY_NOT_READY,
+                )
         return [day for day, part in parts.items() if part.rows and day <= (self.through or day)]
 
     def digests(self, table: Table, days: Sequence[str]) -> dict[str, str]:
@@ -140,6 +157,7 @@ class Step:
         plan: Says which partitions there are, each with the digests of its inputs.
         run: Does the pending partitions.
         writes: The tables it may write.
+        is_there: Says whether what the ledger knows of a partition's output besides tables still lies on disk.
     """
 
     name: str
@@ -150,3 +168,4 @@ class Step:
     plan: Callable[[Flow], dict[str, dict[str, str]]]
     run: Callable[[Flow, list[str]], Outcome]
     writes: tuple[Table, ...] = ()
+    is_there: Callable[[Flow, str], bool] = lambda _flow, _partition: True

@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from endcap.core.clock import Clock, system_clock
 from endcap.core.errors import Code, ConfigError, SourceError
@@ -57,7 +58,7 @@ def init_shop(root: Path, *, source: Path, clock: Clock = system_clock) -> Made:
         raise SourceError(
             "there is no such folder", where=str(source), fix="name the folder of the export", code=Code.SOURCE_MISSING
         )
-    with open_engine(root / "scratch") as engine:
+    with TemporaryDirectory(prefix="endcap-init-") as scratch, open_engine(Path(scratch)) as engine:
         seen = detect(engine, source.resolve())
     text = _config_text(_project_name(root), toml_section(seen))
     shop = Shop(root.resolve(), parse_config(text, where=str(config), environment={}))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 import sqlalchemy as sa
+import structlog
 
 from endcap.core.errors import Code, LedgerError
 from endcap.stores.catalog import Catalog, lease
@@ -24,6 +25,8 @@ __all__ = ["LEASE_S", "held", "holder_of_this_process"]
 
 LEASE_S = 30
 """Seconds that a lease lives without a heartbeat."""
+
+_log = structlog.get_logger()
 
 _HEARTBEAT_S = 5
 _ASK_AGAIN_S = 0.25
@@ -97,10 +100,13 @@ def _take(catalog: Catalog, name: str, holder: str) -> int | None:
 
 def _beat(catalog: Catalog, name: str, token: int, stop: threading.Event) -> None:
     while not stop.wait(_HEARTBEAT_S):
-        with catalog.begin() as connection:
-            mine = (lease.c.name == name) & (lease.c.token == token)
-            expires_at_us = catalog.now_us(connection) + LEASE_S * 1_000_000
-            connection.execute(sa.update(lease).where(mine).values(expires_at_us=expires_at_us))
+        try:
+            with catalog.begin() as connection:
+                mine = (lease.c.name == name) & (lease.c.token == token)
+                expires_at_us = catalog.now_us(connection) + LEASE_S * 1_000_000
+                connection.execute(sa.update(lease).where(mine).values(expires_at_us=expires_at_us))
+        except sa.exc.SQLAlchemyError as error:  # a database that is busy now is asked again with the next beat
+            _log.warning("lease.beat_failed", lease=name, error=type(error).__name__)
 
 
 def _is_dead(holder: str) -> bool:

@@ -17,9 +17,6 @@ from endcap.flows.flow import Flow
 
 __all__ = ["ModelData", "read_histories", "read_items", "read_model_data"]
 
-_HISTORY_LENGTH = 50
-"""Longest history kept for a user: what the online path reads."""
-
 
 @dataclass(frozen=True)
 class ModelData:
@@ -63,7 +60,7 @@ def read_histories(flow: Flow, item_ids: pa.ChunkedArray) -> tuple[list[str], ND
     """Read what each user did last, as of the end of the flow's last day.
 
     Returns:
-        U user keys ascending; U+1 offsets; the item numbers, oldest first, at most 50 a user.
+        U user keys ascending; U+1 offsets; the item numbers, oldest first, at most `serving.history_length` a user.
     """
     sessions = _read_sessions(flow)
     sequences = _sequences(sessions, item_ids)
@@ -75,7 +72,7 @@ def read_histories(flow: Flow, item_ids: pa.ChunkedArray) -> tuple[list[str], ND
     order = np.lexsort((np.arange(len(user_E)), user_E))
     items, user_E = sequences.items[order], user_E[order]
     from_end = np.cumsum(np.bincount(user_E, minlength=len(users)))[user_E] - 1 - np.arange(len(user_E))
-    kept = from_end < _HISTORY_LENGTH
+    kept = from_end < flow.shop.config.serving.history_length
     lengths = np.bincount(user_E[kept], minlength=len(users))
     return users.tolist(), np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), items[kept]
 

@@ -5,7 +5,6 @@ What was fitted is written beside and renamed, so a folder of that name is alway
 """
 
 import hashlib
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,15 +14,27 @@ import msgspec
 from endcap.core.clock import day_start_us
 from endcap.core.tables import EXAMPLES, ITEMS, SEQUENCES
 from endcap.flows.flow import Flow, Outcome
+from endcap.flows.folder import keep_folder
 from endcap.flows.model_data import read_model_data
 from endcap.flows.shop import write_atomically
 from endcap.index.flat import FlatIndex
 from endcap.index.recall import recall_report
+from endcap.models.config import ALWAYS_MEASURED
 from endcap.models.evaluate import evaluate
 from endcap.models.protocol import VectorScorer
+from endcap.models.registry import origin
 from endcap.models.scorers import load_scorer
 
-__all__ = ["plan_evaluate", "plan_index", "plan_train", "run_evaluate", "run_index", "run_train"]
+__all__ = [
+    "is_index_there",
+    "is_model_there",
+    "plan_evaluate",
+    "plan_index",
+    "plan_train",
+    "run_evaluate",
+    "run_index",
+    "run_train",
+]
 
 Plan = dict[str, dict[str, str]]
 
@@ -34,11 +45,28 @@ def _data(flow: Flow) -> dict[str, str]:
     return {"through": flow.through, **tables, **flow.digests(ITEMS, [""])}
 
 
+def _code_of_others(flow: Flow) -> dict[str, str]:
+    """Name the versions of the other packages that algorithms of endcap.toml come from: their code counts, too."""
+    return {f"package of {name}": found for name in flow.shop.config.models.train if (found := origin(name))}
+
+
+def is_model_there(flow: Flow, name: str) -> bool:
+    """Whether the folder of a fitted model is still there; `--again train` looks into it as well."""
+    version: str = flow.ledger.outputs("train")[name]["version"]
+    return (flow.shop.models / name / version).is_dir()
+
+
+def is_index_there(flow: Flow, name: str) -> bool:
+    """Whether the folder of an index is still there."""
+    version: str = flow.ledger.outputs("index")[name]["version"]
+    return (flow.shop.index / name / version).is_dir()
+
+
 def plan_train(flow: Flow) -> Plan:
     """A partition for each model of endcap.toml."""
     if not flow.days(SEQUENCES):
         return {}
-    inputs = _data(flow)
+    inputs = {**_data(flow), **_code_of_others(flow)}
     return dict.fromkeys(flow.shop.config.models.recipes(), inputs)
 
 
@@ -81,7 +109,13 @@ def run_index(flow: Flow, pending: list[str]) -> Outcome:
 
 def plan_evaluate(flow: Flow) -> Plan:
     """One partition: every model of endcap.toml, side by side on the same cases."""
-    return {"": _data(flow)} if flow.days(SEQUENCES) else {}
+    return {"": {**_data(flow), **_code_of_others(flow)}} if flow.days(SEQUENCES) else {}
+
+
+def _num_sequences(flow: Flow) -> dict[str, int]:
+    """Return for each day with sequences how many there are."""
+    parts = flow.ledger.parts(SEQUENCES.name)
+    return {day: parts[day].rows for day in flow.days(SEQUENCES)}
 
 
 def run_evaluate(flow: Flow, _pending: list[str]) -> Outcome:
@@ -89,18 +123,19 @@ def run_evaluate(flow: Flow, _pending: list[str]) -> Outcome:
     config = flow.shop.config.models
     data = read_model_data(flow)
     settings = config.evaluation
-    split_day = settings.first_test_day(flow.days(SEQUENCES))
+    split_day = settings.first_test_day(_num_sequences(flow))
     result = evaluate(
         config.recipes(),
         data.sequences,
         data.catalogue,
         protocol=settings.protocol,
         split_us=day_start_us(split_day),
-        ks=settings.ks,
+        ks=tuple(sorted({*settings.ks, ALWAYS_MEASURED})),
         seed=flow.seed,
         resamples=settings.resamples,
     )
-    plain = {"split_day": split_day, **result.to_plain()}
+    # Titles and prices that no feed tells are read off all events, those of the test days too: the table says so.
+    plain = {"split_day": split_day, "items_as_of": flow.through, **result.to_plain()}
     write_atomically(flow.shop.reports / "evaluation.json", msgspec.json.encode(plain, order="deterministic"))
     write_atomically(flow.shop.reports / "evaluation.txt", (result.text() + "\n").encode())
     metrics = {name: {measure: value for measure, value in values.items() if measure != "ci"}
@@ -114,18 +149,5 @@ def run_evaluate(flow: Flow, _pending: list[str]) -> Outcome:
 
 
 def _keep(flow: Flow, folder: Path, save: Callable[[Path], None]) -> str:
-    """Have something written beside, and move it under the digest of its files; return that digest, 16 digits."""
-    beside = flow.shop.scratch / f"{folder.parent.name}-{folder.name}-{flow.run_id}"
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
-    save(beside)
-    total = hashlib.sha256()
-    for path in sorted(beside.rglob("*")):
-        total.update(path.relative_to(beside).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    version = total.hexdigest()[:16]
-    folder.mkdir(parents=True, exist_ok=True)
-    if (folder / version).exists():
-        shutil.rmtree(beside)
-    else:
-        beside.rename(folder / version)
-    return version
+    """Have something saved under the digest of its files; return that digest."""
+    return keep_folder(folder, flow.shop.scratch / f"{folder.parent.name}-{folder.name}-{flow.run_id}", save)

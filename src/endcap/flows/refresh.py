@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from endcap.core.clock import Clock, system_clock
+from endcap.core.clock import Clock, day_of, system_clock
 from endcap.core.errors import Code, DataError, UsageError, near
-from endcap.core.tables import EVENTS
-from endcap.flows.flow import Flow, Progress, StepReport
+from endcap.core.tables import EVENTS, TABLES
+from endcap.flows.flow import Flow, Progress, Step, StepReport
 from endcap.flows.run_manifest import write_run_manifest
 from endcap.flows.runner import run_steps
 from endcap.flows.shop import find_shop
 from endcap.flows.steps import FIRST_STEP, STEPS
+from endcap.flows.tidy import tidy
 from endcap.flows.wiring.batch import open_flow
 from endcap.governance.access import Action, require
 
@@ -56,50 +57,75 @@ def refresh(
     Raises:
         EndcapError: A step failed; what was in force before it stays in force.
     """
-    names = [step.name for step in STEPS]
-    for name in again:
-        if name not in names:
-            raise UsageError(
-                f"there is no step '{name}'; {near(name, names)}",
-                where="--again",
-                fix="name one of the steps of `endcap show runs`",
-                code=Code.USAGE,
-            )
+    redone = [_step(name) for name in again]
     opened = find_shop(shop)
     with open_flow(opened, through=through, progress=progress, clock=clock) as flow:
         require(flow.actor, Action.SHOP_READ, opened.resource("shop"), audit=flow.ledger, at_us=flow.now_us)
-        for name in again:
-            flow.ledger.forget(name)
+        for step in redone:
+            named = opened.resource(f"step/{step.name}")
+            require(flow.actor, step.action, named, audit=flow.ledger, at_us=flow.now_us)
+            flow.ledger.forget(step.name)
         outcome = "failed"
         try:
             reports = _run(flow, verbs)
             outcome = "done"
         finally:
             write_run_manifest(flow, outcome=outcome)
+        tidy(flow)
         return Refreshed(flow.run_id, flow.through, opened.bundle_in_force(), reports)
+
+
+def _step(name: str) -> Step:
+    """Return the step of a name.
+
+    Raises:
+        UsageError: There is none.
+    """
+    steps = {step.name: step for step in STEPS}
+    if name not in steps:
+        raise UsageError(
+            f"there is no step '{name}'; {near(name, steps)}",
+            where="--again",
+            fix="name one of the steps of `endcap show runs`",
+            code=Code.USAGE,
+        )
+    return steps[name]
 
 
 def _run(flow: Flow, verbs: tuple[str, ...] | None) -> list[StepReport]:
     """Run the steps of some verbs, of all where none is named; the first one learns which day is the last."""
+    _forget_lost_tables(flow)
     wanted = [step for step in STEPS if verbs is None or step.verb in verbs]
     reports = run_steps(flow, [step for step in wanted if step.name == FIRST_STEP])
     flow.through = _last_day(flow)
     return reports + run_steps(flow, [step for step in wanted if step.name != FIRST_STEP])
 
 
+def _forget_lost_tables(flow: Flow) -> None:
+    """Have a table made again whose folder is gone: what the ledger says of it is no longer true."""
+    for table in TABLES.values():
+        held_rows = any(part.rows for part in flow.ledger.parts(table.name).values())
+        if held_rows and flow.tables.version(table) < 0:
+            flow.ledger.lose(table.name, [step.name for step in STEPS if table in step.writes])
+
+
 def _last_day(flow: Flow) -> str:
-    """Return the last day of the run.
+    """Return the last day of the run: the one asked for, or the last one with events that is not ahead of the clock.
 
     Raises:
-        DataError: No event is there, or none up to the day asked for (DAY_NOT_READY).
+        DataError: No event is there, or none up to the day asked for, or that day lies behind the last one with events
+            (DAY_NOT_READY).
     """
     days = flow.days(EVENTS)
-    if days:
-        return flow.through or max(days)
-    known = sorted(flow.ledger.parts(EVENTS.name))
+    if days and not flow.through:
+        return max((day for day in days if day <= day_of(flow.now_us)), default=days[0])
+    known = sorted(day for day, part in flow.ledger.parts(EVENTS.name).items() if part.rows)
+    if days and flow.through <= known[-1]:
+        return flow.through
+    end = "through" if not days else "as late as"
     raise DataError(
-        f"there are no events through {flow.through}" if flow.through else "no events have been ingested",
+        f"there are no events {end} {flow.through}" if flow.through else "no events have been ingested",
         where=f"table events, which has {f'{known[0]} to {known[-1]}' if known else 'no day yet'}",
-        fix="run `endcap refresh`, or name a day that the export holds",
+        fix="run `endcap refresh`, or name a day with --through that the export holds",
         code=Code.DAY_NOT_READY,
     )

@@ -1,12 +1,13 @@
 """The runner: does what is pending of a step, under its lease, and writes the ledger.
 
 What makes a run safe to kill: a table is replaced in one commit; before the commit the ledger forgets what the
-partitions held; after it the ledger learns what they hold now, and last the fingerprint. A run that dies in between is
-done again.
+partitions held and that they were done; after it the ledger learns what they hold now, and last the fingerprint. A run
+that dies in between is done again.
 """
 
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from typing import Any
 
 import ibis
@@ -18,7 +19,7 @@ from endcap.core.version import __version__
 from endcap.engines.contracts import check_contract, under_contract
 from endcap.flows.cost import Meter
 from endcap.flows.fingerprint import code_digest, fingerprint
-from endcap.flows.flow import Flow, Step, StepReport
+from endcap.flows.flow import Flow, Outcome, Step, StepReport
 from endcap.flows.lease import held
 from endcap.flows.ledger import AttemptStart, Part
 from endcap.governance.access import require
@@ -47,7 +48,7 @@ def _run_step(flow: Flow, step: Step) -> StepReport:
         return report
     require(flow.actor, step.action, flow.shop.resource(f"step/{step.name}"), audit=flow.ledger, at_us=flow.now_us)
     with ExitStack() as stack:
-        lease = stack.enter_context(held(flow.ledger.catalog, _lease_name(flow, step), wait_s=flow.wait_s))
+        lease = stack.enter_context(held(flow.ledger.catalog, flow.ledger.lease_name(step.name), wait_s=flow.wait_s))
         pending, inputs = _pending(flow, step)  # again: while we waited, another runner may have done it
         if not pending:
             report = StepReport(step.name, "unchanged", seconds=meter.read().wall_s)
@@ -59,7 +60,10 @@ def _run_step(flow: Flow, step: Step) -> StepReport:
 
 
 def _pending(flow: Flow, step: Step) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """Return partition -> fingerprint of what is to be done, and the inputs of these partitions."""
+    """Return partition -> fingerprint of what is to be done, and the inputs of these partitions.
+
+    To be done is what has another fingerprint than when it was last done, and what was done and is gone.
+    """
     settings = flow.shop.config.plain(*step.sections) if step.sections else {}
     code = code_digest(step.code)
     inputs = step.plan(flow)
@@ -68,7 +72,11 @@ def _pending(flow: Flow, step: Step) -> tuple[dict[str, str], dict[str, dict[str
         for partition, named in inputs.items()
     }
     done = flow.ledger.fingerprints(step.name)
-    pending = {partition: mark for partition, mark in wanted.items() if done.get(partition) != mark}
+    pending = {
+        partition: mark
+        for partition, mark in wanted.items()
+        if done.get(partition) != mark or not step.is_there(flow, partition)
+    }
     return pending, {partition: inputs[partition] for partition in pending}
 
 
@@ -91,11 +99,11 @@ def _attempt(
     attempt_id = flow.ledger.start(started, fence)
     try:
         outcome = step.run(flow, sorted(pending))
-        written = {
-            name: _write(flow, TABLES[name], rows, outcome.partitions.get(name, sorted(pending)), fence)
-            for name, rows in outcome.tables.items()
-        }
+        writing = _Writing(flow, outcome, fence, attempt_id)
+        written = {name: writing.write(name, outcome.partitions.get(name, sorted(pending))) for name in outcome.tables}
         outcome.release()
+        flow.ledger.check_held(attempt_id)
+        outcome.put_in_force()
     except BaseException as error:
         code = error.code.value if isinstance(error, EndcapError) else type(error).__name__
         # The message of a foreign error may hold a user's id: the ledger keeps its type alone.
@@ -109,28 +117,52 @@ def _attempt(
     return StepReport(step.name, "done", partitions=len(pending), seconds=cost.wall_s, rows=rows_out, note=outcome.note)
 
 
-def _write(flow: Flow, table: Table, rows: ibis.Table, pending: list[str], fence: Fence) -> dict[str, Any]:
-    """Write those pending partitions of a table whose content is new; return what the ledger shall say of it."""
-    engine = flow.engine
-    result = engine.materialise(under_contract(rows, table))
-    try:
-        check_contract(engine, result, table)
-        found = engine.partition_digests(result, table)
-        partitions = pending if table.partition else [""]
-        _check_partitions(table, found, partitions)
-        held_now = flow.ledger.parts(table.name)
-        changed = [each for each in partitions if _is_changed(held_now.get(each), found.get(each))]
-        version = flow.tables.version(table)
-        if changed:
-            flow.ledger.writing(table.name, changed)
-            wanted = result.filter(result[table.partition].isin(changed)) if table.partition else result
-            order = [table.partition, *table.key] if table.partition else list(table.key)
-            version = flow.tables.replace(table, changed, engine.stream(wanted.order_by(order)), fence=fence)
-            flow.ledger.wrote(table.name, {each: _part(found.get(each), version) for each in changed})
-        rows_written = sum(found[each]["rows"] for each in changed if each in found)
-        return {"version": version, "partitions": changed, "rows": rows_written}
-    finally:
-        engine.drop(result)
+@dataclass(frozen=True)
+class _Writing:
+    """Writes the tables of an outcome.
+
+    Args:
+        flow: The run.
+        outcome: What the step has made.
+        fence: The right to write.
+        attempt_id: The attempt in the ledger.
+    """
+
+    flow: Flow
+    outcome: Outcome
+    fence: Fence
+    attempt_id: int
+
+    def write(self, name: str, pending: list[str]) -> dict[str, Any]:
+        """Write those pending partitions of a table whose content is new; return what the ledger shall say of it."""
+        engine, table = self.flow.engine, TABLES[name]
+        result = engine.materialise(under_contract(self.outcome.tables[name], table))
+        try:
+            check_contract(engine, result, table)
+            if name in self.outcome.checks:
+                self.outcome.checks[name](result)
+            found = engine.partition_digests(result, table)
+            partitions = pending if table.partition else [""]
+            _check_partitions(table, found, partitions)
+            held_now = self.flow.ledger.parts(name)
+            changed = [each for each in partitions if _is_changed(held_now.get(each), found.get(each))]
+            version = self._replace(table, result, changed, found) if changed else self.flow.tables.version(table)
+            rows_written = sum(found[each]["rows"] for each in changed if each in found)
+            return {"version": version, "partitions": changed, "rows": rows_written}
+        finally:
+            engine.drop(result)
+
+    def _replace(self, table: Table, result: ibis.Table, changed: list[str], found: Mapping[str, Any]) -> int:
+        """Put the rows of changed partitions in the place of the old ones; return the table's new version."""
+        ledger, engine = self.flow.ledger, self.flow.engine
+        ledger.writing(self.attempt_id, table.name, changed)
+        wanted = result.filter(result[table.partition].isin(changed)) if table.partition else result
+        order = [table.partition, *table.key] if table.partition else list(table.key)
+        # Closed before the rows are let go of, also where writing fails: an open stream holds them.
+        with closing(engine.stream(wanted.order_by(order))) as rows:
+            version = self.flow.tables.replace(table, changed, rows, fence=self.fence)
+        ledger.wrote(table.name, {each: _part(found.get(each), version) for each in changed})
+        return version
 
 
 def _check_partitions(table: Table, found: Mapping[str, Any], pending: list[str]) -> None:
@@ -162,8 +194,3 @@ def _rows_in(flow: Flow, inputs: Mapping[str, Mapping[str, str]]) -> int:
     names = {name for named in inputs.values() for name in named if "/" in name}
     parts = {table: flow.ledger.parts(table) for table in {name.split("/")[0] for name in names}}
     return sum(parts[table][day].rows for table, day in (name.split("/", 1) for name in names) if day in parts[table])
-
-
-def _lease_name(flow: Flow, step: Step) -> str:
-    scope = flow.ledger.scope
-    return f"{scope.organisation}/{scope.project}/{step.name}"

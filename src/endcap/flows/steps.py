@@ -23,7 +23,7 @@ __all__ = ["FIRST_STEP", "STEPS"]
 FIRST_STEP = "ingest"
 """The step that learns which days there are."""
 
-_MODEL_CODE = ("models", "flows/model_data.py", "flows/model_steps.py")
+_MODEL_CODE = ("models", "flows/folder.py", "flows/model_data.py", "flows/model_steps.py")
 
 
 def _data_step(name: str, verb: str, action: Action, rooms: tuple[str, ...], *writes: object) -> Step:
@@ -43,15 +43,18 @@ STEPS: tuple[Step, ...] = (
     _data_step("user_features", "featurize", Action.FEATURES_MAKE, ("features",), USER_FEATURES),
     _data_step("sequences", "featurize", Action.FEATURES_MAKE, ("features",), SEQUENCES),
     _data_step("examples", "featurize", Action.FEATURES_MAKE, ("features",), EXAMPLES),
-    Step("train", "train", Action.MODEL_TRAIN, _MODEL_CODE, ("models",), models.plan_train, models.run_train),
-    Step("index", "index", Action.INDEX_MAKE, ("index", *_MODEL_CODE), ("index",), models.plan_index, models.run_index),
+    Step("train", "train", Action.MODEL_TRAIN, _MODEL_CODE, ("models",), models.plan_train, models.run_train,
+         is_there=models.is_model_there),
+    Step("index", "index", Action.INDEX_MAKE, ("index", *_MODEL_CODE), ("index",), models.plan_index, models.run_index,
+         is_there=models.is_index_there),
     Step(
         "evaluate", "evaluate", Action.MODEL_EVALUATE, _MODEL_CODE, ("models",), models.plan_evaluate,
         models.run_evaluate,
     ),
     Step(
-        "bundle", "bundle", Action.BUNDLE_DEPLOY, ("features/online.py", "flows/deploy.py", "flows/model_data.py"),
-        (), deploy.plan_bundle, deploy.run_bundle,
+        "bundle", "bundle", Action.BUNDLE_DEPLOY,
+        ("features/online.py", "flows/deploy.py", "flows/folder.py", "flows/model_data.py"),
+        (), deploy.plan_bundle, deploy.run_bundle, is_there=deploy.is_bundle_there,
     ),
     Step(
         "monitor", "monitor", Action.HEALTH_CHECK, ("monitoring", "flows/watch.py"), ("monitoring",),

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from endcap.core.clock import day_start_us, next_day
+from endcap.core.clock import day_of, day_start_us, next_day
 from endcap.core.tables import EVENTS, ITEMS, USER_FEATURES
 from endcap.flows.flow import Flow, Outcome
 from endcap.flows.shop import write_atomically
@@ -16,12 +16,13 @@ _DAYS_LOOKED_AT = 8
 
 
 def plan_monitor(flow: Flow) -> dict[str, dict[str, str]]:
-    """One partition: what is in force and what was last taken in."""
+    """One partition: what is in force, what was last taken in, and today: data that stops coming grows old."""
     bundle = flow.ledger.outputs("bundle").get("", {})
     if not bundle:
         return {}
     days = flow.days(EVENTS)[-_DAYS_LOOKED_AT:]
-    return {"": {"bundle": bundle["bundle_id"], "through": flow.through, **flow.digests(EVENTS, days)}}
+    today = day_of(flow.now_us)
+    return {"": {"bundle": bundle["bundle_id"], "through": flow.through, "today": today, **flow.digests(EVENTS, days)}}
 
 
 def run_monitor(flow: Flow, _pending: list[str]) -> Outcome:
@@ -30,8 +31,13 @@ def run_monitor(flow: Flow, _pending: list[str]) -> Outcome:
     path = flow.shop.reports / "health.json"
     write_atomically(path, msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
     write_atomically(path.with_suffix(".txt"), _text(report).encode())
-    measures = _measures(flow)
-    return Outcome(output={"": {"overall": report.overall.state, "measures": measures}}, note=report.overall.sentence)
+    output = {
+        "overall": report.overall.state,
+        "bundle": flow.ledger.outputs("bundle")[""]["bundle_id"],
+        "measures": _measures(flow),
+        "measures_before": _measures_before(flow),
+    }
+    return Outcome(output={"": output}, note=report.overall.sentence)
 
 
 def _observed(flow: Flow) -> Observed:
@@ -57,7 +63,7 @@ def _observed(flow: Flow) -> Observed:
         num_source_rows=_sum(counts, "rows_read"),
         quarantined=_quarantined(counts),
         measures=_measures(flow),
-        measures_before=flow.ledger.outputs("monitor").get("", {}).get("measures", {}),
+        measures_before=_measures_before(flow),
         index_recall=min(recalls, default=None),
         # Features of a day know what was before it.
         features_through=next_day(max(features), -1) if features else None,
@@ -76,6 +82,14 @@ def _newest_event_us(flow: Flow, days: list[str]) -> int | None:
 def _measures(flow: Flow) -> dict[str, float | None]:
     evaluated = flow.ledger.outputs("evaluate").get("", {})
     found: dict[str, float | None] = evaluated.get("metrics", {}).get(evaluated.get("serving_model"), {})
+    return found
+
+
+def _measures_before(flow: Flow) -> dict[str, float | None]:
+    """Return the measures of the bundle before this one, however often this one was looked at."""
+    last = flow.ledger.outputs("monitor").get("", {})
+    is_same = last.get("bundle") == flow.ledger.outputs("bundle")[""]["bundle_id"]
+    found: dict[str, float | None] = last.get("measures_before" if is_same else "measures", {})
     return found
 
 

@@ -1,6 +1,6 @@
 """Settings of the models room: `[models]` of endcap.toml."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from typing import Any, Literal
 
@@ -12,10 +12,21 @@ from endcap.models.protocol import Algorithm
 from endcap.models.registry import algorithm
 from endcap.models.two_tower import TwoTower
 
-__all__ = ["BEST", "EvaluationSettings", "ModelsConfig"]
+__all__ = ["ALWAYS_MEASURED", "BEST", "MEASURES", "OURS", "EvaluationSettings", "ModelsConfig"]
+
+OURS = ("popular", "item_markov", "two_tower")
+"""The models that come with the house: each has a section of its own."""
+
+MEASURES = ("hr", "ndcg", "mrr", "coverage")
 
 BEST = "best"
 """In the place of a model's name: the one that is measured best."""
+
+ALWAYS_MEASURED = 10
+"""Length of the lists by which the best model is chosen: measured whatever `ks` says."""
+
+_LEAST_SHARE = 0.05
+"""Least share of all sequences that a test has, if the first day alone is not needed for it."""
 
 _frozen = ConfigDict(frozen=True, extra="forbid")
 
@@ -68,20 +79,30 @@ class EvaluationSettings(BaseModel):
             raise ValueError("each length is at least 1 and stands once")
         return tuple(sorted(ks))
 
-    def first_test_day(self, days: Sequence[str]) -> str:
+    def measures(self) -> list[str]:
+        """Return the names of what is measured, such as ndcg@10, which always is."""
+        return [f"{name}@{k}" for name in MEASURES for k in sorted({*self.ks, ALWAYS_MEASURED})]
+
+    def first_test_day(self, num_sequences: Mapping[str, int]) -> str:
         """Return the first UTC day of the test.
 
-        Days without sequences do not count, or a lone visit long after an old export would be the whole test.
+        Days without sequences do not count, and the test reaches back until it has a fair share of all sequences: else
+        a lone visit long after an old export, or a day that has just begun, would be the whole test.
 
         Args:
-            days: The days that have sequences, ascending; at least one.
+            num_sequences: Day -> its sequences, at least one, for one day or more.
 
-        >>> EvaluationSettings().first_test_day(["2016-08-01", "2016-08-02", "2016-08-03", "2016-08-09"])
+        >>> EvaluationSettings().first_test_day({"2016-08-01": 9, "2016-08-02": 9, "2016-08-03": 9, "2016-08-09": 9})
         '2016-08-09'
         """
         if self.split_day:
             return self.split_day
-        return days[-max(1, min(self.test_days, len(days) // 4))]
+        days = sorted(num_sequences)
+        first = len(days) - max(1, min(self.test_days, len(days) // 4))
+        wanted = _LEAST_SHARE * sum(num_sequences.values())
+        while first > 1 and sum(num_sequences[day] for day in days[first:]) < wanted:
+            first -= 1
+        return days[first]
 
 
 class ModelsConfig(BaseModel):
@@ -115,11 +136,15 @@ class ModelsConfig(BaseModel):
 
     @model_validator(mode="after")
     def _fits(self) -> "ModelsConfig":
-        """Accept a default that is trained, and names that stand once."""
+        """Accept a default that is trained, names that stand once, and settings of models that are trained."""
         if len(set(self.train)) < len(self.train):
             raise ValueError("train names a model twice")
         if self.default not in (BEST, *self.train):
             raise ValueError(f"default = '{self.default}' is not among the models to train: {', '.join(self.train)}")
+        if unused := sorted(set(self.others) - (set(self.train) - set(OURS))):
+            raise ValueError(
+                f"others.{unused[0]} would be ignored: {unused[0]} is not named in train, or has a section of its own"
+            )
         return self
 
     def serving_model(self, metrics: Mapping[str, Mapping[str, float | None]]) -> str:

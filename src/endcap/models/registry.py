@@ -17,7 +17,7 @@ from endcap.models.popular import Popular
 from endcap.models.protocol import Algorithm
 from endcap.models.two_tower import TwoTower
 
-__all__ = ["ALGORITHM_GROUP", "algorithm", "algorithm_names"]
+__all__ = ["ALGORITHM_GROUP", "algorithm", "algorithm_names", "origin"]
 
 ALGORITHM_GROUP = "endcap.algorithms"
 """Entry points `kind = "module:Recipe"` of other packages."""
@@ -64,6 +64,13 @@ def algorithm(name: str, settings: Mapping[str, Any] | None = None) -> Algorithm
             code=Code.CONFIG_INVALID,
         ) from error
     return recipe
+
+
+def origin(name: str) -> str:
+    """Return the package and version that an algorithm of another package comes from; "" for one of ours."""
+    found = None if name in _OURS else _others().get(name)
+    package = found.dist if found is not None else None
+    return f"{package.name} {package.version}" if package is not None else ""
 
 
 def _others() -> dict[str, EntryPoint]:

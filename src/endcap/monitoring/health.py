@@ -101,8 +101,9 @@ def _judge(value: float, limits: Limits, states: Sequence[str]) -> tuple[str, fl
 def _freshness(seen: Observed, config: MonitoringConfig) -> Check:
     if seen.newest_event_us is None:
         return verdict("freshness", "empty", None, through=seen.through)
-    # Events after the day's end (a refresh of an earlier day) leave nothing to wait for.
-    age_h = max(0.0, (day_start_us(seen.through) + DAY_US - seen.newest_event_us) / _HOUR_US)
+    # Events after the day's end (a refresh of an earlier day) leave nothing to wait for; nor does the rest of today.
+    end_us = min(day_start_us(seen.through) + DAY_US, max(seen.now_us, day_start_us(seen.through)))
+    age_h = max(0.0, (end_us - seen.newest_event_us) / _HOUR_US)
     state, limit = _judge(age_h, config.freshness_h, ("fresh", "late", "stale"))
     return verdict("freshness", state, age_h, limit=limit, through=seen.through)
 

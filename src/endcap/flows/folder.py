@@ -1,0 +1,53 @@
+"""Folders named by the digest of what is in them: fitted models and indexes, `<name>/<version>/`."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+__all__ = ["digest_of_folder", "keep_folder", "sync_folder"]
+
+_DIGITS = 16
+
+
+def digest_of_folder(folder: Path) -> str:
+    """Return the digest of all files in a folder and of their names, 16 hex digits."""
+    total = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        total.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return total.hexdigest()[:_DIGITS]
+
+
+def keep_folder(place: Path, beside: Path, save: Callable[[Path], None]) -> str:
+    """Have something written beside, and move it to `place/<digest>`; return that digest.
+
+    A folder of that name is whole after this: one that was damaged is replaced.
+
+    Args:
+        place: Folder of all versions.
+        beside: Where it is written first, on the same file system; removed if it is there.
+        save: Writes into an existing empty folder.
+    """
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    save(beside)
+    version = digest_of_folder(beside)
+    place.mkdir(parents=True, exist_ok=True)
+    if (place / version).exists() and digest_of_folder(place / version) == version:
+        shutil.rmtree(beside)
+        return version
+    shutil.rmtree(place / version, ignore_errors=True)
+    sync_folder(beside)
+    beside.rename(place / version)
+    return version
+
+
+def sync_folder(folder: Path) -> None:
+    """Have everything in a folder on disk before it is named."""
+    for path in [*folder.rglob("*"), folder]:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

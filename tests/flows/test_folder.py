@@ -1,0 +1,42 @@
+import pytest
+
+from endcap.flows.folder import digest_of_folder, keep_folder
+
+
+def save(text):
+    return lambda folder: (folder / "numbers").write_text(text)
+
+
+def test_a_folder_is_named_by_what_is_in_it(tmp_path):
+    one = keep_folder(tmp_path / "models", tmp_path / "beside", save("1"))
+    assert (tmp_path / "models" / one / "numbers").read_text() == "1"
+    assert digest_of_folder(tmp_path / "models" / one) == one
+    assert keep_folder(tmp_path / "models", tmp_path / "beside", save("1")) == one
+    assert keep_folder(tmp_path / "models", tmp_path / "beside", save("2")) != one
+    assert not (tmp_path / "beside").exists()
+
+
+def test_the_name_of_a_file_counts(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).write_text("the same")
+    assert digest_of_folder(tmp_path / "a") != digest_of_folder(tmp_path / "b")
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone", "more"])
+def test_a_damaged_folder_is_replaced(tmp_path, damage):
+    version = keep_folder(tmp_path / "models", tmp_path / "beside", save("whole"))
+    file = tmp_path / "models" / version / "numbers"
+    if damage == "gone":
+        file.unlink()
+    else:
+        file.write_text("who" if damage == "cut" else "whole and more")
+    assert keep_folder(tmp_path / "models", tmp_path / "beside", save("whole")) == version
+    assert file.read_text() == "whole"
+
+
+def test_what_a_dead_run_left_beside_is_not_mixed_in(tmp_path):
+    (tmp_path / "beside").mkdir()
+    (tmp_path / "beside" / "torn").touch()
+    version = keep_folder(tmp_path / "models", tmp_path / "beside", save("1"))
+    assert [path.name for path in (tmp_path / "models" / version).iterdir()] == ["numbers"]
