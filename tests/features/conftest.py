@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from endcap.core.clock import day_of, day_start_us
-from endcap.core.tables import EVENTS
+from endcap.core.tables import EVENTS, SLATES
 from endcap.engines.adapters.duckdb import DuckDBEngine
 from endcap.engines.port import arrow_schema
 from endcap.features import daily, sequences
@@ -79,7 +79,8 @@ def made(engine, world):
         told = world(text)
         click = SessionsConfig()
         sessions = engine.materialise(sessionize(told, click, days=all_days))
-        exposures = engine.materialise(find_exposures(told, sessions, click, days=all_days))
+        slates = engine.read_snapshot([], SLATES)
+        exposures = engine.materialise(find_exposures(told, sessions, slates, click, days=all_days))
         before = [needed(table, daily) for table in (told, sessions, exposures)]
         of_items = engine.materialise(daily.item_days(before[0], before[2], click_events=click.click_events))
         if features:

@@ -1,6 +1,7 @@
 import pytest
 
 from endcap.core.clock import day_start_us, days_between
+from endcap.core.tables import SLATES
 from endcap.features.daily import as_of_days, first_seen, item_days, user_days, windowed
 from endcap.sessions.config import SessionsConfig
 from endcap.sessions.exposures import find_exposures
@@ -18,7 +19,8 @@ def shown(engine, world):
     def shown(text):
         events = world(text)
         sessions = engine.materialise(sessionize(events, CONFIG, days=DAYS))
-        return events, sessions, engine.materialise(find_exposures(events, sessions, CONFIG, days=DAYS))
+        exposures = find_exposures(events, sessions, engine.read_snapshot([], SLATES), CONFIG, days=DAYS)
+        return events, sessions, engine.materialise(exposures)
 
     return shown
 

@@ -1,7 +1,7 @@
 import pytest
 
 from endcap.core.clock import days_between
-from endcap.core.tables import ITEM_FEATURES
+from endcap.core.tables import ITEM_FEATURES, SLATES
 from endcap.engines.contracts import check_contract
 from endcap.features.daily import first_seen, item_days
 from endcap.features.item_features import item_features
@@ -28,7 +28,7 @@ def features(engine, world):
     """Features of the world as of given days."""
     events = world(WORLD)
     sessions = engine.materialise(sessionize(events, SessionsConfig(), days=DAYS))
-    exposures = find_exposures(events, sessions, SessionsConfig(), days=DAYS)
+    exposures = find_exposures(events, sessions, engine.read_snapshot([], SLATES), SessionsConfig(), days=DAYS)
     daily = engine.materialise(item_days(events, exposures, click_events=("select_item",)))
 
     def features(days):

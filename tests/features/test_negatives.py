@@ -2,6 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from endcap.core.tables import SLATES
 from endcap.features.config import FeaturesConfig
 from endcap.features.daily import item_days
 from endcap.features.negatives import KnownItems, draw_negatives, known_items
@@ -18,7 +19,7 @@ def test_only_items_of_the_days_before_are_known(engine, world):
     events = world(["ann 0 view_item_list A B", "ann 1 view_item B", "ann 2 purchase B", "ann 1d+0 view_item C"])
     days = ["2016-09-01", "2016-09-02", "2016-09-03"]
     sessions = engine.materialise(sessionize(events, SessionsConfig(), days=days))
-    exposures = find_exposures(events, sessions, SessionsConfig(), days=days)
+    exposures = find_exposures(events, sessions, engine.read_snapshot([], SLATES), SessionsConfig(), days=days)
     known = known_items(engine, item_days(events, exposures, click_events=("select_item",)), days=days)
     assert {day: dict(zip(of.item_ids.to_pylist(), of.counts.tolist(), strict=True)) for day, of in known.items()} == {
         "2016-09-01": {},

@@ -1,8 +1,8 @@
 """Tiny worlds as text: one event a line, `user minute event items... key=value...`.
 
 A minute counts from the start of 2016-09-01; `2d+5` is five minutes into the third day. An item is `A`, with a price
-`A@300`, a quantity `A@300*2`, a place `A#4`. Keys: list, country, device,
-currency. Ids follow from the line, not from its place.
+`A@300`, a quantity `A@300*2`, a place `A#4`. Keys: list, slate, country,
+device, currency. Ids follow from the line, not from its place.
 """
 
 import hashlib
@@ -18,7 +18,10 @@ from endcap.engines.port import arrow_schema
 
 MINUTE_US = 60_000_000
 FIRST_US = day_start_us("2016-09-01")
-KEYS = {"list": "item_list_id", "country": "country", "device": "device_category", "currency": "currency"}
+KEYS = {
+    "list": "item_list_id", "slate": "recommendation_id", "country": "country", "device": "device_category",
+    "currency": "currency",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@ import pytest
 
 from endcap.core.clock import days_between
 from endcap.core.errors import Code, DataError
+from endcap.core.tables import SLATES
 from endcap.sessions.checks import check_exposures, check_sessions
 from endcap.sessions.config import SessionsConfig
 from endcap.sessions.exposures import find_exposures
@@ -24,7 +25,8 @@ def made(engine, world):
     """Events, sessions and exposures of a small world."""
     events = engine.materialise(world(WORLD))
     sessions = engine.materialise(sessionize(events, SessionsConfig(), days=DAYS))
-    return events, sessions, engine.materialise(find_exposures(events, sessions, SessionsConfig(), days=DAYS))
+    exposures = find_exposures(events, sessions, engine.read_snapshot([], SLATES), SessionsConfig(), days=DAYS)
+    return events, sessions, engine.materialise(exposures)
 
 
 def refused(check, *args, **settings):

@@ -1,11 +1,13 @@
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from endcap.core.clock import days_between
-from endcap.core.tables import EXPOSURES
+from endcap.core.tables import EXPOSURES, SLATES
 from endcap.engines.contracts import check_contract
+from endcap.engines.port import arrow_schema
 from endcap.sessions.config import SessionsConfig
 from endcap.sessions.exposures import find_exposures, needed_days, needed_session_days
 from endcap.sessions.sessionize import sessionize
@@ -21,10 +23,11 @@ FLAGS = ("clicked", "carted", "purchased")
 def exposures(engine, world):
     """Exposures of a tiny world."""
 
-    def exposures(text, *, config=CONFIG, days=DAYS):
+    def exposures(text, *, slates=(), config=CONFIG, days=DAYS):
         events = world(text)
         sessions = engine.materialise(sessionize(events, config, days=DAYS))
-        return find_exposures(events, sessions, config, days=days)
+        served = engine.read_arrow(pa.Table.from_pylist(list(slates), arrow_schema(SLATES)))
+        return find_exposures(events, sessions, served, config, days=days)
 
     return exposures
 
@@ -139,6 +142,18 @@ def test_the_order_of_rows_does_not_matter(exposures, rows_of, lines, seed):
     assert rows_of(exposures(lines)) == rows_of(exposures(shuffled))
 
 
+def slate(recommendation_id, item_id, propensity):
+    return {"recommendation_id": recommendation_id, "item_id": item_id, "propensity": propensity, "variant": "b",
+            "date_partition": "2016-09-01"}  # fmt: skip
+
+
+def test_what_a_slate_of_ours_showed_has_its_propensity_and_variant(exposures, rows_of):
+    slates = [slate("r1", "A", 0.25), slate("r2", "B", 0.5)]
+    found = exposures("ann 0 view_item_list A B slate=r1\nann 5 view_item_list B", slates=slates)
+    told = rows_of(found, "recommendation_id", "item_id", "propensity", "variant")
+    assert told == [("r1", "A", 0.25, "b"), ("r1", "B", None, None), (None, "B", None, None)]
+
+
 @settings(few, max_examples=2)
 @given(lines=lines_of, attribution=st.sampled_from(["latest", "first"]))
 def test_a_day_computed_from_the_days_around_it_equals_the_same_day_of_all_at_once(
@@ -147,12 +162,13 @@ def test_a_day_computed_from_the_days_around_it_equals_the_same_day_of_all_at_on
     config = SessionsConfig(attribution=attribution)
     events = world(lines)
     sessions = engine.materialise(sessionize(events, config, days=DAYS))
-    at_once = rows_of(find_exposures(events, sessions, config, days=DAYS))
+    slates = engine.read_snapshot([], SLATES)
+    at_once = rows_of(find_exposures(events, sessions, slates, config, days=DAYS))
     by_day = []
     for day in DAYS[:2]:
         near_events = events.filter(events.date_partition.between(*needed_days(day)))
         near_sessions = sessions.filter(sessions.date_partition.between(*needed_session_days(day)))
-        by_day += rows_of(find_exposures(near_events, near_sessions, config, days=[day]))
+        by_day += rows_of(find_exposures(near_events, near_sessions, slates, config, days=[day]))
     assert sorted(by_day, key=repr) == at_once
 
 

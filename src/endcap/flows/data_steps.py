@@ -11,7 +11,7 @@ from typing import Any
 from endcap.core.clock import day_start_us, days_between, next_day
 from endcap.core.contract import Table
 from endcap.core.ids import digest_of
-from endcap.core.tables import EVENTS, EXPOSURES, ITEMS, SEQUENCES, SESSIONS
+from endcap.core.tables import EVENTS, EXPOSURES, ITEM_FEATURES, ITEMS, SEQUENCES, SESSIONS, SLATES, USER_FEATURES
 from endcap.events.checks import check_intake
 from endcap.events.config import MerchantCatalogue
 from endcap.events.files import (
@@ -31,6 +31,7 @@ from endcap.events.slates import build_slates, quarantined_under, read_slates, s
 from endcap.events.sources.merchant import read_merchant
 from endcap.features import daily
 from endcap.features import sequences as sequence_room
+from endcap.features.checks import check_examples, check_features, check_sequences
 from endcap.features.examples import make_examples
 from endcap.features.item_features import item_features
 from endcap.features.sequences import sequences
@@ -38,6 +39,7 @@ from endcap.features.user_features import user_features
 from endcap.flows.flow import Flow, Outcome
 from endcap.sessions import exposures as exposure_room
 from endcap.sessions import sessionize as session_room
+from endcap.sessions.checks import check_exposures, check_sessions
 from endcap.sessions.exposures import find_exposures
 from endcap.sessions.sessionize import sessionize
 
@@ -241,12 +243,19 @@ def plan_sessions(flow: Flow) -> Plan:
 def run_sessions(flow: Flow, pending: list[str]) -> Outcome:
     """Cut the events around the pending days into sessions."""
     events = flow.read(EVENTS, _union(pending, session_room.needed_days))
-    return Outcome(tables={"sessions": sessionize(events, flow.shop.config.sessions, days=pending)})
+    return Outcome(
+        tables={"sessions": sessionize(events, flow.shop.config.sessions, days=pending)},
+        checks={"sessions": lambda rows: check_sessions(flow.engine, rows, events, days=pending)},
+    )
 
 
 def plan_exposures(flow: Flow) -> Plan:
     """A partition for each day with events."""
-    needs = ((EVENTS, exposure_room.needed_days), (SESSIONS, exposure_room.needed_session_days))
+    needs = (
+        (EVENTS, exposure_room.needed_days),
+        (SESSIONS, exposure_room.needed_session_days),
+        (SLATES, exposure_room.needed_slate_days),
+    )
     return _plan_days(flow, flow.days(EVENTS), *needs)
 
 
@@ -254,7 +263,11 @@ def run_exposures(flow: Flow, pending: list[str]) -> Outcome:
     """Find what was shown on the pending days and what became of it."""
     events = flow.read(EVENTS, _union(pending, exposure_room.needed_days))
     sessions = flow.read(SESSIONS, _union(pending, exposure_room.needed_session_days))
-    return Outcome(tables={"exposures": find_exposures(events, sessions, flow.shop.config.sessions, days=pending)})
+    slates = flow.read(SLATES, _union(pending, exposure_room.needed_slate_days))
+    return Outcome(
+        tables={"exposures": find_exposures(events, sessions, slates, flow.shop.config.sessions, days=pending)},
+        checks={"exposures": lambda rows: check_exposures(flow.engine, rows, events, days=pending)},
+    )
 
 
 # --- features -------------------------------------------------------------------------------------------------------
@@ -288,6 +301,7 @@ def run_item_features(flow: Flow, pending: list[str]) -> Outcome:
     seen = flow.engine.materialise(daily.first_seen(flow.read(EVENTS)))
     return Outcome(
         tables={"item_features": item_features(counted, seen, days=pending)},
+        checks={"item_features": lambda rows: check_features(flow.engine, rows, ITEM_FEATURES)},
         release=lambda: _drop(flow, counted, seen),
     )
 
@@ -315,7 +329,9 @@ def run_user_features(flow: Flow, pending: list[str]) -> Outcome:
     days = _union(pending, _history)
     counted = flow.engine.materialise(daily.user_days(flow.read(EVENTS, days), flow.read(SESSIONS, days)))
     return Outcome(
-        tables={"user_features": user_features(counted, days=pending)}, release=lambda: flow.engine.drop(counted)
+        tables={"user_features": user_features(counted, days=pending)},
+        checks={"user_features": lambda rows: check_features(flow.engine, rows, USER_FEATURES)},
+        release=lambda: flow.engine.drop(counted),
     )
 
 
@@ -332,7 +348,11 @@ def run_sequences(flow: Flow, pending: list[str]) -> Outcome:
     """Put the items of the pending days' sessions, and of their users' histories, in order."""
     events = flow.read(EVENTS, _union(pending, sequence_room.needed_days))
     sessions = flow.read(SESSIONS, pending)
-    return Outcome(tables={"sequences": sequences(events, sessions, flow.shop.config.features, days=pending)})
+    config = flow.shop.config.features
+    return Outcome(
+        tables={"sequences": sequences(events, sessions, config, days=pending)},
+        checks={"sequences": lambda rows: check_sequences(flow.engine, rows, config)},
+    )
 
 
 def plan_examples(flow: Flow) -> Plan:
@@ -347,4 +367,8 @@ def run_examples(flow: Flow, pending: list[str]) -> Outcome:
     rows = make_examples(
         flow.engine, flow.read(SEQUENCES, pending), counted, flow.shop.config.features, days=pending, seed=flow.seed
     )
-    return Outcome(tables={"examples": rows}, release=lambda: flow.engine.drop(counted))
+    return Outcome(
+        tables={"examples": rows},
+        checks={"examples": lambda made: check_examples(flow.engine, made, flow.shop.config.features)},
+        release=lambda: flow.engine.drop(counted),
+    )

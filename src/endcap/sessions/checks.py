@@ -29,14 +29,16 @@ def check_sessions(engine: Engine, sessions: ibis.Table, events: ibis.Table, *, 
     """
     complete = [day for day in days if next_day(day, -1) in set(days)]
     told = events.select("user_key", "at_us", "event_id", "date_partition").distinct()
-    found = engine.materialise(in_sessions(told, sessions).select("event_id", "date_partition"))
+    # An event is named by more than its id: a sender may use an id twice, days apart.
+    named = ("user_key", "at_us", "event_id")
+    found = engine.materialise(in_sessions(told, sessions).select(*named, "date_partition"))
     in_order = ibis.window(group_by="user_key", order_by=["started_us", "session_id"])
     spans = sessions.mutate(last_us=sessions.ended_us.lag().over(in_order))
     measured = _measure(
         engine,
         claimed=sessions.num_events.sum(),
         found=found.count(),
-        different=found.event_id.nunique(),
+        different=found.select(*named).distinct().count(),
         overlapping=(spans.last_us >= spans.started_us).sum(),
         backward=(sessions.ended_us < sessions.started_us).sum(),
         told=told.filter(told.date_partition.isin(complete)).count(),

@@ -16,7 +16,7 @@ from endcap.engines.contracts import under_contract
 from endcap.sessions.config import SessionsConfig
 from endcap.sessions.sessionize import in_sessions
 
-__all__ = ["find_exposures", "needed_days", "needed_session_days"]
+__all__ = ["find_exposures", "needed_days", "needed_session_days", "needed_slate_days"]
 
 _FLAGS = ("clicked", "carted", "purchased")
 _SHOWN = (
@@ -54,19 +54,30 @@ def needed_session_days(day: str) -> tuple[str, str]:
     return next_day(day, -1), day
 
 
+def needed_slate_days(day: str) -> tuple[str, str]:
+    """Return the first and last day of slates that a day's exposures depend on: one may be shown after midnight.
+
+    >>> needed_slate_days("2016-09-15")
+    ('2016-09-14', '2016-09-15')
+    """
+    return next_day(day, -1), day
+
+
 def find_exposures(
-    events: ibis.Table, sessions: ibis.Table, config: SessionsConfig, *, days: Sequence[str]
+    events: ibis.Table, sessions: ibis.Table, slates: ibis.Table, config: SessionsConfig, *, days: Sequence[str]
 ) -> ibis.Table:
     """List what was shown on the given days, with what came of it.
 
     Args:
         events: The EVENTS of every day that `needed_days` names for any of the days; more does no harm.
         sessions: The SESSIONS of every day that `needed_session_days` names for any of the days; likewise.
+        slates: The SLATES of every day that `needed_slate_days` names for any of the days; likewise.
         config: Which list gets the credit.
         days: UTC days whose exposures are wanted.
 
     Returns:
-        EXPOSURES in no order. Propensity and variant are missing: no list of the events says them.
+        EXPOSURES in no order. Propensity and variant are those of the slate that the list names as its
+        recommendation_id, and missing for items that no slate of ours held.
     """
     of_items = events.filter(events.item_id.notnull())
     lists = of_items.filter((of_items.event_name == "view_item_list") & (of_items.item_ordinal >= 1))
@@ -78,9 +89,11 @@ def find_exposures(
     flags = {name: rows[name].fill_null(False) for name in _FLAGS}  # noqa: FBT003 - positional in Ibis
     # A list without places numbers them from 1 by position; 0 is no place.
     place = ibis.coalesce((rows.place >= 1).ifelse(rows.place, ibis.null("int32")), rows.item_ordinal)
-    return under_contract(
-        rows.mutate(place=place, propensity=ibis.null("float64"), variant=ibis.null("string"), **flags), EXPOSURES
+    served = slates.group_by("recommendation_id", "item_id").aggregate(
+        propensity=slates.propensity.max(), variant=slates.variant.max()
     )
+    told = rows.mutate(place=place, **flags).left_join(served, ["recommendation_id", "item_id"])
+    return under_contract(told, EXPOSURES)
 
 
 def _outcomes(of_items: ibis.Table, config: SessionsConfig) -> ibis.Table:
