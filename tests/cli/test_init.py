@@ -21,6 +21,21 @@ def test_it_says_what_it_found_and_writes_a_commented_file(tmp_path, export, cap
     assert (shop / "keys" / "user.key").stat().st_mode & 0o777 == 0o600
 
 
+def test_columns_and_currency_can_be_said(tmp_path, capsys):
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log" / "log.csv").write_text("wann,wer,artikel,preis\n2026-08-01,u,mug,9.5\n")
+    words = ["init", str(tmp_path / "shop"), "--source", str(tmp_path / "log")]
+    columns = "time=wann,user_id=wer,item_id=artikel,price=preis"
+    assert main([*words, "--columns", "time"]) == 2
+    assert main([*words, "--columns", columns, "--currency", "EURO"]) == 2
+    assert "did you mean 'EUR'" in capsys.readouterr().err
+    assert not (tmp_path / "shop").exists()
+    assert main([*words, "--columns", columns, "--currency", "EUR"]) == 0
+    settings = tomllib.loads((tmp_path / "shop" / "endcap.toml").read_text())["events"]
+    assert (settings["default_currency"], settings["reader"]["item_id"]) == ("EUR", "artikel")
+    assert main(["ingest", str(tmp_path / "shop")]) == 0
+
+
 def test_a_shop_is_never_overwritten(fresh_shop, export, capsys):
     before = (fresh_shop / "endcap.toml").read_bytes()
     assert main(["init", str(fresh_shop), "--source", str(export)]) == 2

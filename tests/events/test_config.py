@@ -57,3 +57,9 @@ def test_folded_and_renamed_events_are_known_names():
     names = config.canonical_names
     assert (names["pv"], names["quickview"], names["purchase"]) == ("view_item", "quickview", "purchase")
     assert config.fold_reach_us == 2_000_000
+
+
+@pytest.mark.parametrize("code", ["UXD", "usd", "EURO"])
+def test_a_currency_that_is_none_is_refused_when_the_file_is_read(code):
+    with pytest.raises(ValidationError):
+        EventsConfig(source="x", default_currency=code)

@@ -54,6 +54,27 @@ def test_a_flat_event_log_keeps_its_event_names(tmp_path, engine):
     assert "jump" in detected.ignored[0]
 
 
+def test_columns_and_the_currency_can_be_said_where_nothing_gives_them_away(tmp_path, engine):
+    (tmp_path / "log.csv").write_text("wann,was,wer,artikel,preis\n2026-08-01,view,u,mug,9.5\n")
+    with pytest.raises(SourceError, match="wann, was, wer"):
+        detect(engine, tmp_path)
+    said = {"time": "wann", "event_name": "was", "user_id": "wer", "item_id": "artikel", "price": "preis"}
+    detected = detect(engine, tmp_path, columns=said, currency="EUR")
+    assert {name: detected.settings["reader"][name] for name in said} == said
+    assert detected.default_currency == "EUR"
+    assert (detected.ignored, detected.unsure) == ([], {})
+
+
+@pytest.mark.parametrize(
+    ("said", "what"), [({"tme": "wann"}, "did you mean 'time'"), ({"time": "wan"}, "did you mean 'wann'")]
+)
+def test_a_column_that_is_not_there_is_told(tmp_path, engine, said, what):
+    (tmp_path / "log.csv").write_text("wann,was,wer,artikel\n2026-08-01,view,u,mug\n")
+    with pytest.raises(SourceError, match=what) as caught:
+        detect(engine, tmp_path, columns=said)
+    assert caught.value.code == Code.SOURCE_COLUMN
+
+
 def test_what_is_not_understood_is_listed(tmp_path, engine):
     (tmp_path / "photo.jpg").touch()
     with pytest.raises(SourceError, match=r"1 \.jpg") as caught:

@@ -5,6 +5,7 @@ from endcap.core.clock import day_start_us
 from endcap.core.tables import EVENTS, ITEMS
 from endcap.engines.contracts import check_contract
 from endcap.engines.port import arrow_schema
+from endcap.events.config import EventsConfig
 from endcap.events.items import build_items
 from endcap.events.sources.merchant import FEED_COLUMNS
 
@@ -108,3 +109,12 @@ def test_an_item_of_old_events_stays(build, events, arrow_rows):
     first = build(None, events(("cup", "Cup", 100, "USD")))
     second = build(None, events(("jar", "Jar", 100, "USD")), first, as_of_us=AT)
     assert _told(arrow_rows(second), "item_id", "valid_from_us") == [("cup", 0), ("jar", 0)]
+
+
+def test_what_only_events_name_is_not_for_sale_beside_a_feed(engine, arrow_rows, events, feed):
+    told = events(("mug", "A mug", 900, "USD"), ("fake", "Buy elsewhere", 1, "USD"))
+    config = EventsConfig(source="x")
+    beside = arrow_rows(build_items(feed(("mug", "A mug", 900)), told, None, config, as_of_us=AT))
+    alone = arrow_rows(build_items(None, told, None, config, as_of_us=AT))
+    assert {row["item_id"]: row["availability"] for row in beside} == {"mug": "in_stock", "fake": "out_of_stock"}
+    assert {row["availability"] for row in alone} == {"in_stock"}

@@ -357,3 +357,20 @@ def test_a_new_price_of_the_feed_holds_from_the_last_day_on(own_shop, rows_of, m
     assert (new["valid_from_us"], new["valid_to_us"]) == (day_start_us("2026-01-03"), None)
     assert new["price_minor"] == 98_765 != old["price_minor"]
     assert [row["item_id"] for row in rows_of(own_shop, QUARANTINE, ["feed"])] == [cells["id"]]
+
+
+@pytest.mark.parametrize("num_lines", [0, 3])
+def test_a_feed_that_lost_most_of_its_items_is_refused_and_the_items_in_force_stay(
+    own_shop, flow_of, morning, num_lines
+):
+    before = flow_of(own_shop).ledger.parts("items")
+    feed = own_shop / "export" / "catalog.tsv"
+    feed.write_text("".join(feed.read_text().splitlines(keepends=True)[: num_lines + 1]))
+    with pytest.raises(DataError) as caught:
+        refresh(own_shop, clock=morning)
+    assert caught.value.code is Code.TOO_MANY_BAD_ROWS
+    assert "catalog.tsv" in caught.value.where
+    assert flow_of(own_shop).ledger.parts("items") == before
+    if num_lines:
+        refresh(own_shop, again=("items",), clock=morning)
+        assert flow_of(own_shop).ledger.outputs("items")[""]["num_feed"] == num_lines

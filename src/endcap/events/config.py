@@ -6,6 +6,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from endcap.core.currency import CURRENCIES
+from endcap.core.errors import near
 from endcap.core.tables import CANONICAL_EVENT_NAMES
 
 __all__ = [
@@ -264,6 +266,13 @@ class EventsConfig(_Settings):
     allow_empty_days: bool = Field(
         default=False, description="Whether a file may claim a day and hold no row of it; usually an export failed."
     )
+
+    @field_validator("default_currency")
+    @classmethod
+    def _is_a_currency(cls, code: str | None) -> str | None:
+        if code is not None and code not in CURRENCIES:
+            raise ValueError(f"'{code}' is no currency of ISO 4217; {near(code, CURRENCIES)}")
+        return code
 
     @field_validator("renames")
     @classmethod

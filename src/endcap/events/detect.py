@@ -1,7 +1,7 @@
 """What a folder holds: looked at once, by `endcap init`, so that a user starts from settings that fit."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,12 @@ import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from endcap.core.errors import Code, SourceError
+from endcap.core.errors import Code, SourceError, near
 from endcap.core.tables import CANONICAL_EVENT_NAMES
 from endcap.engines.port import Engine
-from endcap.events.config import GA4_AUTOMATIC_EVENT_NAMES, MerchantCatalogue
+from endcap.events.config import GA4_AUTOMATIC_EVENT_NAMES, MappedReader, MerchantCatalogue
 from endcap.events.sources.ga4 import GA4_COLUMNS
-from endcap.events.sources.guesses import FOLDED_BY_DEFAULT, RENAMES, guess_columns
+from endcap.events.sources.guesses import COLUMN_SETTINGS, FOLDED_BY_DEFAULT, RENAMES, guess_columns
 from endcap.events.sources.lines import read_csv, read_json_lines
 from endcap.events.sources.merchant import read_merchant
 
@@ -54,8 +54,15 @@ class Detected:
         return currency
 
 
-def detect(engine: Engine, folder: Path) -> Detected:
+def detect(engine: Engine, folder: Path, *, columns: Mapping[str, str] | None = None, currency: str = "") -> Detected:
     """Recognise the export in a folder.
+
+    Args:
+        engine: Reads the files.
+        folder: The folder.
+        columns: Setting of the reader (time, item_id, user_id, ...) -> column of a flat file, where a user says so;
+            what is not said is guessed.
+        currency: ISO 4217 code of prices whose currency nothing names.
 
     Raises:
         SourceError: The folder is missing or empty (SOURCE_MISSING), its files are damaged (SOURCE_UNREADABLE), or
@@ -75,11 +82,13 @@ def detect(engine: Engine, folder: Path) -> Detected:
         detected = _ga4(engine, folder, [path for path in parquet if _is_ga4(path)])
         others += [path.name for path in parquet if not _is_ga4(path)]
     elif parquet or texts:
-        detected = _mapped(engine, folder, parquet or texts)
+        detected = _mapped(engine, folder, parquet or texts, columns or {})
     else:
         raise _unknown(folder, files)
     if feed is not None:
         _add_feed(detected, feed, folder)
+    if currency:
+        detected.settings["default_currency"] = currency
     reader = detected.settings["reader"]
     if "price" in reader and "currency" not in reader and detected.default_currency is None:
         detected.ignored.append(
@@ -125,13 +134,15 @@ def _add_event_names(detected: Detected, counts: dict[str, int]) -> None:
     detected.settings.update({name: value for name, value in (("folds", folds), ("renames", renames)) if value})
 
 
-def _mapped(engine: Engine, folder: Path, paths: Sequence[Path]) -> Detected:
+def _mapped(engine: Engine, folder: Path, paths: Sequence[Path], said: Mapping[str, str]) -> Detected:
     suffix = "".join(paths[0].suffixes[-2:]) if paths[0].suffix == ".gz" else paths[0].suffix
     same = [path for path in paths if path.name.endswith(suffix)]
     raw = _opened(engine, same[0])
     columns = [name for name in raw.columns if not name.startswith("_")]
     kinds = {name: raw[name].type() for name in columns}
-    guessed = guess_columns(columns, kinds)
+    _check_said(said, columns, same[0])
+    free = [name for name in columns if name not in said.values()]
+    guessed = {**{name: column for name, column in guess_columns(free, kinds).items() if name not in said}, **said}
     if sum(any(name in guessed for name in names) for names in _SIGNS) < 2:
         raise _unknown(folder, paths, f"; the columns of {same[0].name} name no events: {', '.join(columns[:8])}")
     reader: dict[str, Any] = {"kind": "mapped", "files": f"*{suffix}", **guessed}
@@ -144,6 +155,21 @@ def _mapped(engine: Engine, folder: Path, paths: Sequence[Path]) -> Detected:
         _add_event_names(detected, {row["name"] or "": row["num"] for row in engine.to_arrow(named).to_pylist()})
     detected.unsure.update({name: str(kinds[name]) for name in columns if name not in guessed.values()})
     return detected
+
+
+def _check_said(said: Mapping[str, str], columns: Sequence[str], path: Path) -> None:
+    """Refuse a column that is not there, and a setting that names no column."""
+    known = [name for name in COLUMN_SETTINGS if name in MappedReader.model_fields]
+    for setting, column in said.items():
+        if setting not in known or column not in columns:
+            what = f"no setting '{setting}'; {near(setting, known)}" if setting not in known else (
+                f"no column '{column}'; {near(column, columns)}")  # fmt: skip
+            raise SourceError(
+                f"there is {what}",
+                where=f"--columns {setting}={column}, file {path.name}",
+                fix="write --columns time=COLUMN,item_id=COLUMN,user_id=COLUMN with columns of the file",
+                code=Code.SOURCE_COLUMN,
+            )
 
 
 def _add_orders(detected: Detected, engine: Engine, raw: ibis.Table, reader: dict[str, Any]) -> None:
@@ -234,6 +260,7 @@ def _unknown(folder: Path, files: Sequence[Path], more: str = "") -> SourceError
     return SourceError(
         f"nothing in the folder is understood: {len(files)} files ({told}), such as {files[0].name}{more}",
         where=str(folder),
-        fix="bring a GA4 export in Parquet, or flat .parquet, .csv or .jsonl files with one row an event x item",
+        fix="bring a GA4 export in Parquet, or flat .parquet, .csv or .jsonl files with one row an event x item; "
+        "name their columns with --columns time=COLUMN,item_id=COLUMN,user_id=COLUMN where they are not understood",
         code=Code.SOURCE_UNKNOWN,
     )

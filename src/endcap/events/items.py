@@ -28,7 +28,7 @@ def build_items(
 
     An item's first version holds from instant 0. Where what is known differs from the version in force, that version
     ends at `as_of_us` and a new one begins; where nothing differs, the rows are the same as before. An item that has
-    gone from the feed stays as `out_of_stock`.
+    gone from the feed, or that only events name beside a feed, is `out_of_stock`: known, and not offered.
 
     Args:
         catalogue: Columns FEED_COLUMNS, one row an item; None without a feed.
@@ -91,7 +91,9 @@ def _wanted(catalogue: ibis.Table | None, seen: ibis.Table, known: ibis.Table | 
         availability = gone.availability if catalogue is None else ibis.literal("out_of_stock")
         parts.append(gone.mutate(availability=availability).select("item_id", *_SAID))
     silent = dict.fromkeys(("category", "brand", "link", "image_link"), _STRING)
-    from_events = others.mutate(**silent, availability=ibis.literal("in_stock"), origin=ibis.literal("events"))
+    # Anybody may send an event with any item: where there is a feed, what it does not name is not for sale.
+    stock = ibis.literal("in_stock" if catalogue is None else "out_of_stock")
+    from_events = others.mutate(**silent, availability=stock, origin=ibis.literal("events"))
     parts.append(from_events.select("item_id", *_SAID))
     return reduce(lambda left, right: left.union(right), parts)
 

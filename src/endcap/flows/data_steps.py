@@ -12,7 +12,7 @@ from endcap.core.clock import day_start_us, days_between, next_day
 from endcap.core.contract import Table
 from endcap.core.ids import digest_of
 from endcap.core.tables import EVENTS, EXPOSURES, ITEM_FEATURES, ITEMS, SEQUENCES, SESSIONS, SLATES, USER_FEATURES
-from endcap.events.checks import check_intake
+from endcap.events.checks import check_feed, check_intake
 from endcap.events.config import MerchantCatalogue
 from endcap.events.files import (
     SourceFile,
@@ -37,6 +37,7 @@ from endcap.features.item_features import item_features
 from endcap.features.sequences import sequences
 from endcap.features.user_features import user_features
 from endcap.flows.flow import Flow, Outcome
+from endcap.flows.key import checked_user_key
 from endcap.sessions import exposures as exposure_room
 from endcap.sessions import sessionize as session_room
 from endcap.sessions.checks import check_exposures, check_sessions
@@ -105,7 +106,9 @@ def run_ingest(flow: Flow, pending: list[str]) -> Outcome:
     config = flow.shop.config.events
     fed = days_fed(_source_files(flow), config, now_us=flow.now_us)
     reading = read_files(flow.engine, config, files_for(fed, pending), now_us=flow.now_us)
-    ingested = ingest(flow.engine, reading, config, key=flow.shop.user_key(), now_us=flow.now_us, days=pending)
+    ingested = ingest(
+        flow.engine, reading, config, key=checked_user_key(flow.shop, flow.ledger), now_us=flow.now_us, days=pending
+    )
     counts = check_intake(
         flow.engine, ingested, config, claimed=days_claimed(fed, config, now_us=flow.now_us) & set(pending)
     )
@@ -157,9 +160,13 @@ def plan_items(flow: Flow) -> Plan:
 def run_items(flow: Flow, _pending: list[str]) -> Outcome:
     """Bring the items up to date; a change comes into force at the start of the last day."""
     config, engine, path = flow.shop.config.events, flow.engine, _feed_path(flow)
-    tables, partitions, feed = {}, {}, None
+    tables, partitions, feed, num_feed = {}, {}, None, 0
     if path is not None and isinstance(config.catalogue, MerchantCatalogue):
         read = read_merchant(path, config.catalogue, default_currency=config.default_currency, day="feed")
+        num_feed = read.items.num_rows
+        is_wanted = not flow.ledger.fingerprints("items")  # `--again items`
+        before = 0 if is_wanted else flow.ledger.outputs("items")[""].get("num_feed", 0)
+        check_feed(num_feed, read.quarantine.num_rows, num_before=before, config=config)
         feed = engine.read_arrow(read.items)
         tables["quarantine"], partitions["quarantine"] = engine.read_arrow(read.quarantine), ["feed"]
     previous = flow.read(ITEMS) if flow.tables.version(ITEMS) >= 0 else None
@@ -169,7 +176,7 @@ def run_items(flow: Flow, _pending: list[str]) -> Outcome:
     return Outcome(
         tables={"items": items, **tables},
         partitions=partitions,
-        output={"": {"num_items": num_items}},
+        output={"": {"num_items": num_items, "num_feed": num_feed}},
         note=f"{num_items:,} items in force",
         release=lambda: engine.drop(items),
     )

@@ -2,12 +2,14 @@
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from endcap.core.clock import Clock, system_clock
-from endcap.core.errors import Code, ConfigError, SourceError
+from endcap.core.currency import CURRENCIES
+from endcap.core.errors import Code, ConfigError, SourceError, near
 from endcap.events.detect import detect
 from endcap.events.toml_section import toml_section
 from endcap.flows.config import ShopConfig, parse_config
@@ -34,12 +36,21 @@ class Made:
     ignored: list[str]
 
 
-def init_shop(root: Path, *, source: Path, clock: Clock = system_clock) -> Made:
+def init_shop(
+    root: Path,
+    *,
+    source: Path,
+    columns: Mapping[str, str] | None = None,
+    currency: str = "",
+    clock: Clock = system_clock,
+) -> Made:
     """Make a shop in a folder.
 
     Args:
         root: The folder; made if it is not there.
         source: Folder of the export.
+        columns: Setting of the reader -> column of a flat file; what is not said is guessed.
+        currency: ISO 4217 code of prices whose currency nothing names; "" for what the export says.
         clock: The clock, for the audit log.
 
     Raises:
@@ -58,8 +69,15 @@ def init_shop(root: Path, *, source: Path, clock: Clock = system_clock) -> Made:
         raise SourceError(
             "there is no such folder", where=str(source), fix="name the folder of the export", code=Code.SOURCE_MISSING
         )
+    if currency and currency not in CURRENCIES:
+        raise ConfigError(
+            f"'{currency}' is no currency; {near(currency, CURRENCIES)}",
+            where="--currency",
+            fix="write the ISO 4217 code, such as EUR",
+            code=Code.CONFIG_INVALID,
+        )
     with TemporaryDirectory(prefix="endcap-init-") as scratch, open_engine(Path(scratch)) as engine:
-        seen = detect(engine, source.resolve())
+        seen = detect(engine, source.resolve(), columns=columns, currency=currency)
     text = _config_text(_project_name(root), toml_section(seen))
     shop = Shop(root.resolve(), parse_config(text, where=str(config), environment={}))
     make_user_key(root / "keys" / "user.key")

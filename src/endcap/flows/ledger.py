@@ -11,7 +11,7 @@ from endcap.core.errors import Code, LedgerError
 from endcap.events.files import SourceFile
 from endcap.flows.cost import Cost
 from endcap.governance.audit import AuditRow
-from endcap.stores.catalog import Catalog, attempt, audit, lease, partition_state, source_file, table_part
+from endcap.stores.catalog import Catalog, attempt, audit, fact, lease, partition_state, source_file, table_part
 from endcap.stores.tables import Fence
 
 __all__ = ["AttemptStart", "Ledger", "Part", "Scope"]
@@ -105,6 +105,14 @@ class Ledger:
         with self.catalog.begin() as connection:
             mine = sa.update(partition_state).where(partition_state.c.step == step)
             connection.execute(mine.values(fingerprint=""))
+
+    def settle(self, name: str, value: str) -> str:
+        """Keep a value for good; return the one that was kept first."""
+        with self.catalog.begin() as connection:
+            kept = connection.execute(sa.select(fact.c.value).where(fact.c.name == name)).scalar_one_or_none()
+            if kept is None:
+                connection.execute(sa.insert(fact).values(name=name, value=value))
+            return value if kept is None else str(kept)
 
     def lose(self, table: str, steps: Sequence[str]) -> None:
         """Forget what a table held that is gone, and that the steps which write it were done."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from endcap.core.clock import system_clock
 from endcap.core.errors import Code, UsageError
 from endcap.core.manifest import read_manifest
+from endcap.flows.key import checked_user_key
 from endcap.flows.shop import find_shop
 from endcap.flows.wiring.batch import open_ledger
 from endcap.flows.wiring.serving import SHOP_VARIABLE
@@ -42,9 +43,9 @@ def serve_shop(
             code=Code.USAGE,
         )
     shop = find_shop(root)
-    shop.user_key()  # said here once and not by each worker
     manifest = read_manifest(shop.bundles / (shop.bundle_in_force() or "none"))
     with open_ledger(shop) as ledger:
+        checked_user_key(shop, ledger)  # said here once and not by each worker
         resource = shop.resource(f"bundle/{manifest.bundle_id}")
         require(local_actor(), Action.SERVING_START, resource, audit=ledger, at_us=system_clock())
     os.environ[SHOP_VARIABLE] = str(shop.root)

@@ -12,7 +12,18 @@ import sqlalchemy as sa
 
 from endcap.core.errors import Code, LedgerError
 
-__all__ = ["HEAD", "Catalog", "attempt", "audit", "lease", "metadata", "partition_state", "source_file", "table_part"]
+__all__ = [
+    "HEAD",
+    "Catalog",
+    "attempt",
+    "audit",
+    "fact",
+    "lease",
+    "metadata",
+    "partition_state",
+    "source_file",
+    "table_part",
+]
 
 HEAD = "0001"
 """The newest migration; a database at another one is upgraded when it is opened."""
@@ -91,6 +102,14 @@ table_part = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
 )
 """Digest of the content of each partition of a table; "" while it is being written."""
+
+fact = sa.Table(
+    "fact",
+    metadata,
+    sa.Column("name", _Text, primary_key=True),
+    sa.Column("value", _Text, nullable=False),
+)
+"""What is settled once and must not change, such as under which key a shop's users are hashed."""
 
 source_file = sa.Table(
     "source_file",

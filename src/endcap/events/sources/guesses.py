@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["FOLDED_BY_DEFAULT", "RENAMES", "guess_columns"]
+__all__ = ["COLUMN_SETTINGS", "FOLDED_BY_DEFAULT", "RENAMES", "guess_columns"]
 
 RENAMES = {
     "product list viewed": "view_item_list",
@@ -69,6 +69,9 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "country": ("country", "country_code"),
     "device_category": ("device_category", "device_type", "device"),
 }
+
+COLUMN_SETTINGS = tuple(_NAMES)
+"""Settings of the mapped reader that name a column, the most telling first."""
 
 
 def guess_columns(columns: Sequence[str], kinds: Mapping[str, Any]) -> dict[str, str]:

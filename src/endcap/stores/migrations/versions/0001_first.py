@@ -64,6 +64,7 @@ def upgrade() -> None:
         *_required(sa.BigInteger, "rows"),
         *_required(sa.Integer, "version"),
     )
+    op.create_table("fact", sa.Column("name", sa.Text, primary_key=True), *_required(sa.Text, "value"))
     op.create_table(
         "source_file",
         sa.Column("source", sa.Text, primary_key=True),
@@ -86,5 +87,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop all tables."""
-    for table in ("audit", "source_file", "table_part", "partition_state", "lease", "attempt"):
+    for table in ("audit", "source_file", "fact", "table_part", "partition_state", "lease", "attempt"):
         op.drop_table(table)
