@@ -111,7 +111,7 @@ def test_an_item_of_old_events_stays(build, events, arrow_rows):
     assert _told(arrow_rows(second), "item_id", "valid_from_us") == [("cup", 0), ("jar", 0)]
 
 
-def test_what_only_events_name_is_not_for_sale_beside_a_feed(engine, arrow_rows, events, feed):
+def test_what_only_events_name_is_not_for_sale_beside_a_feed(arrow_rows, events, feed):
     told = events(("mug", "A mug", 900, "USD"), ("fake", "Buy elsewhere", 1, "USD"))
     config = EventsConfig(source="x")
     beside = arrow_rows(build_items(feed(("mug", "A mug", 900)), told, None, config, as_of_us=AT))
