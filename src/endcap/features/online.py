@@ -5,7 +5,7 @@ The only file of this room that a server loads; it needs numpy and nothing else.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,8 @@ def write_histories(
     assert all(len(key) == _KEY_BYTES for key in user_keys), "a user key has 32 hex digits"
     assert (keys[1:] > keys[:-1]).all(), "user keys stand in ascending order, each once"
     assert len(starts) == len(keys) + 1 and int(starts[-1]) == len(items), "starts are U+1 offsets into the items"  # noqa: PT018 - one law
-    for name, array in zip(_FILES, (keys, starts.astype(np.int64), items.astype(np.int32)), strict=True):
+    arrays: list[NDArray[Any]] = [keys, starts.astype(np.int64), items.astype(np.int32)]
+    for name, array in zip(_FILES, arrays, strict=True):
         np.save(folder / name, array, allow_pickle=False)
 
 
