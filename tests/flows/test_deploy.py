@@ -10,7 +10,7 @@ from endcap.core.clock import fixed_clock
 from endcap.core.errors import Code, ModelError
 from endcap.core.tables import SEQUENCES
 from endcap.features.online import OnlineFeatures
-from endcap.flows.deploy import plan_bundle
+from endcap.flows.deploy import _anew, plan_bundle
 from endcap.flows.refresh import refresh
 from endcap.flows.shop import find_shop
 from endcap.models.scorers import load_scorer
@@ -203,3 +203,21 @@ def test_the_manifest_can_be_read_by_people(tiny_shop):
     text = (bundle_of(tiny_shop) / "manifest.json").read_text()
     assert json.loads(text)["through"] == "2026-01-03"
     assert text.count("\n") > 20
+
+
+def test_what_memory_holds_where_a_value_is_missing_is_not_in_the_bytes():
+    def table(below_the_missing):
+        values = pa.array([1, below_the_missing, 3], pa.int64())
+        validity = pa.py_buffer(bytes([0b101]))
+        column = pa.Array.from_buffers(pa.int64(), 3, [validity, values.buffers()[1]])
+        return pa.table({"price_minor": column})
+
+    def bytes_of(rows):
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_file(sink, rows.schema) as writer:
+            writer.write_table(rows)
+        return sink.getvalue().to_pybytes()
+
+    assert table(7) == table(8)
+    assert bytes_of(table(7)) != bytes_of(table(8))
+    assert bytes_of(_anew(table(7))) == bytes_of(_anew(table(8)))
