@@ -35,7 +35,11 @@ def report(
             "quick": options.quick,
             "figures": dict(figures),
             "unmeasured": dict(unmeasured or {}),
-            "machine": {"cores": os.cpu_count(), "load": os.getloadavg()[0], "system": f"{platform.system()} {platform.machine()}"},
+            "machine": {
+                "cores": os.cpu_count(),
+                "load": os.getloadavg()[0],
+                "system": f"{platform.system()} {platform.machine()}",
+            },
             "versions": {"python": platform.python_version(), **{each: version(each) for each in _NAMED}},
             "commit": _commit(),
             "date": day_of(system_clock()),

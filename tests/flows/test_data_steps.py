@@ -10,10 +10,12 @@
 import json
 import shutil
 
+import msgspec
 import pytest
 
 from endcap.core.clock import day_start_us, fixed_clock
 from endcap.core.errors import Code, DataError, SourceError
+from endcap.core.landed import LandedEvent
 from endcap.core.tables import (
     EVENTS,
     EXAMPLES,
@@ -27,6 +29,8 @@ from endcap.core.tables import (
 )
 from endcap.flows.data_steps import plan_ingest
 from endcap.flows.refresh import refresh
+from endcap.flows.shop import find_shop
+from endcap.flows.wiring.batch import open_ledger
 
 DATA = ("ingest", "sessionize", "featurize")
 LATER = fixed_clock("2026-03-10T13:00:00")
@@ -374,3 +378,48 @@ def test_a_feed_that_lost_most_of_its_items_is_refused_and_the_items_in_force_st
     if num_lines:
         refresh(own_shop, again=("items",), clock=morning)
         assert flow_of(own_shop).ledger.outputs("items")[""]["num_feed"] == num_lines
+
+
+def test_a_day_that_loses_its_events_loses_what_was_made_of_them(tmp_path, make_hand_made):
+    days = {"2026-03-01": "10:00 u1 view_item A\n10:01 u1 view_item B", "2026-03-05": "10:00 u1 view_item A"}
+    root, fresh = (make_hand_made(tmp_path / name, days) for name in ("mended", "fresh"))
+    refresh(root, verbs=DATA, clock=LATER)
+    for shop in (root, fresh):
+        file = shop / "export" / "2026-03-01.csv"
+        file.write_text(file.read_text().replace("2026-03-01", "2026-03-04"))
+    shutil.copy2(root / "keys" / "user.key", fresh / "keys" / "user.key")
+    for shop in (root, fresh):
+        refresh(shop, verbs=DATA, clock=LATER)
+    assert content_of(root) == content_of(fresh)
+
+
+def content_of(root):
+    with open_ledger(find_shop(root)) as ledger:
+        tables = ("events", "sessions", "user_features", "item_features", "sequences", "examples")
+        parts = {name: ledger.parts(name) for name in tables}
+    return {name: {day: part.digest for day, part in held.items() if part.rows} for name, held in parts.items()}
+
+
+def test_a_refresh_through_days_that_were_left_empty_has_nothing_to_read(tmp_path, make_hand_made):
+    root = make_hand_made(
+        tmp_path / "hand", {"2026-03-01": "10:00 u1 view_item A", "2026-03-08": "10:00 u1 view_item A"}
+    )
+    refresh(root, verbs=DATA, clock=LATER)
+    file = root / "export" / "2026-03-01.csv"
+    file.write_text(file.read_text().replace("2026-03-01", "2026-03-08"))
+    with pytest.raises(DataError) as caught:
+        refresh(root, verbs=DATA, through="2026-03-02", clock=LATER)
+    assert caught.value.code is Code.DAY_NOT_READY
+    assert "2026-03-01" not in content_of(root)["events"]
+
+
+def test_an_event_of_long_ago_for_an_archived_day_stops_nothing(own_shop, flow_of, morning):
+    before = flow_of(own_shop).ledger.parts("events")
+    (own_shop / "export" / "events_20260101.parquet").unlink()
+    segment = own_shop / "landing" / "events" / f"{day_start_us('2026-01-05'):016d}-1-1.jsonl"
+    segment.parent.mkdir(parents=True)
+    at_us = day_start_us("2026-01-01") + 1
+    late = LandedEvent(event_id="e" * 32, event_name="view_item", at_us=at_us, user_key="a" * 32)
+    segment.write_bytes(msgspec.json.encode(late) + b"\n")
+    refresh(own_shop, clock=morning)
+    assert flow_of(own_shop).ledger.parts("events") == before

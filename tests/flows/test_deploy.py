@@ -152,17 +152,17 @@ def test_a_damaged_model_is_told_and_not_bundled_and_the_fix_that_is_told_repair
     whole = arrays.read_bytes()
     arrays.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))  # the bundle's own file is the same one
     with pytest.raises(ModelError) as caught:
-        refresh(own_shop, again=("bundle",), clock=morning)
+        refresh(own_shop, verbs=("ingest", "bundle"), again=("bundle",), clock=morning)
     assert (caught.value.code, caught.value.where) == (Code.MODEL_NOT_FITTED, str(place))
     assert caught.value.fix == "run `endcap refresh SHOP --again train`"
     assert manifest_of(own_shop) == bundle
     assert list((own_shop / "scratch").glob("bundle-*")) == []
-    refresh(own_shop, again=("train", "bundle"), clock=morning)
+    refresh(own_shop, again=("bundle",), clock=morning)
     assert arrays.read_bytes() == whole
     assert open_bundle(own_shop / "bundles" / bundle.bundle_id, load_scorer).version == bundle.bundle_id
 
 
-@pytest.mark.parametrize("gone", ["bundles", "bundles/current", "models/popular", "models"])
+@pytest.mark.parametrize("gone", ["bundles", "bundles/current", "models/popular", "models", "reports"])
 def test_what_is_gone_is_made_again_by_the_next_refresh(gone, own_shop, manifest_of, morning):
     bundle = manifest_of(own_shop)
     path = own_shop / gone

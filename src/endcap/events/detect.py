@@ -87,8 +87,16 @@ def detect(engine: Engine, folder: Path, *, columns: Mapping[str, str] | None = 
         raise _unknown(folder, files)
     if feed is not None:
         _add_feed(detected, feed, folder)
+    if columns and detected.kind != "mapped":
+        raise SourceError(
+            "the columns of a GA4 export are known",
+            where="--columns",
+            fix="leave --columns out",
+            code=Code.SOURCE_COLUMN,
+        )
     if currency:
         detected.settings["default_currency"] = currency
+        detected.found.append(f"prices whose currency nothing names are taken as {currency}, as you said")
     reader = detected.settings["reader"]
     if "price" in reader and "currency" not in reader and detected.default_currency is None:
         detected.ignored.append(

@@ -11,7 +11,18 @@ from typing import Any
 from endcap.core.clock import day_start_us, days_between, next_day
 from endcap.core.contract import Table
 from endcap.core.ids import digest_of
-from endcap.core.tables import EVENTS, EXPOSURES, ITEM_FEATURES, ITEMS, SEQUENCES, SESSIONS, SLATES, USER_FEATURES
+from endcap.core.tables import (
+    EVENTS,
+    EXAMPLES,
+    EXPOSURES,
+    ITEM_FEATURES,
+    ITEMS,
+    QUARANTINE,
+    SEQUENCES,
+    SESSIONS,
+    SLATES,
+    USER_FEATURES,
+)
 from endcap.events.checks import check_feed, check_intake
 from endcap.events.config import MerchantCatalogue
 from endcap.events.files import (
@@ -37,7 +48,7 @@ from endcap.features.item_features import item_features
 from endcap.features.sequences import sequences
 from endcap.features.user_features import user_features
 from endcap.flows.flow import Flow, Outcome
-from endcap.flows.key import checked_user_key
+from endcap.flows.key import checked_user_key, settle_user_key
 from endcap.sessions import exposures as exposure_room
 from endcap.sessions import sessionize as session_room
 from endcap.sessions.checks import check_exposures, check_sessions
@@ -87,10 +98,9 @@ def _source_files(flow: Flow) -> list[SourceFile]:
 def plan_ingest(flow: Flow) -> Plan:
     """A partition for each day that a file feeds, up to the day asked for; `events.inputs` says what of it stays.
 
-    What a day was made from is in the output that ingest left for it. After the step was told to forget, no fingerprint
-    is known: then days are made from the files that are there.
+    What a day was made from is in the output that ingest left for it.
     """
-    outputs, again = flow.ledger.outputs("ingest"), not flow.ledger.fingerprints("ingest")
+    outputs, again = flow.ledger.outputs("ingest"), "ingest" in flow.again
     return plan_days(
         _source_files(flow),
         {day: output.get("files", {}) for day, output in outputs.items()},
@@ -105,10 +115,14 @@ def run_ingest(flow: Flow, pending: list[str]) -> Outcome:
     """Read the files of the pending days and their neighbours, and write these days."""
     config = flow.shop.config.events
     fed = days_fed(_source_files(flow), config, now_us=flow.now_us)
-    reading = read_files(flow.engine, config, files_for(fed, pending), now_us=flow.now_us)
-    ingested = ingest(
-        flow.engine, reading, config, key=checked_user_key(flow.shop, flow.ledger), now_us=flow.now_us, days=pending
-    )
+    files, key = files_for(fed, pending), checked_user_key(flow.shop, flow.ledger)
+    if not files:  # the days were left empty, and so were those beside them
+        return Outcome(
+            tables={table.name: flow.engine.read_snapshot([], table) for table in (EVENTS, QUARANTINE)},
+            output={day: {"counts": {}, "files": {}} for day in pending},
+        )
+    reading = read_files(flow.engine, config, files, now_us=flow.now_us)
+    ingested = ingest(flow.engine, reading, config, key=key, now_us=flow.now_us, days=pending)
     counts = check_intake(
         flow.engine, ingested, config, claimed=days_claimed(fed, config, now_us=flow.now_us) & set(pending)
     )
@@ -126,6 +140,7 @@ def run_ingest(flow: Flow, pending: list[str]) -> Outcome:
         detail={"counts": _by_event_name(counts)},
         note=f"{quarantined:,} rows in quarantine" if quarantined else "",
         release=lambda: ingested.drop(flow.engine),
+        put_in_force=lambda: settle_user_key(key, flow.ledger),
     )
 
 
@@ -164,8 +179,7 @@ def run_items(flow: Flow, _pending: list[str]) -> Outcome:
     if path is not None and isinstance(config.catalogue, MerchantCatalogue):
         read = read_merchant(path, config.catalogue, default_currency=config.default_currency, day="feed")
         num_feed = read.items.num_rows
-        is_wanted = not flow.ledger.fingerprints("items")  # `--again items`
-        before = 0 if is_wanted else flow.ledger.outputs("items")[""].get("num_feed", 0)
+        before = 0 if "items" in flow.again else flow.ledger.outputs("items").get("", {}).get("num_feed", 0)
         check_feed(num_feed, read.quarantine.num_rows, num_before=before, config=config)
         feed = engine.read_arrow(read.items)
         tables["quarantine"], partitions["quarantine"] = engine.read_arrow(read.quarantine), ["feed"]
@@ -187,7 +201,7 @@ def plan_slates(flow: Flow) -> Plan:
 
     As in `plan_ingest`, a day that was made from segments which are gone stays.
     """
-    outputs, again = flow.ledger.outputs("slates"), not flow.ledger.fingerprints("slates")
+    outputs, again = flow.ledger.outputs("slates"), "slates" in flow.again
     plan = {}
     for day, paths in slate_files_by_day(flow.shop.landing / "slates").items():
         own = _sizes(paths)
@@ -237,6 +251,13 @@ def _plan_days(flow: Flow, days: Iterable[str], *needs: tuple[Table, DayRange]) 
     }
 
 
+def _days(flow: Flow, table: Table, made: Table) -> list[str]:
+    """Return the days on which a table has rows, and those on which only what is made of it has: there it must go."""
+    parts = flow.ledger.parts(made.name)
+    left = {day for day, part in parts.items() if part.rows and day <= (flow.through or day)}
+    return sorted({*flow.days(table), *left})
+
+
 def _union(pending: Sequence[str], needed: DayRange) -> list[str]:
     """Return all days that some pending days need."""
     return sorted({day for each in pending for day in days_between(*needed(each))})
@@ -244,7 +265,7 @@ def _union(pending: Sequence[str], needed: DayRange) -> list[str]:
 
 def plan_sessions(flow: Flow) -> Plan:
     """A partition for each day with events."""
-    return _plan_days(flow, flow.days(EVENTS), (EVENTS, session_room.needed_days))
+    return _plan_days(flow, _days(flow, EVENTS, SESSIONS), (EVENTS, session_room.needed_days))
 
 
 def run_sessions(flow: Flow, pending: list[str]) -> Outcome:
@@ -263,7 +284,7 @@ def plan_exposures(flow: Flow) -> Plan:
         (SESSIONS, exposure_room.needed_session_days),
         (SLATES, exposure_room.needed_slate_days),
     )
-    return _plan_days(flow, flow.days(EVENTS), *needs)
+    return _plan_days(flow, _days(flow, EVENTS, EXPOSURES), *needs)
 
 
 def run_exposures(flow: Flow, pending: list[str]) -> Outcome:
@@ -290,9 +311,14 @@ def _days_and_the_next(flow: Flow) -> list[str]:
     return [*days, next_day(days[-1])] if days else []
 
 
+def _feature_days(flow: Flow, made: Table) -> list[str]:
+    """Return these days, and those on which there are features although there are no events any more."""
+    return sorted({*_days_and_the_next(flow), *_days(flow, EVENTS, made)})
+
+
 def plan_item_features(flow: Flow) -> Plan:
     """A partition for each day with events and the next; an item's first day may be any day before."""
-    plan = _plan_days(flow, _days_and_the_next(flow), (EVENTS, _history), (EXPOSURES, _history))
+    plan = _plan_days(flow, _feature_days(flow, ITEM_FEATURES), (EVENTS, _history), (EXPOSURES, _history))
     so_far = ""
     parts = flow.ledger.parts(EVENTS.name)
     for day in sorted(plan):
@@ -303,11 +329,13 @@ def plan_item_features(flow: Flow) -> Plan:
 
 def run_item_features(flow: Flow, pending: list[str]) -> Outcome:
     """Sum up the items' days before each pending day."""
-    days = _union(pending, _history)
-    counted = _counted_items(flow, days)
+    wanted = sorted({*pending} & {*_days_and_the_next(flow)})
+    if not wanted:
+        return Outcome(tables={"item_features": flow.engine.read_snapshot([], ITEM_FEATURES)})
+    counted = _counted_items(flow, _union(wanted, _history))
     seen = flow.engine.materialise(daily.first_seen(flow.read(EVENTS)))
     return Outcome(
-        tables={"item_features": item_features(counted, seen, days=pending)},
+        tables={"item_features": item_features(counted, seen, days=wanted)},
         checks={"item_features": lambda rows: check_features(flow.engine, rows, ITEM_FEATURES)},
         release=lambda: _drop(flow, counted, seen),
     )
@@ -328,15 +356,18 @@ def _drop(flow: Flow, *held: Any) -> None:
 
 def plan_user_features(flow: Flow) -> Plan:
     """A partition for each day with events and the next."""
-    return _plan_days(flow, _days_and_the_next(flow), (EVENTS, _history), (SESSIONS, _history))
+    return _plan_days(flow, _feature_days(flow, USER_FEATURES), (EVENTS, _history), (SESSIONS, _history))
 
 
 def run_user_features(flow: Flow, pending: list[str]) -> Outcome:
     """Sum up the users' days before each pending day."""
-    days = _union(pending, _history)
+    wanted = sorted({*pending} & {*_days_and_the_next(flow)})
+    if not wanted:
+        return Outcome(tables={"user_features": flow.engine.read_snapshot([], USER_FEATURES)})
+    days = _union(wanted, _history)
     counted = flow.engine.materialise(daily.user_days(flow.read(EVENTS, days), flow.read(SESSIONS, days)))
     return Outcome(
-        tables={"user_features": user_features(counted, days=pending)},
+        tables={"user_features": user_features(counted, days=wanted)},
         checks={"user_features": lambda rows: check_features(flow.engine, rows, USER_FEATURES)},
         release=lambda: flow.engine.drop(counted),
     )
@@ -348,7 +379,9 @@ def _same_day(day: str) -> tuple[str, str]:
 
 def plan_sequences(flow: Flow) -> Plan:
     """A partition for each day with sessions."""
-    return _plan_days(flow, flow.days(SESSIONS), (EVENTS, sequence_room.needed_days), (SESSIONS, _same_day))
+    return _plan_days(
+        flow, _days(flow, SESSIONS, SEQUENCES), (EVENTS, sequence_room.needed_days), (SESSIONS, _same_day)
+    )
 
 
 def run_sequences(flow: Flow, pending: list[str]) -> Outcome:
@@ -364,7 +397,9 @@ def run_sequences(flow: Flow, pending: list[str]) -> Outcome:
 
 def plan_examples(flow: Flow) -> Plan:
     """A partition for each day with sequences."""
-    return _plan_days(flow, flow.days(SEQUENCES), (SEQUENCES, _same_day), (EVENTS, _history), (EXPOSURES, _history))
+    return _plan_days(
+        flow, _days(flow, SEQUENCES, EXAMPLES), (SEQUENCES, _same_day), (EVENTS, _history), (EXPOSURES, _history)
+    )
 
 
 def run_examples(flow: Flow, pending: list[str]) -> Outcome:

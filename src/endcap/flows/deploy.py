@@ -13,13 +13,13 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from endcap.core.errors import Code, ModelError
-from endcap.core.manifest import FORMAT, BundleManifest, ModelEntry, SnapshotRef
+from endcap.core.errors import BundleError, Code, ModelError
+from endcap.core.manifest import FORMAT, BundleManifest, ModelEntry, SnapshotRef, read_manifest
 from endcap.core.tables import EVENTS, EXAMPLES, ITEMS, SEQUENCES
 from endcap.core.version import __version__
 from endcap.features.online import write_histories
 from endcap.flows.flow import Flow, Outcome
-from endcap.flows.folder import digest_of_folder, sync_folder
+from endcap.flows.folder import is_whole, sync_folder
 from endcap.flows.model_data import read_histories, read_items
 from endcap.flows.shop import write_atomically
 
@@ -49,8 +49,13 @@ def plan_bundle(flow: Flow) -> dict[str, dict[str, str]]:
 
 
 def is_bundle_there(flow: Flow, _partition: str) -> bool:
-    """Whether a bundle is in force and its folder is there; it may be an older one that somebody went back to."""
-    return (flow.shop.bundles / (flow.shop.bundle_in_force() or "none") / "manifest.json").is_file()
+    """Whether a bundle is in force and has all its files; it may be an older one that somebody went back to."""
+    folder = flow.shop.bundles / (flow.shop.bundle_in_force() or "none")
+    try:
+        manifest = read_manifest(folder)
+    except BundleError:
+        return False
+    return all((folder / name).is_file() for name in manifest.files)
 
 
 def run_bundle(flow: Flow, _pending: list[str]) -> Outcome:
@@ -62,7 +67,9 @@ def run_bundle(flow: Flow, _pending: list[str]) -> Outcome:
         manifest = _manifest(flow, beside)
         place = flow.shop.bundles / manifest.bundle_id
         (beside / "manifest.json").write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
-        if not _is_whole(place, manifest):
+        if _is_whole(place, manifest):
+            os.utime(place)  # used just now: not to be tidied away
+        else:
             shutil.rmtree(place, ignore_errors=True)
             sync_folder(beside)
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +110,7 @@ def _anew(table: pa.Table) -> pa.Table:
 
 
 def _copy(place: Path, beside: Path, *, again: str) -> None:
-    if not place.is_dir() or digest_of_folder(place) != place.name:
+    if not is_whole(place):
         raise ModelError(
             "what the ledger says was made is no longer there, or no longer what it was",
             where=str(place),

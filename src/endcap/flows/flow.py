@@ -81,6 +81,7 @@ class Flow:
         actor: Who asked for it.
         progress: Is told how each step goes.
         wait_s: How long to wait for a step that another runner does.
+        again: Steps that the user has asked to be done anew, from what is there now.
     """
 
     shop: Shop
@@ -93,6 +94,7 @@ class Flow:
     actor: Actor
     progress: Progress
     wait_s: float = 60.0
+    again: frozenset[str] = frozenset()
     _engine: Engine | None = None
 
     @property

@@ -6,17 +6,22 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["digest_of_folder", "keep_folder", "sync_folder"]
+__all__ = ["is_whole", "keep_folder", "sync_folder"]
 
 _DIGITS = 16
 
 
-def digest_of_folder(folder: Path) -> str:
+def _digest_of_folder(folder: Path) -> str:
     """Return the digest of all files in a folder and of their names, 16 hex digits."""
     total = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         total.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return total.hexdigest()[:_DIGITS]
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a folder is there and holds what its name says."""
+    return folder.is_dir() and _digest_of_folder(folder) == folder.name
 
 
 def keep_folder(place: Path, beside: Path, save: Callable[[Path], None]) -> str:
@@ -32,9 +37,10 @@ def keep_folder(place: Path, beside: Path, save: Callable[[Path], None]) -> str:
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
     save(beside)
-    version = digest_of_folder(beside)
+    version = _digest_of_folder(beside)
     place.mkdir(parents=True, exist_ok=True)
-    if (place / version).exists() and digest_of_folder(place / version) == version:
+    if is_whole(place / version):
+        os.utime(place / version)  # used just now: not to be tidied away
         shutil.rmtree(beside)
         return version
     shutil.rmtree(place / version, ignore_errors=True)

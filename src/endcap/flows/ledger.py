@@ -106,13 +106,19 @@ class Ledger:
             mine = sa.update(partition_state).where(partition_state.c.step == step)
             connection.execute(mine.values(fingerprint=""))
 
-    def settle(self, name: str, value: str) -> str:
-        """Keep a value for good; return the one that was kept first."""
+    def settled(self, name: str) -> str | None:
+        """Return what was settled under a name, None if nothing was."""
         with self.catalog.begin() as connection:
-            kept = connection.execute(sa.select(fact.c.value).where(fact.c.name == name)).scalar_one_or_none()
-            if kept is None:
+            kept: str | None = connection.execute(
+                sa.select(fact.c.value).where(fact.c.name == name)
+            ).scalar_one_or_none()
+        return kept
+
+    def settle(self, name: str, value: str) -> None:
+        """Keep a value for good; one that was kept before stays."""
+        with self.catalog.begin() as connection:
+            if connection.execute(sa.select(fact.c.value).where(fact.c.name == name)).scalar_one_or_none() is None:
                 connection.execute(sa.insert(fact).values(name=name, value=value))
-            return value if kept is None else str(kept)
 
     def lose(self, table: str, steps: Sequence[str]) -> None:
         """Forget what a table held that is gone, and that the steps which write it were done."""
@@ -161,7 +167,8 @@ class Ledger:
     def writing(self, attempt_id: int, table: str, partitions: Sequence[str]) -> None:
         """Note that partitions are about to be written: until `wrote`, nobody knows what they hold.
 
-        What the attempt does is no longer done, either, whatever the settings are when it is looked at next.
+        What the attempt does is no longer done, either, whatever the settings are when it is looked at next; what it
+        left behind the last time stays known.
 
         Args:
             attempt_id: The attempt that writes.
@@ -176,7 +183,7 @@ class Ledger:
         ]
         with self.catalog.begin() as connection:
             begun = self._held(connection, attempt_id)
-            connection.execute(sa.delete(partition_state).where(_states_of(begun)))
+            connection.execute(sa.update(partition_state).where(_states_of(begun)).values(fingerprint=""))
             _put_parts(connection, table, rows)
 
     def wrote(self, table: str, parts: Mapping[str, Part]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from endcap.core.clock import system_clock
 from endcap.core.ids import user_key
 from endcap.core.slate import Slate
+from endcap.flows.key import checked_user_key
 from endcap.flows.refresh import Refreshed, refresh
 from endcap.flows.shop import Shop, find_shop
 from endcap.flows.wiring.batch import open_ledger
@@ -53,13 +54,14 @@ class OpenShop:
 
         Raises:
             BundleError: The shop has no bundle yet.
+            ConfigError: The key is not the shop's.
             RequestError: The placement is unknown or `n` out of range.
         """
-        key = self.shop.user_key()
-        who = user_key(user_id=user_id, user_pseudo_id=user_pseudo_id, key=key)
-        # A person who looks at what a shopper is shown reads personal data: this is written down.
-        action, name = (Action.PERSONAL_READ, f"user/{who}") if who else (Action.SERVING_RECOMMEND, "placements")
         with open_ledger(self.shop) as ledger:
+            key = checked_user_key(self.shop, ledger)
+            who = user_key(user_id=user_id, user_pseudo_id=user_pseudo_id, key=key)
+            # A person who looks at what a shopper is shown reads personal data: this is written down.
+            action, name = (Action.PERSONAL_READ, f"user/{who}") if who else (Action.SERVING_RECOMMEND, "placements")
             require(local_actor(), action, self.shop.resource(name), audit=ledger, at_us=system_clock())
         if self._recommender is None:
             self._recommender = open_recommender(self.shop)

@@ -14,7 +14,7 @@ import msgspec
 from endcap.core.clock import day_start_us
 from endcap.core.tables import EXAMPLES, ITEMS, SEQUENCES
 from endcap.flows.flow import Flow, Outcome
-from endcap.flows.folder import keep_folder
+from endcap.flows.folder import is_whole, keep_folder
 from endcap.flows.model_data import read_model_data
 from endcap.flows.shop import write_atomically
 from endcap.index.flat import FlatIndex
@@ -26,6 +26,7 @@ from endcap.models.registry import origin
 from endcap.models.scorers import load_scorer
 
 __all__ = [
+    "is_evaluation_there",
     "is_index_there",
     "is_model_there",
     "plan_evaluate",
@@ -51,15 +52,20 @@ def _code_of_others(flow: Flow) -> dict[str, str]:
 
 
 def is_model_there(flow: Flow, name: str) -> bool:
-    """Whether the folder of a fitted model is still there; `--again train` looks into it as well."""
+    """Whether the folder of a fitted model is still there and whole."""
     version: str = flow.ledger.outputs("train")[name]["version"]
-    return (flow.shop.models / name / version).is_dir()
+    return is_whole(flow.shop.models / name / version)
 
 
 def is_index_there(flow: Flow, name: str) -> bool:
-    """Whether the folder of an index is still there."""
+    """Whether the folder of an index is still there and whole."""
     version: str = flow.ledger.outputs("index")[name]["version"]
-    return (flow.shop.index / name / version).is_dir()
+    return is_whole(flow.shop.index / name / version)
+
+
+def is_evaluation_there(flow: Flow, _partition: str) -> bool:
+    """Whether the report of the evaluation is still there."""
+    return all((flow.shop.reports / f"evaluation.{kind}").is_file() for kind in ("json", "txt"))
 
 
 def plan_train(flow: Flow) -> Plan:

@@ -65,6 +65,7 @@ def refresh(
             named = opened.resource(f"step/{step.name}")
             require(flow.actor, step.action, named, audit=flow.ledger, at_us=flow.now_us)
             flow.ledger.forget(step.name)
+        flow.again = frozenset(again)
         outcome = "failed"
         try:
             reports = _run(flow, verbs)

@@ -49,7 +49,7 @@ STEPS: tuple[Step, ...] = (
          is_there=models.is_index_there),
     Step(
         "evaluate", "evaluate", Action.MODEL_EVALUATE, _MODEL_CODE, ("models",), models.plan_evaluate,
-        models.run_evaluate,
+        models.run_evaluate, is_there=models.is_evaluation_there,
     ),
     Step(
         "bundle", "bundle", Action.BUNDLE_DEPLOY,
@@ -58,6 +58,6 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         "monitor", "monitor", Action.HEALTH_CHECK, ("monitoring", "flows/watch.py"), ("monitoring",),
-        watch.plan_monitor, watch.run_monitor,
+        watch.plan_monitor, watch.run_monitor, is_there=watch.is_report_there,
     ),
 )  # fmt: skip

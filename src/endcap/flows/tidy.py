@@ -1,6 +1,7 @@
 """Tidying up after a refresh: bundles nobody will go back to, what only they were made of, and what dead runs left."""
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from endcap.core.errors import BundleError
@@ -27,8 +28,9 @@ def tidy(flow: Flow) -> None:
         versions = [version for model in _folders(place) for version in _folders(model)]
         unused += [version for version in versions if (version.parent.name, version.name) not in used]
     for folder in [*unused, *_folders(flow.shop.scratch)]:
-        if folder.stat().st_mtime_ns // 1000 < flow.now_us - _DEAD_AFTER_US:
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another run tidies, too
+            if folder.stat().st_mtime_ns // 1000 < flow.now_us - _DEAD_AFTER_US:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _kept_bundles(flow: Flow) -> list[BundleManifest]:

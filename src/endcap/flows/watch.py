@@ -10,7 +10,7 @@ from endcap.flows.flow import Flow, Outcome
 from endcap.flows.shop import write_atomically
 from endcap.monitoring.health import HealthReport, Observed, health
 
-__all__ = ["plan_monitor", "run_monitor"]
+__all__ = ["is_report_there", "plan_monitor", "run_monitor"]
 
 _DAYS_LOOKED_AT = 8
 
@@ -23,6 +23,11 @@ def plan_monitor(flow: Flow) -> dict[str, dict[str, str]]:
     days = flow.days(EVENTS)[-_DAYS_LOOKED_AT:]
     today = day_of(flow.now_us)
     return {"": {"bundle": bundle["bundle_id"], "through": flow.through, "today": today, **flow.digests(EVENTS, days)}}
+
+
+def is_report_there(flow: Flow, _partition: str) -> bool:
+    """Whether the health report is still there."""
+    return all((flow.shop.reports / f"health.{kind}").is_file() for kind in ("json", "txt"))
 
 
 def run_monitor(flow: Flow, _pending: list[str]) -> Outcome:

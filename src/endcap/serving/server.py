@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
 from importlib import import_module
 from multiprocessing.connection import wait
@@ -90,7 +91,9 @@ def _end_with_the_server() -> None:
     server = multiprocessing.parent_process()
     if server is not None:
         wait([server.sentinel])
-        os.kill(os.getpid(), signal.SIGTERM)
+        while True:  # one that has not begun yet still has the server's own handler, which would swallow the signal
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(1)
 
 
 if __name__ == "__main__":
