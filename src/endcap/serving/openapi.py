@@ -24,7 +24,7 @@ _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": "A text of this request's own, such as a UUID, that is sent again with it. An event without "
-    "event_id gets one from the key, its place in the request, its visitor and its name, and so counts once in the tables.",
+    "event_id gets one from the key, its place in the request, its visitor and its name: it counts once in the tables.",
     "schema": {"type": "string"},
 }
 
