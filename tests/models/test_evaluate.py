@@ -5,6 +5,7 @@ import pytest
 from endcap.core.sequences import Catalogue, Sequences
 from endcap.metrics.ranking import UNDEFINED
 from endcap.models import evaluate as room
+from endcap.models.config import EvaluationSettings
 from endcap.models.evaluate import answer, evaluate, split_by
 from endcap.models.item_markov import ItemMarkov
 from endcap.models.popular import Popular, PopularScorer
@@ -37,6 +38,12 @@ def test_measures_differences_and_counts_of_the_planted_world():
     assert set(plain["differences"]) == {"item_markov - popular", "recent - item_markov", "recent - popular"}
     low, high = plain["differences"]["item_markov - popular"]["ci"]["ndcg@3"]
     assert 0 < low < plain["differences"]["item_markov - popular"]["ndcg@3"] < high
+
+
+def test_the_settings_know_the_names_of_all_that_is_measured():
+    named = {measure.split("@")[0] for measure in EvaluationSettings().measures()}
+    told = measured().to_plain()["models"]["popular"]
+    assert named == {measure.split("@")[0] for measure in told if "@" in measure}
 
 
 @pytest.mark.parametrize("protocol", ["session_next", "time", "leave_one_out"])

@@ -57,8 +57,9 @@ def test_what_was_acknowledged_survives_kill_9(shop, serve):
     senders = [threading.Thread(target=send, args=(number,)) for number in range(4)]
     for sender in senders:
         sender.start()
-    while len(acknowledged) < 60:
+    while len(acknowledged) < 60 and all(sender.is_alive() for sender in senders):
         time.sleep(0.001)
+    assert len(acknowledged) >= 60
     os.kill(worker, signal.SIGKILL)  # first: it would end in good order without its server
     os.kill(server.process.pid, signal.SIGKILL)
     for sender in senders:
