@@ -54,6 +54,16 @@ def test_a_flat_event_log_keeps_its_event_names(tmp_path, engine):
     assert "jump" in detected.ignored[0]
 
 
+@pytest.mark.parametrize(("second", "columns"), [("e1", None), ("e2", ["order_id"])])
+def test_rows_are_put_together_by_the_event_id_if_it_repeats_and_by_the_order_else(tmp_path, engine, second, columns):
+    (tmp_path / "log.csv").write_text(
+        "event_time,event_name,event_id,user_id,item_id,order_id\n"
+        f"2026-08-01,purchase,e1,u,mug,o1\n2026-08-01,purchase,{second},u,pen,o1\n"
+    )
+    reader = detect(engine, tmp_path).settings["reader"]
+    assert (reader["event_id"], reader.get("event_columns")) == ("event_id", columns)
+
+
 def test_columns_and_the_currency_can_be_said_where_nothing_gives_them_away(tmp_path, engine):
     (tmp_path / "log.csv").write_text("wann,was,wer,artikel,preis\n2026-08-01,view,u,mug,9.5\n")
     with pytest.raises(SourceError, match="wann, was, wer"):

@@ -184,7 +184,8 @@ def _add_orders(detected: Detected, engine: Engine, raw: ibis.Table, reader: dic
     """Settle what a row of a file without event names tells: an order line, and a return where pieces are negative."""
     order, quantity = reader.get("transaction_id"), reader.get("quantity")
     if order:
-        reader["event_columns"] = [order]
+        if not _has_several_rows_an_id(engine, raw, reader.get("event_id")):
+            reader["event_columns"] = [order]
         if not reader.get("device_id") and "event_name" not in reader:
             reader["guest_from"] = order
             detected.found.append(f"rows without a customer are guests, told apart by {order}")
@@ -202,6 +203,14 @@ def _add_orders(detected: Detected, engine: Engine, raw: ibis.Table, reader: dic
     else:
         reader["constant_event_name"] = "purchase" if order else "view_item"
         detected.found.append(f"no column names the event: every row is taken as {reader['constant_event_name']}")
+
+
+def _has_several_rows_an_id(engine: Engine, raw: ibis.Table, event_id: str | None) -> bool:
+    """Return whether ids of events repeat: then they tell which rows are one event, else they are ids of rows."""
+    if event_id is None:
+        return False
+    told = engine.to_arrow(raw.aggregate(num_rows=raw[event_id].count(), num_ids=raw[event_id].nunique())).to_pylist()
+    return bool(told[0]["num_ids"] < told[0]["num_rows"])
 
 
 def _opened(engine: Engine, path: Path) -> ibis.Table:

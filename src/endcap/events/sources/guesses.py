@@ -51,6 +51,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "at_us",
     ),
     "event_name": ("event_name", "event", "event_type", "action", "behavior", "behaviour"),
+    "event_id": ("event_id", "message_id", "insert_id"),
     "user_id": ("user_id", "customer_id", "user", "customer", "client_id", "visitorid", "visitor_id", "household_id"),
     "device_id": ("user_pseudo_id", "device_id", "anonymous_id", "cookie", "cookie_id"),
     "session_id": ("session_id", "user_session", "session", "ga_session_id"),
