@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from endcap.events.config import Condition, EventsConfig, Fold, MappedReader
+from endcap.events.config import Condition, EventsConfig, Fold, Ga4Reader, MappedReader
 
 FLAT = {"time": "ts", "user_id": "customer", "constant_event_name": "purchase"}
 
@@ -14,6 +14,10 @@ def _faults(settings, model=MappedReader):
 
 def test_the_defaults_read_a_ga4_export():
     assert EventsConfig(source="drop").reader.kind == "ga4"
+
+
+def test_another_name_for_a_column_that_is_not_read_is_refused():
+    assert "did you mean 'user_pseudo_id'" in _faults({"columns": {"pseudo_id": "client"}}, Ga4Reader)
 
 
 def test_an_unknown_key_is_refused():

@@ -92,6 +92,15 @@ def test_a_missing_column_is_named_with_its_file(tmp_path, engine, config):
     assert "events_20260801.parquet" in caught.value.where
 
 
+def test_a_column_is_found_under_the_name_that_the_settings_give_it(tmp_path, engine, config, ga4_event, write_ga4):
+    write_ga4(tmp_path, DAY, [ga4_event("search", 1)])
+    path = write_ga4(tmp_path, NEXT, [ga4_event("search", 1, day=NEXT)])
+    pq.write_table(pq.read_table(path).rename_columns({"event_timestamp": "event_time"}), path)
+    reader = config.reader.model_copy(update={"columns": {"event_timestamp": "event_time"}})
+    files = scan_files(lambda: engine, config.model_copy(update={"reader": reader}), tmp_path)
+    assert [file.days for file in files] == [(DAY,), (NEXT,)]
+
+
 def test_a_folder_that_is_missing_or_without_files_is_named(tmp_path, engine, config):
     for folder in (tmp_path / "nowhere", tmp_path):
         with pytest.raises(SourceError) as caught:

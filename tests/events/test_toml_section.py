@@ -17,6 +17,7 @@ def test_the_text_reads_back_as_the_settings():
     config = EventsConfig(**tomllib.loads(text)["events"])
     assert config == EventsConfig(source='/drop/a "b"', **settings)
     assert "# max_bad_share = 0.2" in text
+    assert "# columns = {}" in text
 
 
 def test_columns_without_a_guess_stand_as_comments():

@@ -12,6 +12,7 @@ from endcap.core.tables import CANONICAL_EVENT_NAMES
 
 __all__ = [
     "GA4_AUTOMATIC_EVENT_NAMES",
+    "GA4_READ_COLUMNS",
     "Condition",
     "EventsConfig",
     "Fold",
@@ -41,6 +42,19 @@ GA4_AUTOMATIC_EVENT_NAMES = (
 )
 """Events that GA4 collects by itself and that say nothing about an item."""
 
+GA4_READ_COLUMNS = (
+    "event_timestamp",
+    "event_name",
+    "event_params",
+    "user_id",
+    "user_pseudo_id",
+    "device",
+    "geo",
+    "ecommerce",
+    "items",
+)
+"""Columns of a GA4 export that are read; the others are left alone."""
+
 
 class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -69,6 +83,19 @@ class Ga4Reader(_Settings):
     event_id_param: str = Field(
         default="event_id", description="Event parameter with an id of the event; without it the id is a digest."
     )
+    columns: dict[str, str] = Field(
+        default_factory=dict,
+        description="GA4 name -> the export's own column name, in those files that have such a column.",
+    )
+
+    @field_validator("columns")
+    @classmethod
+    def _are_read(cls, columns: dict[str, str]) -> dict[str, str]:
+        for name in columns:
+            if name not in GA4_READ_COLUMNS:
+                msg = f"'{name}' is no column that is read of a GA4 export; {near(name, GA4_READ_COLUMNS)}"
+                raise ValueError(msg)
+        return columns
 
 
 class Condition(_Settings):

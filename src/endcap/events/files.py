@@ -19,7 +19,7 @@ from endcap.core.ids import digest_of
 from endcap.engines.port import Engine
 from endcap.events.config import EventsConfig, Ga4Reader
 from endcap.events.reading import Reading, require_columns, union_of
-from endcap.events.sources.ga4 import GA4_COLUMNS, ga4_instant_us, read_ga4
+from endcap.events.sources.ga4 import GA4_COLUMNS, ga4_instant_us, read_ga4, under_ga4_names
 from endcap.events.sources.landing import open_landing, read_landing
 from endcap.events.sources.lines import read_csv, read_json_lines
 from endcap.events.sources.mapped import mapped_columns, mapped_instant_us, read_mapped
@@ -273,7 +273,8 @@ def _instants_by_file(
 ) -> dict[str, dict[str, int]]:
     """Return file name -> UTC day ("" for none) -> rows, reading the column of time alone."""
     found: dict[str, dict[str, int]] = {}
-    for raw, names in _opened(engine, source, paths):
+    for opened, names in _opened(engine, source, paths):
+        raw = _under_known_names(opened, source, config)
         _require(raw, source, config, sorted(names))
         instant = _instant(raw, source, config)
         day = believed_day(instant, ibis.literal(""), last_us=_FAR_US)
@@ -281,6 +282,12 @@ def _instants_by_file(
         for row in engine.to_arrow(counted).to_pylist():
             found.setdefault(row["file"], {})[row["day"]] = row["num"]
     return found
+
+
+def _under_known_names(raw: ibis.Table, source: str, config: EventsConfig) -> ibis.Table:
+    if source == LANDING or not isinstance(config.reader, Ga4Reader):
+        return raw
+    return under_ga4_names(raw, config.reader)
 
 
 def _require(raw: ibis.Table, source: str, config: EventsConfig, names: list[str]) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from endcap.events.config import EventsConfig, MappedReader
+from endcap.events.config import EventsConfig, Ga4Reader, MappedReader
 from endcap.events.detect import Detected
 
 __all__ = ["toml_section"]
@@ -38,7 +38,11 @@ def toml_section(detected: Detected) -> str:
 def _reader(detected: Detected) -> list[str]:
     reader = detected.settings["reader"]
     if detected.kind == "ga4":
-        return [_pair(name, value) for name, value in reader.items()]
+        settings = [name for name in Ga4Reader.model_fields if name != "kind"]
+        return [
+            _pair("kind", "ga4"),
+            *[line for name in settings for line in _setting(Ga4Reader, name, reader.get(name))],
+        ]
     lines = [_pair("kind", "mapped")]
     chosen = (
         "files",

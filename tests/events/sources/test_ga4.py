@@ -9,8 +9,10 @@ from endcap.events.sources.ga4 import read_ga4
 LEAST = {"event_timestamp": [1], "event_name": ["search"], "user_pseudo_id": ["c"], "_file": ["f"], "_row": [0]}
 
 
-def _read(engine, arrow_rows, columns):
-    reading = read_ga4(engine.read_arrow(pa.table(columns)), Ga4Reader(), {"f": 0}, ibis.literal("2026-08-01"))
+def _read(engine, arrow_rows, exported, **settings):
+    reading = read_ga4(
+        engine.read_arrow(pa.table(exported)), Ga4Reader(**settings), {"f": 0}, ibis.literal("2026-08-01")
+    )
     return arrow_rows(reading.events), arrow_rows(reading.rows.order_by("event_no", "item_ordinal"))
 
 
@@ -40,6 +42,16 @@ def test_the_place_in_the_list_is_read_and_a_place_that_is_none_is_missing(engin
     listed = [{"item_id": "mug", "item_list_index": "3"}, {"item_id": "pen", "item_list_index": "top"}]
     _, rows = _read(engine, arrow_rows, LEAST | {"items": pa.array([listed], pa.list_(item))})
     assert [row["place"] for row in rows] == [3, None]
+
+
+def test_a_column_of_another_name_is_read_where_an_export_has_it(engine, arrow_rows):
+    items = {"items": pa.array([[]], pa.list_(pa.struct([("item_id", pa.string())])))}
+    renamed = {"user_pseudo_id": "pseudo_user_id"}
+    both = LEAST | items | {"pseudo_user_id": ["d"]}
+    after = {name: column for name, column in both.items() if name != "user_pseudo_id"}
+    for exported, device in ((LEAST | items, "c"), (after, "d"), (both, "d")):
+        [event], _ = _read(engine, arrow_rows, exported, columns=renamed)
+        assert event["raw_device_id"] == device
 
 
 def test_items_that_are_no_list_of_structs_are_refused(engine, arrow_rows):

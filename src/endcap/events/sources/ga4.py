@@ -21,12 +21,23 @@ from endcap.events.reading import (
     unreadable_number,
 )
 
-__all__ = ["GA4_COLUMNS", "ga4_instant_us", "read_ga4"]
+__all__ = ["GA4_COLUMNS", "ga4_instant_us", "read_ga4", "under_ga4_names"]
 
 GA4_COLUMNS = ("event_timestamp", "event_name", "user_pseudo_id", "items")
 """Without these columns it is no GA4 export of a shop."""
 
 _RECOMMENDATION_PARAMS = ("recommendation_id", "RECOMMENDATION_ID", "attributionToken", "recommId", "ranking")
+
+
+def under_ga4_names(raw: ibis.Table, settings: Ga4Reader) -> ibis.Table:
+    """Give columns their names in GA4, as far as the export has them.
+
+    Args:
+        raw: The export's rows as they are.
+        settings: `columns` tells which the export names otherwise; a column of the GA4 name beside gives way.
+    """
+    own = {name: column for name, column in settings.columns.items() if column in raw.columns}
+    return raw.drop(*[name for name, column in own.items() if name in raw.columns and column != name]).rename(own)
 
 
 def ga4_instant_us(raw: ibis.Table) -> Any:
@@ -47,6 +58,7 @@ def read_ga4(raw: ibis.Table, settings: Ga4Reader, file_numbers: Mapping[str, in
     Raises:
         SourceError: A column that GA4 always has is missing, or `items` is not a list of structs.
     """
+    raw = under_ga4_names(raw, settings)
     require_columns(raw, GA4_COLUMNS)
     _require_item_list(raw)
     numbered = raw.mutate(event_no=event_number(raw["_file"], raw["_row"], file_numbers), file_day=file_day)
