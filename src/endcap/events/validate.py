@@ -46,6 +46,8 @@ ROW_REASONS = (
 FIRST_US = day_start_us("2000-01-01")
 """No shop logged events before: such instants are seconds or milliseconds taken for microseconds."""
 
+# What says nothing without its item; a list, a checkout or an order without items still tells that it was there.
+_OF_ONE_ITEM = ("select_item", "view_item", "add_to_wishlist", "add_to_cart", "remove_from_cart")
 _KEYED = "^[0-9a-f]{32}$"
 _SHOWN = 60
 _LONGEST_NAME = 100
@@ -150,7 +152,7 @@ def judge_rows(rows: ibis.Table, events: ibis.Table, config: EventsConfig) -> ib
         price_minor, quantity (int64), item_list_id, place, ignored, is_duplicate, reason and detail.
     """
     context = events.select(
-        "event_no", currency_of_event="currency", user=events.raw_user_id, device=events.raw_device_id
+        "event_no", "event_name", currency_of_event="currency", user=events.raw_user_id, device=events.raw_device_id
     )
     joined = rows.join(context, "event_no")
     item_id = ibis.coalesce(joined.item_id, joined.item_name)
@@ -180,8 +182,9 @@ def _row_fault(rows: ibis.Table, item_id: Any, config: EventsConfig) -> Any:
 
     price, quantity = shown("price", rows.price), shown("quantity", rows.quantity)
     is_outside = (rows.quantity > config.max_quantity) | (rows.quantity < 1)
+    needs_item = (rows.item_ordinal > 0) | rows.event_name.isin(_OF_ONE_ITEM)
     return ibis.cases(
-        ((rows.item_ordinal > 0) & item_id.isnull(), _fault("item_missing", "item_id, item_name")),
+        (needs_item & item_id.isnull(), _fault("item_missing", "item_id, item_name")),
         (rows.price_text.notnull(), _fault("price_not_a_number", shown("price", rows.price_text))),
         (rows.price < 0, _fault("price_negative", price)),
         (rows.price > config.max_price, _fault("price_out_of_range", price)),
