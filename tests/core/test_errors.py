@@ -1,10 +1,11 @@
+import copy
 import re
 from pathlib import Path
 
 import pytest
 
 import endcap.core.errors as errors_module
-from endcap.core.errors import Code, ConfigError, EndcapError, near
+from endcap.core.errors import Code, ConfigError, EndcapError, UsageError, near
 
 PLAYBOOK = Path(__file__).parents[2] / "docs" / "playbook.md"
 
@@ -76,3 +77,10 @@ def test_a_long_list_is_cut_after_twelve():
 
 def test_nothing_known_is_told_as_nothing():
     assert near("a", []) == "known: "
+
+
+def test_an_error_goes_to_another_process_whole():
+    told = UsageError("3 of 5 are wrong", where="here", fix="make them right", code=Code.USAGE)
+    again = copy.copy(told)  # as pickling does: by what the error says of its making
+    assert type(again) is UsageError
+    assert (str(again), again.code, again.where) == (str(told), told.code, told.where)

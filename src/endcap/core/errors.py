@@ -20,6 +20,8 @@ Each error carries a stable `code`; docs/playbook.md has a section for each one,
 import difflib
 from collections.abc import Iterable
 from enum import StrEnum
+from functools import partial
+from typing import Any
 
 __all__ = [
     "AccessError",
@@ -104,6 +106,10 @@ class EndcapError(Exception):
         self.where = where
         self.fix = fix
         self.code = code
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Go to another process whole: what worker processes raise is told by the one that asked them."""
+        return partial(type(self), where=self.where, fix=self.fix, code=self.code), (self.what,)
 
     def __str__(self) -> str:
         """The text as a user sees it.
