@@ -243,7 +243,7 @@ def _add_feed(detected: Detected, feed: Path, folder: Path) -> None:
 def _is_feed(path: Path) -> bool:
     try:
         with path.open(encoding="utf-8-sig") as file:
-            header = set(file.readline().rstrip("\r\n").split("\t"))
+            header = {name.strip('"') for name in file.readline().rstrip("\r\n").split("\t")}
     except (OSError, UnicodeDecodeError):
         return False
     return {"id", "title"} <= header
