@@ -13,6 +13,8 @@ from pathlib import Path
 from benchmarks.report import arguments, report
 from endcap.flows.init import init_shop
 from endcap.flows.shop import USER_KEY_VARIABLE
+from endcap.simulation.policies import Popular
+from endcap.simulation.settings import make_world
 from endcap.simulation.shop import simulate
 from endcap.testing.content import shop_content
 from endcap.testing.crash import Crash, crash_and_refresh, refresh_in_a_process
@@ -45,10 +47,10 @@ def main() -> int:
 
 def crash_all(folder: Path, seeds: int) -> tuple[list[Crash], float, int]:
     """Kill refreshes at some moments; return what came of it, the time of an undisturbed one, the parts compared."""
-    simulate(folder / "export", days=3, users=60, items=40)
+    export = simulate(make_world("small", days=3, visitors=60, items=40), folder / "world", Popular()).export
     fresh, whole = folder / "fresh" / "tiny", folder / "whole" / "tiny"
     for place in (fresh, whole):
-        init_shop(place, source=folder / "export")
+        init_shop(place, source=export)
     began = time.perf_counter()
     if refresh_in_a_process(whole) != 0:
         raise SystemExit("the undisturbed refresh failed")

@@ -16,6 +16,8 @@ from typing import Any
 from benchmarks.report import arguments, report
 from endcap.flows.init import init_shop
 from endcap.flows.shop import USER_KEY_VARIABLE
+from endcap.simulation.policies import Popular
+from endcap.simulation.settings import make_world
 from endcap.simulation.shop import simulate
 from endcap.testing.content import shop_content
 from endcap.testing.crash import refresh_in_a_process
@@ -32,8 +34,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if options.quick or not export.is_dir():
-            export = folder / "export"
-            simulate(export)
+            world = make_world("small", days=14, visitors=1500, items=200)
+            export = simulate(world, folder / "world", Popular()).export
         figures = _figures(folder, export)
     report("refresh", figures, options)
     return 1 if figures["files_changed_by_the_second"] or figures["digest_mismatches"] else 0

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from endcap.serving.process import free_port
+from endcap.simulation.policies import Popular
+from endcap.simulation.settings import make_world
 from endcap.simulation.shop import simulate
 
 ROOT = Path(__file__).parent.parent
@@ -94,7 +96,7 @@ def test_the_tutorial_does_and_prints_what_it_says(reader):
 
 @needs_curl
 def test_every_block_of_the_readme_runs(reader):
-    simulate(reader.folder / "path" / "to" / "export", days=4, users=80, items=40)
+    simulate(make_world("small", days=4, visitors=80, items=40), reader.folder / "path" / "to", Popular())
     make_clicks(reader)
     reader.read(ROOT / "README.md")
     assert reader.printed.count("\n") == 10  # the last block prints a slate of ten

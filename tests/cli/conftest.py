@@ -1,15 +1,16 @@
 import pytest
 
 from endcap.cli.main import main
+from endcap.simulation.policies import Popular
+from endcap.simulation.settings import make_world
 from endcap.simulation.shop import simulate
 
 
 @pytest.fixture(scope="session")
 def export(tmp_path_factory):
     """The export of a tiny simulated shop."""
-    folder = tmp_path_factory.mktemp("simulated") / "export"
-    simulate(folder, days=4, users=80, items=40)
-    return folder
+    folder = tmp_path_factory.mktemp("simulated") / "shop"
+    return simulate(make_world("small", days=4, visitors=80, items=40), folder, Popular()).export
 
 
 @pytest.fixture(scope="session")

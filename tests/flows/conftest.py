@@ -14,6 +14,8 @@ from endcap.flows.ledger import Ledger, Part, Scope
 from endcap.flows.refresh import refresh
 from endcap.flows.shop import find_shop, make_user_key
 from endcap.flows.wiring.batch import open_flow, open_ledger
+from endcap.simulation.policies import Popular
+from endcap.simulation.settings import make_world
 from endcap.simulation.shop import simulate
 from endcap.stores.adapters.delta import DeltaTables
 from endcap.stores.catalog import Catalog
@@ -69,10 +71,10 @@ def morning():
 
 @pytest.fixture(scope="session")
 def simulated(tmp_path_factory):
-    """The export of four days of a tiny simulated shop."""
-    folder = tmp_path_factory.mktemp("simulated") / "export"
-    simulate(folder, days=4, users=60, items=40)
-    return folder
+    """The export of four days of a tiny simulated shop, in which items sell out and one leads to the next."""
+    eager = {"p_list": 0.3, "p_follow": 0.7, "p_cart": 0.4, "p_pay": 0.9}
+    world = make_world("small", days=4, visitors=60, items=40, changes_range=False, **eager)
+    return simulate(world, tmp_path_factory.mktemp("simulated") / "shop", Popular()).export
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,8 @@ import time
 import pytest
 
 from endcap.flows.init import init_shop
+from endcap.simulation.policies import Popular
+from endcap.simulation.settings import make_world
 from endcap.simulation.shop import simulate
 from endcap.testing.content import shop_content
 from endcap.testing.crash import crash_and_refresh, refresh_in_a_process
@@ -16,11 +18,11 @@ MOMENTS = range(3)
 def undisturbed(tmp_path_factory):
     """A fresh tiny shop, the content of its refreshed copy, and how long that refresh took."""
     folder = tmp_path_factory.mktemp("crash")
-    simulate(folder / "export", days=3, users=60, items=40)
+    export = simulate(make_world("small", days=3, visitors=60, items=40), folder / "world", Popular()).export
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ENDCAP_USER_KEY", "5e" * 32)
         for place in ("fresh", "whole"):
-            init_shop(folder / place / "tiny", source=folder / "export")
+            init_shop(folder / place / "tiny", source=export)
         began = time.perf_counter()
         assert refresh_in_a_process(folder / "whole" / "tiny") == 0
         yield folder, shop_content(folder / "whole" / "tiny"), time.perf_counter() - began

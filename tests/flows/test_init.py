@@ -3,26 +3,31 @@ import pytest
 from endcap.core.errors import SourceError
 from endcap.flows.config import load_config
 from endcap.flows.init import init_shop
+from endcap.simulation.policies import Popular
+from endcap.simulation.settings import make_world
 from endcap.simulation.shop import simulate
 
 
-def test_the_file_written_can_be_read_and_names_the_export(tmp_path):
-    simulate(tmp_path / "export", days=2, users=20, items=12)
-    made = init_shop(tmp_path / "My Shop!", source=tmp_path / "export")
+@pytest.fixture
+def export(tmp_path):
+    return simulate(make_world("small", days=2, visitors=20, items=12), tmp_path / "world", Popular()).export
+
+
+def test_the_file_written_can_be_read_and_names_the_export(tmp_path, export):
+    made = init_shop(tmp_path / "My Shop!", source=export)
     config = load_config(made.config, {})
     assert config.shop.project == "my-shop"
-    assert config.events.source == str(tmp_path / "export")
+    assert config.events.source == str(export)
     assert config.events.default_currency == "USD"
 
 
-def test_an_interrupted_init_can_be_run_again(tmp_path, monkeypatch):
-    simulate(tmp_path / "export", days=2, users=20, items=12)
+def test_an_interrupted_init_can_be_run_again(tmp_path, export, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("endcap.flows.init.require", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            init_shop(tmp_path / "shop", source=tmp_path / "export")
+            init_shop(tmp_path / "shop", source=export)
     key = (tmp_path / "shop" / "keys" / "user.key").read_text()
-    assert init_shop(tmp_path / "shop", source=tmp_path / "export").config.exists()
+    assert init_shop(tmp_path / "shop", source=export).config.exists()
     assert (tmp_path / "shop" / "keys" / "user.key").read_text() == key
 
 

@@ -7,14 +7,16 @@ from endcap.core.version import __version__
 from endcap.flows.init import init_shop
 from endcap.flows.refresh import refresh
 from endcap.flows.shop import find_shop
+from endcap.simulation.policies import Popular
+from endcap.simulation.settings import make_world
 from endcap.simulation.shop import simulate
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
-    simulate(folder / "export", days=2, users=20, items=20)
-    init_shop(folder / "shop", source=folder / "export")
+    made = simulate(make_world("small", days=2, visitors=20, items=20), folder / "world", Popular())
+    init_shop(folder / "shop", source=made.export)
     return find_shop(folder / "shop")
 
 

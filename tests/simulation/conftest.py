@@ -1,18 +1,31 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from numpy.typing import NDArray
 
+from endcap.simulation.block import Block, DayOfBlock, LawsOfWeeks
+from endcap.simulation.catalogue import Catalogue, make_catalogue
+from endcap.simulation.journeys import Day
+from endcap.simulation.policies import Policy, Popular
+from endcap.simulation.settings import World, make_world
 from endcap.simulation.shop import Simulated, simulate
+from endcap.simulation.stock import Shelves, allotted, close_day, first_shelves, open_day
+from endcap.simulation.tastes import Laws, Tastes, make_laws, make_tastes
+from endcap.simulation.visitors import num_blocks
 
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory) -> Simulated:
-    """A shop of two evenings and nights, big enough for rates."""
-    return simulate(tmp_path_factory.mktemp("simulation") / "shop", days=3, users=400, items=60, seed=1)
+    """A shop of three days, big enough for rates."""
+    world = make_world("small", days=3, visitors=800, items=60, seed=1)
+    return simulate(world, tmp_path_factory.mktemp("simulation") / "shop", Popular())
 
 
 @pytest.fixture(scope="session")
@@ -27,4 +40,88 @@ def read() -> Callable[[Path], list[dict[str, Any]]]:
 
 @pytest.fixture(scope="session")
 def events(shop, read) -> list[dict[str, Any]]:
-    return read(shop.out)
+    return read(shop.export)
+
+
+@dataclass(frozen=True)
+class Morning:
+    """A world in memory, on its first morning."""
+
+    world: World
+    goods: Catalogue
+    tastes: Tastes
+    laws: Laws
+    shelves: Shelves
+    day: Day
+
+
+@dataclass(frozen=True)
+class BlocksDay:
+    """What one block lived through: its morning, the state that the day began with, and the day."""
+
+    block: Block
+    day: Day
+    pieces: NDArray[np.int64]
+    bought: NDArray[np.int64]
+    lived: DayOfBlock
+
+
+@pytest.fixture(scope="session")
+def morning_of() -> Callable[[World], Morning]:
+    """Make a world in memory."""
+
+    def morning_of(world: World) -> Morning:
+        goods = make_catalogue(world)
+        tastes = make_tastes(world, goods)
+        laws = make_laws(world, goods, tastes, 0)
+        shelves = first_shelves(world, tastes, laws)
+        return Morning(world, goods, tastes, laws, shelves, open_day(world, laws, shelves, 0))
+
+    return morning_of
+
+
+@pytest.fixture(scope="session")
+def days_of(morning_of) -> Callable[..., Iterator[BlocksDay]]:
+    """Live through a world in memory, every block of every day; shelves may be changed beforehand."""
+
+    def days_of(world: World, policy: Policy, *, first: Callable[[Shelves], None] = lambda _: None):
+        made = morning_of(world)
+        shelves, laws = made.shelves, LawsOfWeeks(world, made.goods, made.tastes)
+        first(shelves)
+        blocks = [Block(world, made.goods, made.tastes, number, policy) for number in range(num_blocks(world))]
+        for number in range(world.days):
+            day = open_day(world, laws.of_day(number), shelves, number)
+            booked = np.zeros((3, world.items), np.int64)
+            for block in blocks:
+                left = allotted(world, shelves, number, block.people.block)
+                here = Day(number, day.laws, day.in_stock, left, day.offered, day.popular)
+                bought = block.state.bought.copy()
+                lived = block.live(here)
+                booked += [lived.sold(world.items), lived.came_back(world.items), lived.viewed(world.items)]
+                yield BlocksDay(block, here, shelves.pieces.copy(), bought, lived)
+            close_day(world, shelves, number, sold=booked[0], came_back=booked[1], viewed=booked[2])
+
+    return days_of
+
+
+@pytest.fixture(scope="session")
+def fits() -> Callable[..., bool]:
+    """Say whether counts follow a law: chi-square below its 99.9 % quantile (Wilson and Hilferty's approximation)."""
+
+    def fits(rows: Iterable[tuple[NDArray[Any], NDArray[Any]]]) -> bool:
+        """Each row is an experiment of its own: counts, and the probabilities of its cells; rare cells are pooled."""
+        total, freedom = 0.0, 0
+        for counts, p in rows:
+            expected = counts.sum() * p
+            assert counts[expected == 0].sum() == 0
+            rare = expected < 5
+            seen = np.append(counts[~rare], counts[rare].sum())
+            told = np.append(expected[~rare], expected[rare].sum())
+            seen, told = seen[told > 0], told[told > 0]
+            total += float(((seen - told) ** 2 / told).sum())
+            freedom += len(told) - 1
+        assert freedom > 0
+        z, part = NormalDist().inv_cdf(0.999), 2 / (9 * freedom)
+        return total < freedom * (1 - part + z * part**0.5) ** 3
+
+    return fits

@@ -1,87 +1,269 @@
-import itertools
-from collections import Counter, defaultdict
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import replace
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
 import pytest
 
+from endcap.core.clock import next_day
 from endcap.core.errors import UsageError
-from endcap.simulation.shop import simulate
+from endcap.simulation.catalogue import WEEK_DAYS, make_catalogue
+from endcap.simulation.faults.choice import Faults
+from endcap.simulation.faults.mend_log import mend_log
+from endcap.simulation.ga4 import NAMES
+from endcap.simulation.policies import Popular, Random
+from endcap.simulation.settings import make_world
+from endcap.simulation.shop import day_alone, simulate
 
-TINY = {"days": 3, "users": 60, "items": 40}
+# Twenty days, so that states are kept twice; three blocks; everything that has a memory.
+WORLD = make_world("small", days=20, visitors=240, items=40, block=80, p_cart=0.4, p_return=0.5)
+
+
+class StoppedError(Exception):
+    """What stops a run from outside."""
 
 
 def bytes_of(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
-def test_the_same_arguments_give_the_same_bytes(tmp_path):
-    simulate(tmp_path / "a", **TINY)
-    simulate(tmp_path / "b", **TINY)
-    assert bytes_of(tmp_path / "a") == bytes_of(tmp_path / "b")
+def rows_of(folder):
+    return pa.concat_tables(pq.read_table(path) for path in sorted(folder.glob("events_*.parquet"))).to_pylist()
 
 
-def test_another_seed_gives_another_shop(tmp_path):
-    simulate(tmp_path / "a", **TINY, seed=1)
-    simulate(tmp_path / "b", **TINY, seed=2)
-    assert bytes_of(tmp_path / "a")["catalog.tsv"] != bytes_of(tmp_path / "b")["catalog.tsv"]
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return simulate(WORLD, tmp_path_factory.mktemp("whole") / "shop", Popular())
 
 
-def test_it_says_what_it_made(tmp_path):
-    made = simulate(tmp_path / "a", **TINY, start="2024-02-28")
-    assert (made.first_day, made.last_day, made.num_users, made.num_items) == ("2024-02-28", "2024-03-01", 60, 40)
-    assert made.num_sessions >= 60
-    assert min(made.num_events.values()) > 0
+@pytest.fixture(scope="module")
+def events(made):
+    return rows_of(made.export)
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [{"days": 0}, {"users": 0}, {"items": 9}, {"seed": -1}, {"start": "yesterday"}, {"start": "9999-12-30", "days": 9}],
-)
-def test_an_argument_out_of_range_is_refused_before_anything_is_written(tmp_path, wrong):
-    with pytest.raises(UsageError):
-        simulate(tmp_path / "a", **{**TINY, **wrong})
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize("workers", [2, 3, 9])
+def test_any_number_of_processes_writes_the_same_bytes(made, tmp_path, workers):
+    again = simulate(WORLD, tmp_path / "shop", Popular(), workers=workers)
+    assert bytes_of(again.out) == bytes_of(made.out)
+
+
+def test_another_seed_and_another_policy_give_another_shop(made, tmp_path):
+    for number, (world, policy) in enumerate(((replace(WORLD, seed=8), Popular()), (WORLD, Random()))):
+        other = simulate(world, tmp_path / str(number), policy)
+        assert bytes_of(other.export) != bytes_of(made.export)
+
+
+@pytest.mark.parametrize("stop_after", [1, 7, 8, 9, 15, 19])
+def test_a_run_that_was_stopped_goes_on_and_writes_the_same_bytes(made, tmp_path, stop_after):
+    told = []
+
+    def stop(line):
+        told.append(line)
+        if len(told) == stop_after:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        simulate(WORLD, tmp_path / "shop", Popular(), tell=stop)
+    assert not (tmp_path / "shop").exists()
+    again = []
+    resumed = simulate(WORLD, tmp_path / "shop", Popular(), tell=again.append)
+    assert bytes_of(resumed.out) == bytes_of(made.out)
+    assert len(again) <= WORLD.days - (stop_after // 7) * 7 + 7
+    assert list(tmp_path.iterdir()) == [tmp_path / "shop"]
+
+
+def test_a_killed_process_leaves_nothing_that_looks_whole_and_the_next_one_ends_the_work(made, tmp_path):
+    out = tmp_path / "shop"
+    code = (
+        "import sys; from pathlib import Path; from endcap.simulation.settings import make_world;"
+        "from endcap.simulation.shop import simulate; from endcap.simulation.policies import Popular;"
+        "simulate(make_world('small', days=20, visitors=240, items=40, block=80, p_cart=0.4, p_return=0.5),"
+        " Path(sys.argv[1]), Popular(), tell=lambda line: print(line, flush=True))"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(out)], stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            if line.startswith("2026-01-12"):
+                os.kill(process.pid, signal.SIGKILL)
+                break
+    assert not out.exists()
+    assert bytes_of(simulate(WORLD, out, Popular()).out) == bytes_of(made.out)
+
+
+def test_what_is_there_already_is_not_written_again(made):
+    before = {path: path.stat().st_mtime_ns for path in made.out.rglob("*")}
+    time.sleep(0.01)
+    again = simulate(WORLD, made.out, Popular())
+    assert not again.is_new
+    assert again.counts == made.counts
+    assert {path: path.stat().st_mtime_ns for path in made.out.rglob("*")} == before
+
+
+def test_another_world_in_the_folder_is_left_alone(made):
+    before = bytes_of(made.out)
+    with pytest.raises(UsageError, match="another world in the folder"):
+        simulate(replace(WORLD, seed=9), made.out, Popular())
+    with pytest.raises(UsageError, match="another world in the folder"):
+        simulate(WORLD, made.out, Random())
+    assert bytes_of(made.out) == before
 
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(UsageError, match="something in the folder"):
-        simulate(tmp_path, **TINY)
-    assert bytes_of(tmp_path) == {"mine.txt": b"mine"}
+        simulate(WORLD, tmp_path, Popular())
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot be made"):
-        simulate(tmp_path / "file" / "shop", **TINY)
+        simulate(WORLD, tmp_path / "file" / "shop", Popular())
 
 
-def test_an_empty_folder_and_the_rest_of_a_killed_simulation_do_not_matter(tmp_path):
-    (tmp_path / "a").mkdir()
-    (tmp_path / ".a.part").mkdir()
-    (tmp_path / ".a.part" / "events_20200101.parquet").write_text("half")
-    simulate(tmp_path / "a", **TINY)
-    assert min(path.name for path in (tmp_path / "a").iterdir()) == "catalog.tsv"
-    assert not (tmp_path / ".a.part").exists()
+def test_what_a_run_of_other_settings_left_does_not_matter(tmp_path):
+    tiny = replace(WORLD, days=1)
+    (tmp_path / "shop").mkdir()
+    (tmp_path / ".shop.part" / "export").mkdir(parents=True)
+    (tmp_path / ".shop.part" / "export" / "events_20200101.parquet").write_text("half")
+    made = simulate(tiny, tmp_path / "shop", Popular())
+    assert not list(made.export.glob("events_2020*"))
+    assert list(tmp_path.iterdir()) == [tmp_path / "shop"]
 
 
-def test_what_followed_before_predicts_the_next_item_much_better_than_popularity(tmp_path, read):
-    simulate(tmp_path / "a", days=7, users=800, items=60)
-    sessions = defaultdict(list)
-    for event in read(tmp_path / "a"):
-        if event["event_name"] == "view_item":
-            session = sessions[event["user_pseudo_id"], event["event_params"][0]["value"]["int_value"]]
-            session.append((event["event_date"], event["items"][0]["item_id"]))
-    popular, after, asked = Counter(), defaultdict(Counter), []
-    for session in sessions.values():
-        for (_, item), (day, follower) in itertools.pairwise(session):
-            if day < "20260106":
-                popular[follower] += 1
-                after[item][follower] += 1
-            elif follower != item:
-                asked.append((item, follower))
-    tops = {item: {each for each, _ in after[item].most_common(5)} for item, _ in asked}
-    best = {each for each, _ in popular.most_common(5)}
-    by_order = sum(follower in tops[item] for item, follower in asked) / len(asked)
-    by_popularity = sum(follower in best for _, follower in asked) / len(asked)
-    assert len(asked) > 500
-    assert by_order > 1.5 * by_popularity
+@pytest.mark.parametrize("number", [0, 1, 19])
+def test_a_day_is_the_same_alone(made, number):
+    names = sorted(path.name for path in made.export.glob(f"events_{next_day(WORLD.start, number).replace('-', '')}*"))
+    for name, tables in zip(names, day_alone(WORLD, Popular(), number), strict=True):
+        assert pa.concat_tables(tables).to_pylist() == pq.read_table(made.export / name).to_pylist()
+
+
+def test_a_day_of_a_world_without_memory_is_the_same_alone(tmp_path):
+    world = make_world("stationary", days=18, visitors=200, items=30, p_return=0.5, drift=0.1)
+    made = simulate(world, tmp_path / "shop", Random())
+    [tables] = day_alone(world, Random(), 17)
+    assert pa.concat_tables(tables).to_pylist() == pq.read_table(made.export / "events_20260118.parquet").to_pylist()
+
+
+def test_the_truth_lies_beside_the_export_and_never_in_it(made):
+    assert sorted(path.name for path in made.out.iterdir()) == ["export", "truth"]
+    assert {path.suffix for path in made.export.rglob("*") if path.is_file()} == {".parquet", ".tsv"}
+    assert not any("taste" in line for line in (made.export / "catalog.tsv").read_text().splitlines())
+
+
+def test_a_feed_and_an_inventory_come_every_day(made):
+    for folder, stem in (("feeds", "catalog"), ("inventory", "inventory")):
+        assert len(list((made.export / folder).glob(f"{stem}_202601*.tsv"))) == WORLD.days
+    assert (made.export / "catalog.tsv").read_bytes() == (made.export / "feeds/catalog_20260120.tsv").read_bytes()
+
+
+def test_counts_are_those_of_the_files(made, events):
+    counted = Counter(event["event_name"] for event in events)
+    assert counted == {name: made.counts[name] for name in NAMES}
+    assert 0 <= made.counts["clicks"] - made.counts["select_item"] < 10  # the last midnight's are in no file
+    assert abs(made.counts["clicks"] - made.counts["expected_clicks"]) < 4 * np.sqrt(made.counts["expected_clicks"])
+
+
+def test_sessions_cross_midnight_and_their_files(events):
+    by_session = {}
+    for event in events:
+        key = (event["user_pseudo_id"], event["event_params"][0]["value"]["int_value"])
+        by_session.setdefault(key, set()).add(event["event_date"])
+    assert max(len(days) for days in by_session.values()) == 2
+
+
+def test_every_event_stands_in_the_file_of_its_utc_day(made):
+    for path in made.export.glob("events_*.parquet"):
+        day = path.name.split("_")[1].removesuffix(".parquet")
+        table = pq.read_table(path)
+        dates = {np.datetime64(int(at), "us").astype("datetime64[D]") for at in table["event_timestamp"].to_pylist()}
+        assert {str(date).replace("-", "") for date in dates} | set(table["event_date"].to_pylist()) == {day}
+
+
+def test_nothing_is_sold_that_is_not_there(made, events):
+    """Read back: what was paid for on a day is at most what the morning had, as a session belongs to its first day."""
+    ids = make_catalogue(WORLD).item_ids.to_pylist()
+    sold = {}
+    for event in events:
+        if event["event_name"] == "purchase":
+            began = np.datetime64(event["event_params"][0]["value"]["int_value"], "s")
+            for item in event["items"]:
+                key = (str(began.astype("datetime64[D]")), item["item_id"])
+                sold[key] = sold.get(key, 0) + item["quantity"]
+    assert sum(sold.values()) > 100
+    for (day, item_id), pieces in sold.items():
+        there = pq.read_table(made.truth / "mornings" / f"morning_{day.replace('-', '')}.parquet")["pieces"]
+        assert pieces <= there[ids.index(item_id)].as_py(), (day, item_id)
+
+
+def test_items_are_seen_in_the_weeks_they_are_sold_in_and_only_then(made):
+    goods = make_catalogue(WORLD)
+    assert (goods.first_week > 0).any()
+    for number in range(WORLD.days):
+        is_sold = goods.is_sold_in(number // WEEK_DAYS)
+        name = next_day(WORLD.start, number).replace("-", "")
+        feed = pa.csv.read_csv(
+            made.export / "feeds" / f"catalog_{name}.tsv", parse_options=pa.csv.ParseOptions(delimiter="\t")
+        )
+        assert feed["id"].to_pylist() == goods.item_ids.filter(pa.array(is_sold)).to_pylist()
+        for path in made.truth.glob(f"pages/pages_{name}_*.parquet"):
+            table = pq.read_table(path)
+            shown = table["slate"].combine_chunks().drop_null().flatten().to_numpy()
+            viewed = table["item"].to_numpy()
+            assert is_sold[np.concatenate([shown[shown >= 0], viewed[viewed >= 0]])].all()
+
+
+def test_every_return_names_an_order_that_had_the_item(events):
+    orders = {
+        (event["ecommerce"]["transaction_id"], item["item_id"]): (event["event_timestamp"], item["price"])
+        for event in events
+        if event["event_name"] == "purchase"
+        for item in event["items"]
+    }
+    refunds = [event for event in events if event["event_name"] == "refund"]
+    assert len(refunds) > 30
+    for event in refunds:
+        [item] = event["items"]
+        bought_us, price = orders[event["ecommerce"]["transaction_id"], item["item_id"]]
+        assert 0 < event["event_timestamp"] - bought_us < 15 * 86_400_000_000
+        assert item["price"] == price
+
+
+def test_a_faulty_export_has_its_clean_log_in_the_truth(made, tmp_path):
+    faults = Faults(duplicates=0.1, late=0.1, missing_day="2026-01-03", schema_change="2026-01-10")
+    broken = simulate(WORLD, tmp_path / "shop", Popular(), faults=faults)
+    assert not list(broken.export.glob("events_20260103*"))
+    assert broken.broken["duplicates"] > 100
+    clean = {path.name for path in made.export.glob("events_*")}
+    assert {path.name for path in (broken.truth / "clean").iterdir()} == clean
+    mend_log(broken.export, broken.truth / "faults", tmp_path / "mended")
+    for name in clean:
+        expected = pq.read_table(made.export / name)
+        assert pq.read_table(tmp_path / "mended" / name).equals(expected)
+        assert pq.read_table(broken.truth / "clean" / name).equals(expected)
+    assert json.loads((broken.truth / "world.json").read_text())["faults"]["late"] == 0.1
+
+
+def test_faults_are_for_ga4_exports(tmp_path):
+    with pytest.raises(UsageError, match="faults are for a GA4 export, the format is csv"):
+        simulate(WORLD, tmp_path / "shop", Popular(), form="csv", faults=Faults(late=0.1))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_closed_values_are_written_where_there_are_any(tmp_path, made):
+    world = make_world("stationary", days=2, visitors=50, items=30)
+    told = json.loads((simulate(world, tmp_path / "shop", Popular()).truth / "value.json").read_text())
+    assert told["popular"]["clicks"] > told["random"]["clicks"] > 0
+    assert not (made.truth / "value.json").exists()

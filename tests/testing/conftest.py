@@ -5,6 +5,8 @@ import pytest
 from endcap.core.clock import fixed_clock
 from endcap.flows.init import init_shop
 from endcap.flows.refresh import refresh
+from endcap.simulation.policies import Popular
+from endcap.simulation.settings import make_world
 from endcap.simulation.shop import simulate
 
 
@@ -12,7 +14,8 @@ from endcap.simulation.shop import simulate
 def whole(tmp_path_factory):
     """A very small simulated shop that was refreshed once; its export lies in its folder. Not to be changed."""
     root = tmp_path_factory.mktemp("whole") / "tiny"
-    simulate(root / "export", days=2, users=30, items=20)
+    made = simulate(make_world("small", days=2, visitors=30, items=20), tmp_path_factory.mktemp("simulated"), Popular())
+    shutil.copytree(made.export, root / "export")
     init_shop(root, source=root / "export")
     text = (root / "endcap.toml").read_text().replace(str((root / "export").resolve()), "export")
     text = text.replace("\n[models]\n", '\n[models]\ntrain = ["popular", "item_markov"]\n')

@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import signal
-import subprocess
 import sys
 import time
 import urllib.request
@@ -16,19 +14,20 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from endcap.cli.progress import told
+from endcap.cli.server_process import server_process
 from endcap.cli.simulate import make_export
 from endcap.cli.table import table
 from endcap.core.currency import amount_text
-from endcap.core.errors import BundleError, Code, UsageError
+from endcap.core.errors import Code, UsageError
 from endcap.flows.init import init_shop
 from endcap.flows.refresh import Refreshed, refresh
 from endcap.flows.shop import find_shop
 from endcap.flows.shopper import example_session
+from endcap.simulation.settings import make_world
 
 __all__ = ["demo"]
 
 _SHOPPER = "demo-shopper"
-_SERVER_STARTS_WITHIN_S = 60
 
 
 def demo(
@@ -51,9 +50,7 @@ def demo(
     shop.mkdir(parents=True)
     (shop / ".demo").touch()
     with _timed(seconds, "simulate" if data is None else "look at the export"):
-        source = data.resolve() if data else (shop / "export").resolve()
-        if data is None:
-            make_export(source)
+        source = data.resolve() if data else make_export(shop.resolve() / "world", make_world("small")).export
         made = init_shop(shop, source=source)
     print("\n".join(f"found: {line}" for line in made.found))
     with told(quiet=False) as progress:
@@ -61,7 +58,7 @@ def demo(
     seconds |= {report.step: report.seconds for report in result.steps}
     evaluation = json.loads((shop / "reports" / "evaluation.json").read_bytes())
     print(f"\nEvaluation\n{(shop / 'reports' / 'evaluation.txt').read_text(encoding='utf-8')}")
-    with _timed(seconds, "serve"), _server(shop) as address:
+    with _timed(seconds, "serve"), server_process(shop) as address:
         slate = _ask_as_a_shopper(shop, address, slate_size)
     print("\nSeconds by step\n" + table(["step", "seconds"], [[step, spent] for step, spent in seconds.items()]))
     print(_next_commands(shop, result.through))
@@ -87,41 +84,6 @@ def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
     began = time.perf_counter()
     yield
     seconds[name] = round(time.perf_counter() - began, 2)
-
-
-@contextmanager
-def _server(shop: Path) -> Iterator[str]:
-    """Start `endcap serve` on a free port as its own process and give its address; end it after the block."""
-    command = [sys.executable, "-m", "endcap", "serve", str(shop), "--port", "0", "--workers", "1"]
-    log = shop / "serve.log"
-    with log.open("wb") as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)  # noqa: S603 - our own command
-    try:
-        lines = iter(process.stdout or ())
-        address = next((line.split()[-1] for line in lines if line.startswith("listening")), None)
-        if address is None or not _is_ready(address):
-            raise BundleError(
-                "the server did not come up", where=str(log), fix=f"try `endcap serve {shop}`", code=Code.BUNDLE_DAMAGED
-            )
-        yield address
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _is_ready(address: str) -> bool:
-    until = time.monotonic() + _SERVER_STARTS_WITHIN_S
-    while time.monotonic() < until:
-        try:
-            with urllib.request.urlopen(f"{address}/health/ready", timeout=5) as answer:  # noqa: S310 - our own server
-                return bool(answer.status == 200)
-        except OSError:
-            time.sleep(0.1)
-    return False
 
 
 def _ask(address: str, route: str, body: dict[str, Any] | list[dict[str, Any]]) -> dict[str, Any]:

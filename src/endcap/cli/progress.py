@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from endcap.flows.flow import StepReport
 
-__all__ = ["told"]
+__all__ = ["lines_told", "told"]
 
 _WIDTH = 16
 
@@ -25,6 +25,18 @@ def told(*, quiet: bool) -> Iterator[Callable[[StepReport], None]]:
             yield tell
     else:
         yield _plain
+
+
+@contextmanager
+def lines_told() -> Iterator[Callable[[str], None]]:
+    """Give a function that tells lines, for the length of the block: on a terminal the latest one, elsewhere each."""
+    if not sys.stderr.isatty():
+        yield lambda line: print(line, file=sys.stderr, flush=True)
+        return
+    from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
+
+    with Console(stderr=True, highlight=False).status("") as status:
+        yield status.update
 
 
 def _plain(report: StepReport) -> None:

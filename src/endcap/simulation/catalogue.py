@@ -1,18 +1,28 @@
-"""The simulated shop's range: titles, categories, prices, popularity, and which item leads to which.
+"""The range of a world: titles, categories, prices, costs, what the crowd wants, and what goes with what.
 
-Shapes: N items, C categories.
+Shapes: N items, C categories, M complements of an item.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-__all__ = ["NUM_CATEGORIES", "Range", "make_range"]
+from endcap.simulation.settings import Quantiles, World
+from endcap.simulation.streams import Purpose, stream
 
+__all__ = ["BRANDS", "STRENGTHS", "WEEK_DAYS", "Catalogue", "make_catalogue", "mean_of", "quantiles_at", "week_prices"]
+
+STRENGTHS = np.array([0.4, 0.25, 0.2, 0.15])
+"""M shares with which an item leads to each of its complements; they sum to 1."""
+
+WEEK_DAYS = 7
+"""The range and the promotions change on every seventh day of a world."""
+
+BRANDS = ("", "", "Northfold", "Kestrel", "Alder & Pine", "Lumen Works")
 _COLOURS = ("Black", "White", "Navy", "Forest", "Slate", "Sand", "Coral", "Mustard", "Teal", "Plum", "Rust", "Cream")
-_BRANDS = ("", "", "Northfold", "Kestrel", "Alder & Pine", "Lumen Works")
-
 # Path, typical price in minor units, materials, nouns. Each category's complement is the next one in the list, the
 # last one's is the first: who looked at mugs looks at coffee makers next.
 _CATEGORIES = (
@@ -29,93 +39,163 @@ _CATEGORIES = (
     ("Apparel/Hats", 2_000, ("Wool", "Twill", "Corduroy"), ("Cap", "Beanie", "Bucket Hat")),
     ("Apparel/Socks", 900, ("Merino", "Cotton", "Bamboo"), ("Socks", "Ankle Socks", "Boot Socks")),
 )
-NUM_CATEGORIES = len(_CATEGORIES)
-_TITLES_A_CATEGORY = len(_COLOURS) * 3 * 3
+_PARTS = (len(_COLOURS), 3, 3)  # colours, materials and nouns that a category's titles are made of
+_TITLES_A_CATEGORY = int(np.prod(_PARTS))
+_ITEMS_A_CATEGORY = 4  # at least; tiny worlds have fewer categories
+_NEVER = 1 << 30
 
 
 @dataclass(frozen=True)
-class Range:
-    """N items of the shop.
+class Catalogue:
+    """N items.
 
     Args:
-        item_ids: Ids in ascending order.
-        titles: Colour, material, noun: all different.
-        categories: Category paths.
-        brands: Brands, "" where an item has none.
-        category_of: N numbers of categories, 0..C-1.
-        price_minor: N prices in minor units.
-        is_priced: N booleans: the feed names the price.
-        in_stock: N booleans.
-        log_popularity: N logarithms of how often an item is looked at for its own sake.
-        follows: N x N, how strongly the row's item leads to the column's: 0 where it does not, else in (0, 1].
+        item_ids: N ids, ascending.
+        titles: N texts, all different.
+        categories: C paths.
+        category: N numbers of categories.
+        brand: N places in BRANDS.
+        colour: N words.
+        material: N words.
+        price_minor: N prices without a promotion, minor units.
+        cost_minor: N costs of goods sold, minor units.
+        is_priced: N booleans: the feed tells the price (a few it does not, as in real shops).
+        typical_minor: N typical prices of the item's category, minor units.
+        weight: N numbers > 0 of mean 1: how much the crowd wants it.
+        complements: N x M item numbers, never the item itself.
+        first_week: N weeks of launch, from 0.
+        end_week: N weeks from which it is no longer sold; a huge number where it stays.
     """
 
-    item_ids: list[str]
-    titles: list[str]
+    item_ids: pa.Array
+    titles: pa.Array
     categories: list[str]
-    brands: list[str]
-    category_of: NDArray[np.int64]
+    category: NDArray[np.int64]
+    brand: NDArray[np.int64]
+    colour: pa.Array
+    material: pa.Array
     price_minor: NDArray[np.int64]
+    cost_minor: NDArray[np.int64]
     is_priced: NDArray[np.bool_]
-    in_stock: NDArray[np.bool_]
-    log_popularity: NDArray[np.float64]
-    follows: NDArray[np.float32]
+    typical_minor: NDArray[np.int64]
+    weight: NDArray[np.float64]
+    complements: NDArray[np.int32]
+    first_week: NDArray[np.int64]
+    end_week: NDArray[np.int64]
+
+    def is_sold_in(self, week: int) -> NDArray[np.bool_]:
+        """Return N booleans: launched and not delisted."""
+        return (self.first_week <= week) & (week < self.end_week)
 
 
-def make_range(items: int, rng: np.random.Generator) -> Range:
-    """Invent the range.
-
-    Args:
-        items: N, at least 10.
-        rng: The catalogue's own stream.
-    """
-    category_of = np.arange(items) % NUM_CATEGORIES
-    typical = np.array([each[1] for each in _CATEGORIES])[category_of]
-    price_minor = np.rint(typical * np.exp(rng.normal(0, 0.35, items)) / 50).astype(np.int64) * 50 + 49
-    log_popularity = -0.8 * np.log1p(rng.permutation(items))
-    rare = rng.permutation(items)
-    few = max(2, items // 60)
-    return Range(
-        item_ids=[f"P{number:04d}" for number in range(1, items + 1)],
-        titles=_titles(category_of, rng),
-        categories=[_CATEGORIES[each][0] for each in category_of],
-        brands=[_BRANDS[each] for each in rng.integers(0, len(_BRANDS), items)],
-        category_of=category_of,
-        price_minor=price_minor,
-        is_priced=~np.isin(np.arange(items), rare[:few]),
-        in_stock=~np.isin(np.arange(items), rare[few : 2 * few]),
-        log_popularity=log_popularity,
-        follows=_follows(category_of, log_popularity, rng),
+def make_catalogue(world: World) -> Catalogue:
+    """Invent the range of a world."""
+    rng = stream(world.seed, Purpose.CATALOGUE)
+    items = world.items
+    num_categories = max(2, min(len(_CATEGORIES), items // _ITEMS_A_CATEGORY))
+    category = np.arange(items) % num_categories
+    titles, colour, material = _titles(category, num_categories, rng)
+    typical = np.array([each[1] for each in _CATEGORIES])[category]
+    price = np.rint(typical * np.exp(rng.normal(0, 0.35, items)) / 50).astype(np.int64) * 50 + 49
+    weight = quantiles_at(world.item_weights, (rng.permutation(items) + 0.5) / items)
+    digits = pc.utf8_lpad(pa.array(np.arange(1, items + 1)).cast(pa.string()), max(4, len(str(items))), "0")
+    return Catalogue(
+        item_ids=pc.binary_join_element_wise("P", digits, ""),
+        titles=titles,
+        categories=[each[0] for each in _CATEGORIES[:num_categories]],
+        category=category,
+        brand=rng.integers(0, len(BRANDS), items),
+        colour=colour,
+        material=material,
+        price_minor=price,
+        cost_minor=np.rint(price * rng.uniform(0.4, 0.75, items)).astype(np.int64),
+        is_priced=rng.random(items) >= 0.01,
+        typical_minor=typical,
+        weight=weight / weight.mean(),
+        complements=_complements(category, num_categories, weight, rng),
+        **_lives(world, rng),
     )
 
 
-def _titles(category_of: NDArray[np.int64], rng: np.random.Generator) -> list[str]:
+def quantiles_at(knots: Quantiles, share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the values of a distribution at shares, log-linear between its knots (linear from a value of 0).
+
+    >>> quantiles_at(((0, 1.0), (0.5, 10.0), (1, 1000.0)), np.array([0, 0.25, 0.5, 1])).round(2).tolist()
+    [1.0, 3.16, 10.0, 1000.0]
+    """
+    at, value = np.array(knots, np.float64).T
+    has_zero = bool((value <= 0).any())
+    found: NDArray[np.float64] = np.interp(share, at, value if has_zero else np.log(value))
+    return found if has_zero else np.exp(found)
+
+
+def mean_of(knots: Quantiles) -> float:
+    """Return the mean of a distribution given by its quantiles.
+
+    >>> round(mean_of(((0, 0.0), (0.5, 2.0), (1, 4.0))), 6)
+    2.0
+    """
+    at, value = np.array(knots, np.float64).T
+    low, high = value[:-1], value[1:]
+    pieces = (low + high) / 2
+    if (value > 0).all():
+        apart = low != high
+        pieces[apart] = (high - low)[apart] / np.log(high[apart] / low[apart])
+    return float(pieces @ np.diff(at))
+
+
+def week_prices(world: World, goods: Catalogue, week: int) -> NDArray[np.int64]:
+    """Return N prices of a week in minor units: some categories have a promotion, on part of their items."""
+    if not world.changes_range:
+        return goods.price_minor
+    rng = stream(world.seed, Purpose.PROMOTIONS, day=week)
+    rebate_C = rng.choice([0.0, 0.1, 0.2, 0.3], len(goods.categories), p=[0.7, 0.1, 0.1, 0.1])
+    is_on = rng.random(len(goods.weight)) < 0.5
+    rebate = rebate_C[goods.category] * is_on
+    reduced: NDArray[np.int64] = np.rint(goods.price_minor * (1 - rebate)).astype(np.int64)
+    return reduced
+
+
+def _titles(
+    category: NDArray[np.int64], num_categories: int, rng: np.random.Generator
+) -> tuple[pa.Array, pa.Array, pa.Array]:
     """Give each item a combination of its category's words; when all are used up, they start again as `No. 2`."""
-    titles = [""] * len(category_of)
-    for category, (_, _, materials, nouns) in enumerate(_CATEGORIES):
-        words = rng.permutation(_TITLES_A_CATEGORY)
-        for turn, item in enumerate(np.flatnonzero(category_of == category)):
-            edition, place = divmod(turn, _TITLES_A_CATEGORY)
-            noun, rest = divmod(int(words[place]), len(_COLOURS) * 3)
-            material, colour = divmod(rest, len(_COLOURS))
-            title = f"{_COLOURS[colour]} {materials[material]} {nouns[noun]}"
-            titles[item] = f"{title} No. {edition + 1}" if edition else title
-    return titles
+    turn = np.arange(len(category)) // num_categories
+    edition, place = np.divmod(turn, _TITLES_A_CATEGORY)
+    words_CW = np.stack([rng.permutation(_TITLES_A_CATEGORY) for _ in range(num_categories)])
+    colour, material, noun = np.unravel_index(words_CW[category, place], _PARTS)
+    materials = pa.array([word for each in _CATEGORIES for word in each[2]])
+    nouns = pa.array([word for each in _CATEGORIES for word in each[3]])
+    colour_words = pa.array(_COLOURS).take(pa.array(colour))
+    material_words = materials.take(pa.array(category * 3 + material))
+    title = pc.binary_join_element_wise(colour_words, material_words, nouns.take(pa.array(category * 3 + noun)), " ")
+    numbered = pc.binary_join_element_wise(title, pa.array(edition + 1).cast(pa.string()), " No. ")
+    return pc.if_else(pa.array(edition > 0), numbered, title), colour_words, material_words
 
 
-def _follows(
-    category_of: NDArray[np.int64], log_popularity: NDArray[np.float64], rng: np.random.Generator
-) -> NDArray[np.float32]:
-    """Plant for each item two complements of the next category and one substitute of its own; popular ones rather."""
-    items = len(category_of)
-    keys_NN = log_popularity[None, :] * 0.5 + rng.gumbel(size=(items, items))
-    np.fill_diagonal(keys_NN, -np.inf)
-    follows_NN = np.zeros((items, items), np.float32)
-    for step, strengths in ((1, (1.0, 0.8)), (0, (0.7,))):
-        wanted_NN = category_of[None, :] == (category_of[:, None] + step) % NUM_CATEGORIES
-        best_NK = np.argsort(np.where(wanted_NN, keys_NN, -np.inf), axis=1, kind="stable")[:, ::-1]
-        for place, strength in enumerate(strengths):
-            chosen = best_NK[:, place]
-            is_there = wanted_NN[np.arange(items), chosen] & (chosen != np.arange(items))
-            follows_NN[np.flatnonzero(is_there), chosen[is_there]] = strength
-    return follows_NN
+def _complements(
+    category: NDArray[np.int64], num_categories: int, weight: NDArray[np.float64], rng: np.random.Generator
+) -> NDArray[np.int32]:
+    """Plant for each item three complements of the next category and one substitute of its own; popular ones rather."""
+    items = len(category)
+    found = np.empty((items, len(STRENGTHS)), np.int32)
+    members = [np.flatnonzero(category == each) for each in range(num_categories)]
+    ends = [np.cumsum(np.sqrt(weight[each])) for each in members]
+    for own in range(num_categories):
+        for turn in range(len(STRENGTHS)):
+            other = own if turn == len(STRENGTHS) - 1 else (own + 1) % num_categories
+            luck = rng.random(len(members[own])) * ends[other][-1]
+            place = np.searchsorted(ends[other], luck, side="right")
+            is_itself = members[other][place] == members[own]
+            found[members[own], turn] = members[other][(place + is_itself) % len(members[other])]
+    return found
+
+
+def _lives(world: World, rng: np.random.Generator) -> dict[str, NDArray[np.int64]]:
+    """Draw when items are launched and delisted; a range that does not change is all there, always."""
+    items, weeks = world.items, -(-world.days // WEEK_DAYS)
+    luck, when = rng.random(items), rng.integers(1, max(weeks, 2), items)
+    changes = world.changes_range and weeks > 1
+    first = np.where(changes & (luck < 0.06), when, 0)
+    end = np.where(changes & (luck > 0.97), when, _NEVER)
+    return {"first_week": first, "end_week": end}

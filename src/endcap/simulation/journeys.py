@@ -1,195 +1,403 @@
-"""What happens in the sessions: lists are shown, items are clicked, viewed, carted and bought.
+"""What a block's visitors do on one day: page after page, by the laws of their tastes.
 
-All sessions take their next page together, so that the work is a few array operations a page.
-Shapes: A sessions that still go on, E events, N items, L places of a list, W items of an event.
+A page is a list that the policy fills, or an item. Of a list the eye falls on one place (or none); what stands there is
+clicked with the probability that the laws give it: the expected outcome of a list is a sum over its places, exactly.
+
+Shapes: S sessions, P pages (the first page of all sessions, then the second of those that have one, ...), R lists,
+L places, T lines at the till.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from endcap.simulation.catalogue import Range
-from endcap.simulation.visits import Visits
+from endcap.simulation.catalogue import STRENGTHS
+from endcap.simulation.policies import Asked, Policy, Slates
+from endcap.simulation.settings import World
+from endcap.simulation.streams import Purpose, stream
+from endcap.simulation.tastes import Laws, pull
+from endcap.simulation.visitors import Sessions, State, Visitors
 
-__all__ = ["LISTS", "NAMES", "Log", "shop_along"]
+__all__ = ["Day", "Journeys", "Lines", "journeys"]
 
-NAMES = (
-    "view_item_list",
-    "select_item",
-    "view_item",
-    "quickview",
-    "add_to_cart",
-    "remove_from_cart",
-    "begin_checkout",
-    "purchase",
-)
-LISTS = ("Category", "Search Results", "Related Products")
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
-_PLACES = 8
-_PLANTED = 5.0  # how much a planted follower gains over an equally popular item, a logarithm
-_EXAMINED = -0.55 * np.log(1 + np.arange(_PLACES))  # position bias: log probability that a place is looked at
-_CART_LINES = 6
-_BLOCK = 2_048  # sessions at a time, so that memory does not grow with the number of visitors
-
-Int64 = NDArray[np.int64]
+_STEPS = np.cumsum(STRENGTHS)[:-1]
+_PAUSE_S = (14.0, 1.2)  # median and sigma of the log-normal pauses between events
+_BOT_PAUSE_S = 1.0
+_AWAY = (0.002, 45 * 60)  # share of pages that are left open, and for how many seconds
+_MORE_PIECES = 0.12
 
 
-@dataclass
-class Log:
-    """Events in the order in which they were thought up.
+@dataclass(frozen=True)
+class Day:
+    """What is the same for all blocks of a day.
 
     Args:
-        session: Parts of E session numbers.
-        at_us: Parts of E instants.
-        name: Parts of E places in NAMES.
-        list_name: Parts of E places in LISTS, -1 without a list.
-        items: Parts of E x W item numbers, -1 where an event has fewer.
-        quantity: Parts of E x W pieces, 0 where the event does not say.
+        number: Of the day, from 0.
+        laws: Of its week.
+        in_stock: N booleans, at the day's start.
+        left: N pieces that this block may sell, or None where stock does not matter.
+        offered: Numbers of the items that are sold and in stock, ascending.
+        popular: Those of them viewed most often on earlier days, at most L, the first first.
     """
 
-    session: list[Int64] = field(default_factory=list)
-    at_us: list[Int64] = field(default_factory=list)
-    name: list[Int64] = field(default_factory=list)
-    list_name: list[Int64] = field(default_factory=list)
-    items: list[Int64] = field(default_factory=list)
-    quantity: list[Int64] = field(default_factory=list)
-
-    def add(self, name: str, session: Int64, at_us: Int64, items: Int64, **known: Int64) -> None:
-        """Add E events of one name; `known` may hold `list_name` and `quantity`."""
-        items_EW = items if items.ndim == 2 else items[:, None]
-        self.session.append(session)
-        self.at_us.append(at_us)
-        self.name.append(np.full(len(session), NAMES.index(name)))
-        self.list_name.append(known.get("list_name", np.full(len(session), -1)))
-        self.items.append(items_EW)
-        self.quantity.append(known.get("quantity", np.zeros_like(items_EW)).reshape(items_EW.shape))
+    number: int
+    laws: Laws
+    in_stock: Bools
+    left: Ints | None
+    offered: Ints
+    popular: Ints
 
 
-@dataclass
-class _Carts:
-    """The carts of all sessions: S x W item numbers (-1 where a line is free) and pieces."""
-
-    items: Int64
-    quantity: Int64
-
-
-def shop_along(goods: Range, visits: Visits, rng: np.random.Generator) -> Log:
-    """Let all visitors shop.
+@dataclass(frozen=True)
+class Lines:
+    """T cart lines of the sessions that went to the till.
 
     Args:
-        goods: The range.
-        visits: The sessions.
-        rng: The journeys' own stream.
+        page: The page on which each was put into the cart.
+        session: Its session.
+        quantity: Pieces, at least 1.
+        is_paid: The order was paid and the stock sufficed.
+        is_refused: The order was paid, but without this line: it had sold out.
+        comes_back: It is returned within two weeks.
     """
-    log = Log()
-    now_us, current = visits.start_us.copy(), np.full(len(visits.user), -1)
-    carts = _Carts(np.full((len(now_us), _CART_LINES), -1), np.zeros((len(now_us), _CART_LINES), np.int64))
-    for page in range(int(visits.pages.max())):
-        going = np.flatnonzero(visits.pages > page)
-        for first in range(0, len(going), _BLOCK):
-            _turn_page(log, goods, visits, going[first : first + _BLOCK], (now_us, current, carts), rng)
-    _check_out(log, now_us, carts, rng)
-    return log
+
+    page: Ints
+    session: Ints
+    quantity: Ints
+    is_paid: Bools
+    is_refused: Bools
+    comes_back: Bools
 
 
-def _turn_page(
-    log: Log,
-    goods: Range,
-    visits: Visits,
-    going: Int64,
-    state: tuple[Int64, Int64, _Carts],
-    rng: np.random.Generator,
-) -> None:
-    """Show the sessions `going` a list, let them choose from it (or come to an item without one), and view it."""
-    now_us, current, carts = state
-    attraction_AN = _attraction(goods, visits.tastes[visits.user[going]], current[going])
-    listed_AL, chosen = _choose(attraction_AN, rng)
-    has_list = rng.random(len(going)) < 0.8
-    wanted = (attraction_AN + rng.gumbel(size=attraction_AN.shape)).argmax(axis=1)
-    is_related = (current[going] >= 0) & (rng.random(len(going)) < 0.6)
-    list_name = np.where(is_related, LISTS.index("Related Products"), rng.integers(0, 2, len(going)))
-    at_us = now_us[going]
-    log.add("view_item_list", going[has_list], at_us[has_list], listed_AL[has_list], list_name=list_name[has_list])
-    at_us = at_us + _seconds(rng, len(going), 8)
-    goes_on = ~has_list | (rng.random(len(going)) < 0.6)
-    is_click = has_list & goes_on
-    item = np.where(has_list, chosen, wanted)
-    log.add("select_item", going[is_click], at_us[is_click], item[is_click], list_name=list_name[is_click])
-    viewing, item, at_us = going[goes_on], item[goes_on], at_us[goes_on] + 300_000
-    _view(log, viewing, item, at_us, rng)
-    current[viewing] = item
-    now_us[viewing] = at_us
-    _fill_cart(log, goods, viewing, (now_us, current, carts), rng)
-    now_us[going] += _seconds(rng, len(going), 40)
-    now_us[going] += np.where(
-        rng.random(len(going)) < 0.01, 2_700_000_000, 0
-    )  # a few leave the page open for 45 minutes
+@dataclass(frozen=True)
+class Journeys:
+    """A block's day.
+
+    Args:
+        people: The block's visitors.
+        sessions: The day's sessions.
+        session: P numbers of sessions.
+        number: P numbers of the page within its session, from 0.
+        at_us: P instants at which the page is opened.
+        is_list: P booleans.
+        before: P items viewed last, -1 for none.
+        bought: P items that the visitor had bought last when the session began, -1 for none.
+        place: P places clicked, from 0; -1 where no list was clicked.
+        item: P items viewed, -1 for a list that was not clicked.
+        view_us: P instants of the view.
+        is_carted: P booleans.
+        quantity: P pieces put into the cart.
+        cart_us: P instants of the cart.
+        is_removed: P booleans: taken out again.
+        row: P rows of `slates`, -1 for item pages.
+        slates: R x L item numbers.
+        propensity: R x L probabilities.
+        till_us: S instants at which the session is at the till.
+        paid_us: S instants of the payment.
+        lines: What was at the till.
+        taste: S numbers of tastes.
+    """
+
+    people: Visitors
+    sessions: Sessions
+    session: Ints
+    number: Ints
+    at_us: Ints
+    is_list: Bools
+    before: Ints
+    bought: Ints
+    place: Ints
+    item: Ints
+    view_us: Ints
+    is_carted: Bools
+    quantity: Ints
+    cart_us: Ints
+    is_removed: Bools
+    row: Ints
+    slates: NDArray[np.int32]
+    propensity: NDArray[np.float32]
+    till_us: Ints
+    paid_us: Ints
+    lines: Lines
+    taste: Ints
 
 
-def _attraction(goods: Range, tastes_AC: NDArray[np.float64], current: Int64) -> NDArray[np.float64]:
-    """Return the log weights with which visitors want items: popularity, taste, and what the item before leads to."""
-    attraction_AN = goods.log_popularity[None, :] + tastes_AC[:, goods.category_of]
-    has_current = np.flatnonzero(current >= 0)
-    attraction_AN[has_current] += _PLANTED * goods.follows[current[has_current]]
-    attraction_AN[has_current, current[has_current]] = -np.inf
-    return attraction_AN
+@dataclass(frozen=True)
+class _Luck:
+    """What is drawn for P pages before anybody moves: the same under every policy.
+
+    Args:
+        is_list: P booleans.
+        eye: P places that the eye falls on, beyond the list for none.
+        click: P numbers in [0, 1).
+        follows: P booleans.
+        step: P numbers of complements.
+        alone: P items that the visitor comes to by himself, -1 for lists.
+        cart: P numbers in [0, 1).
+        is_removed: P booleans.
+        quantity: P pieces.
+        pause_us: 2 x P pauses: before a click or a cart, before the next page.
+    """
+
+    is_list: Bools
+    eye: Ints
+    click: Floats
+    follows: Bools
+    step: Ints
+    alone: Ints
+    cart: Floats
+    is_removed: Bools
+    quantity: Ints
+    pause_us: Ints
 
 
-def _choose(attraction_AN: NDArray[np.float64], rng: np.random.Generator) -> tuple[Int64, Int64]:
-    """Return A x L items that the shop lists (it guesses what is wanted) and the A items chosen from them."""
-    guess_AN = 0.7 * attraction_AN + rng.gumbel(size=attraction_AN.shape)
-    listed_AL = np.argsort(-guess_AN, axis=1, kind="stable")[:, :_PLACES]
-    wish_AL = np.take_along_axis(attraction_AN, listed_AL, axis=1) + _EXAMINED
-    place = (wish_AL + rng.gumbel(size=wish_AL.shape)).argmax(axis=1)
-    return listed_AL, listed_AL[np.arange(len(place)), place]
+def journeys(world: World, day: Day, people: Visitors, state: State, sessions: Sessions, policy: Policy) -> Journeys:
+    """Let the visitors of a block go through their sessions of a day, and change their state by it.
 
-
-def _view(log: Log, session: Int64, item: Int64, at_us: Int64, rng: np.random.Generator) -> None:
-    """Log a view: mostly as view_item with a quickview twin within 2 s, sometimes as one of them alone."""
-    luck = rng.random(len(session))
-    is_view, has_twin = luck > 0.01, luck < 0.9
-    log.add("view_item", session[is_view], at_us[is_view], item[is_view])
-    twin_us = at_us + rng.integers(0, 1_500, len(session)) * 1_000
-    log.add("quickview", session[has_twin], twin_us[has_twin], item[has_twin])
-
-
-def _fill_cart(
-    log: Log, goods: Range, viewing: Int64, state: tuple[Int64, Int64, _Carts], rng: np.random.Generator
-) -> None:
-    """Put viewed items into carts, cheap ones rather; some are taken out again."""
-    now_us, current, carts = state
-    p_cart = 0.3 / (1 + goods.price_minor / 5_000) * goods.in_stock
-    num_lines = (carts.items[viewing] >= 0).sum(axis=1)
-    is_new = (carts.items[viewing] != current[viewing][:, None]).all(axis=1) & (num_lines < _CART_LINES)
-    takes = is_new & (rng.random(len(viewing)) < p_cart[current[viewing]])
-    session, line = viewing[takes], num_lines[takes]
-    now_us[session] += _seconds(rng, len(session), 20)
-    pieces = 1 + (rng.random(len(session)) < 0.15) * rng.integers(1, 3, len(session))
-    log.add("add_to_cart", session, now_us[session], current[session], quantity=pieces)
-    back = rng.random(len(session)) < 0.08
-    log.add(
-        "remove_from_cart",
-        session[back],
-        now_us[session[back]] + 9_000_000,
-        current[session[back]],
-        quantity=pieces[back],
+    Args:
+        world: The world.
+        day: What is the same for all.
+        people: The block's visitors.
+        state: Their state in the morning; in the evening's when this returns.
+        sessions: Those of the day.
+        policy: Fills the lists.
+    """
+    taste = state.taste[sessions.visitor]
+    bought = state.bought[sessions.visitor]
+    counts = np.bincount(sessions.pages - 1, minlength=1)[::-1].cumsum()[::-1] if len(taste) else np.zeros(0, np.int64)
+    session = np.concatenate([np.arange(count) for count in counts.tolist()] or [np.zeros(0, np.int64)])
+    luck = _luck(world, day, people.block, taste, bought, session)
+    walk = _Walk(world, day, people, sessions, policy, taste, counts, luck)
+    walk.go()
+    lines, till_us, paid_us = _till(world, day, people.block, walk, session)
+    made = Journeys(
+        people=people,
+        sessions=sessions,
+        session=session,
+        number=np.repeat(np.arange(len(counts)), counts),
+        at_us=walk.at_us,
+        is_list=luck.is_list,
+        before=walk.before,
+        bought=bought[session],
+        place=walk.place,
+        item=walk.item,
+        view_us=walk.view_us,
+        is_carted=walk.is_carted,
+        quantity=luck.quantity,
+        cart_us=walk.cart_us,
+        is_removed=luck.is_removed & walk.is_carted,
+        row=walk.row,
+        slates=np.concatenate([each.items for each in walk.shown] or [np.zeros((0, world.places), np.int32)]),
+        propensity=np.concatenate(
+            [each.propensity for each in walk.shown] or [np.zeros((0, world.places), np.float32)]
+        ),
+        till_us=till_us,
+        paid_us=paid_us,
+        lines=lines,
+        taste=taste,
     )
-    keeps = session[~back], line[~back]
-    carts.items[keeps] = current[session[~back]]
-    carts.quantity[keeps] = pieces[~back]
-    now_us[session[back]] += 9_000_000
+    _feel(world, made, state)
+    return made
 
 
-def _check_out(log: Log, now_us: Int64, carts: _Carts, rng: np.random.Generator) -> None:
-    """Take the sessions with something in the cart to the till; half of them pay."""
-    session = np.flatnonzero((carts.items >= 0).any(axis=1) & (rng.random(len(now_us)) < 0.75))
-    log.add("begin_checkout", session, now_us[session], carts.items[session], quantity=carts.quantity[session])
-    session = session[rng.random(len(session)) < 0.6]
-    paid_us = now_us[session] + _seconds(rng, len(session), 90)
-    log.add("purchase", session, paid_us, carts.items[session], quantity=carts.quantity[session])
+def _luck(world: World, day: Day, block: int, taste: Ints, bought: Ints, session: Ints) -> _Luck:
+    rng = stream(world.seed, Purpose.JOURNEYS, day=day.number, block=block)
+    pages = len(session)
+    is_first = np.arange(pages) < len(taste)
+    kind, eye, click, follow, cart, gone, more = rng.random((7, pages), np.float32)
+    is_bot = taste[session] == world.tastes
+    is_list = (kind < np.where(is_first, 1 - world.p_land_on_item, world.p_list)) & ~is_bot
+    step = np.searchsorted(_STEPS, follow / max(world.p_follow, 1e-9), side="right")
+    return _Luck(
+        is_list=is_list,
+        eye=_eyes(world, eye, is_list),
+        click=click,
+        follows=(follow < world.p_follow) & ~is_first & ~is_list,
+        step=np.minimum(step, len(STRENGTHS) - 1),
+        alone=_alone(world, day.laws, taste[session], np.where(is_first, bought[session], -1), is_list, rng),
+        cart=cart,
+        is_removed=gone < world.p_remove,
+        quantity=1 + (more < _MORE_PIECES) * (1 + (more * (2 / _MORE_PIECES)).astype(np.int64)),
+        pause_us=_pauses(pages, is_bot, rng),
+    )
 
 
-def _seconds(rng: np.random.Generator, count: int, mean_s: float) -> Int64:
-    """Draw `count` pauses of at least a second in microseconds, whole milliseconds."""
-    return (1_000 + rng.exponential(mean_s * 1_000, count).astype(np.int64)) * 1_000
+def _eyes(world: World, luck: NDArray[np.float32], is_list: Bools) -> Ints:
+    """Return the places that the eye falls on; `places` where it falls on none, and on item pages."""
+    eye = np.full(len(luck), world.places)
+    lists = np.flatnonzero(is_list)
+    eye[lists] = np.searchsorted(np.cumsum(world.attention).astype(np.float32), luck[lists], side="right")
+    return eye
+
+
+def _alone(world: World, laws: Laws, taste: Ints, bought: Ints, is_list: Bools, rng: np.random.Generator) -> Ints:
+    """Draw the items that visitors come to by themselves; `bought` is what a landing may go back to."""
+    item = np.full(len(taste), -1)
+    luck, again = rng.random(len(taste)), rng.random(len(taste), np.float32)
+    own = np.flatnonzero(~is_list)
+    # In ascending order within each taste: searching 235,000 items in random order took five times as long.
+    own = own[np.argsort(taste[own] + luck[own])]
+    bounds = np.searchsorted(taste[own], np.arange(world.tastes + 2))
+    last = int(np.flatnonzero(laws.is_sold)[-1])
+    for number in range(world.tastes + 1):
+        which = own[bounds[number] : bounds[number + 1]]
+        ends = laws.ends_KN[number]
+        item[which] = np.minimum(np.searchsorted(ends, luck[which] * ends[-1], side="right"), last)
+    returns = ~is_list & (bought >= 0) & (again < world.p_repeat)
+    returns &= laws.is_sold[bought]
+    item[returns] = bought[returns]
+    return item
+
+
+def _pauses(pages: int, is_bot: Bools, rng: np.random.Generator) -> Ints:
+    """Draw two pauses a page in whole milliseconds, as microseconds."""
+    median_s, sigma = _PAUSE_S
+    pause_s = np.exp(np.float32(np.log(median_s)) + np.float32(sigma) * rng.standard_normal((2, pages), np.float32))
+    pause_s[:, is_bot] = _BOT_PAUSE_S
+    away = rng.random(pages, np.float32) < _AWAY[0]
+    pause_s[1, away & ~is_bot] += _AWAY[1]
+    pause_us: Ints = (pause_s * 1_000).astype(np.int64) * 1_000 + 1_000
+    return pause_us
+
+
+@dataclass
+class _Walk:
+    """All sessions of a block's day, side by side, page after page; what is drawn is drawn already.
+
+    Args:
+        taste: S numbers of tastes.
+        counts: How many sessions have a first page, a second one, ...
+    """
+
+    world: World
+    day: Day
+    people: Visitors
+    sessions: Sessions
+    policy: Policy
+    taste: Ints
+    counts: Ints
+    luck: _Luck
+
+    def __post_init__(self) -> None:
+        """Nobody has looked at anything yet."""
+        self.rng = stream(self.world.seed, Purpose.POLICY, day=self.day.number, block=self.people.block)
+        self.places = min(self.world.places, len(self.day.offered))
+        self.now_us, self.current = self.sessions.start_us.copy(), np.full(len(self.taste), -1)
+        pages = len(self.luck.eye)
+        self.at_us, self.view_us, self.cart_us = np.zeros((3, pages), np.int64)
+        self.before, self.place, self.item, self.row = np.full((4, pages), -1)
+        self.is_carted = np.zeros(pages, bool)
+        self.shown: list[Slates] = []
+        self.num_shown = 0
+
+    def go(self) -> None:
+        """Turn all pages."""
+        first = 0
+        for number, count in enumerate(self.counts.tolist()):
+            self._page(number, slice(first, first + count), count)
+            first += count
+
+    def _page(self, number: int, at: slice, count: int) -> None:
+        """Turn page `number` of the sessions that have one; they are the first `count`, their pages are `at`."""
+        luck, laws = self.luck, self.day.laws
+        before, now_us = self.current[:count], self.now_us[:count]
+        self.before[at], self.at_us[at] = before, now_us
+        item = luck.alone[at].copy()
+        follows = np.flatnonzero(luck.follows[at] & (before >= 0))
+        near = laws.complements[before[follows], luck.step[at][follows]]
+        is_sold = laws.is_sold[near]
+        item[follows[is_sold]] = near[is_sold]
+        lists = np.flatnonzero(luck.is_list[at])
+        if len(lists):
+            self._show(number, at, lists, item)
+        viewed = item >= 0
+        pause = luck.pause_us[:, at]
+        view_us = now_us + 300_000 + pause[0] * luck.is_list[at]
+        p_cart = laws.cart_KN[self.taste[:count], item] * (viewed & self.day.in_stock[item])
+        carted = luck.cart[at] < p_cart
+        self.item[at], self.view_us[at], self.is_carted[at] = item, view_us, carted
+        self.cart_us[at] = view_us + pause[0]
+        self.current[:count] = np.where(viewed, item, before)
+        self.now_us[:count] += pause[1] + viewed * (300_000 + pause[0] * luck.is_list[at]) + carted * pause[0]
+
+    def _show(self, number: int, at: slice, lists: Ints, item: Ints) -> None:
+        """Have the policy fill the lists of a page, and see what is clicked; `item` gets what is."""
+        before, laws = self.current[lists], self.day.laws
+        slates = self.policy.choose(self._asked(number, lists, before), self.rng)
+        eye = self.luck.eye[at][lists]
+        looked = np.flatnonzero(eye < slates.items.shape[1])
+        seen = slates.items[looked, eye[looked]].astype(np.int64)
+        near = pull(laws.complements, before[looked], seen[:, None])[:, 0]
+        p_click = laws.attraction_KN[self.taste[lists[looked]], seen] + laws.pull_strength * near
+        clicked = looked[(self.luck.click[at][lists[looked]] < p_click) & (seen >= 0)]
+        item[lists[clicked]] = slates.items[clicked, eye[clicked]]
+        self.place[at.start + lists[clicked]] = eye[clicked]
+        self.row[at.start + lists] = self.num_shown + np.arange(len(lists))
+        self.shown.append(slates)
+        self.num_shown += len(lists)
+
+    def _asked(self, number: int, lists: Ints, before: Ints) -> Asked:
+        visitor = self.sessions.visitor[lists]
+        return Asked(
+            day=self.day.number,
+            page=number,
+            visitor=self.people.first + visitor,
+            cookie=self.people.cookie[visitor, self.sessions.which[lists]],
+            session_us=self.sessions.start_us[lists],
+            at_us=self.now_us[lists],
+            before=before,
+            offered=self.day.offered,
+            popular=self.day.popular,
+            places=self.places,
+        )
+
+
+def _till(world: World, day: Day, block: int, walk: _Walk, session: Ints) -> tuple[Lines, Ints, Ints]:
+    """Take the carts to the till; an order line is paid while the stock lasts."""
+    rng = stream(world.seed, Purpose.TILL, day=day.number, block=block)
+    goes, pays = rng.random((2, len(walk.taste)), np.float32)
+    comes_back = rng.random(len(session), np.float32) < world.p_return
+    till_us = walk.now_us + _pauses(len(walk.taste), np.zeros(len(walk.taste), bool), rng)[0]
+    paid_us = till_us + 60_000_000
+    page = np.flatnonzero(walk.is_carted & ~walk.luck.is_removed)
+    page = page[goes[session[page]] < world.p_checkout]
+    page = page[np.lexsort((page, session[page], paid_us[session[page]]))]
+    of, quantity = session[page], walk.luck.quantity[page]
+    wants = is_paid = pays[of] < world.p_pay
+    if day.left is not None:
+        is_paid = wants & _while_it_lasts(walk.item[page], np.where(wants, quantity, 0), day.left)
+    return Lines(page, of, quantity, is_paid, wants & ~is_paid, comes_back[page] & is_paid), till_us, paid_us
+
+
+def _while_it_lasts(item: Ints, quantity: Ints, left: Ints) -> Bools:
+    """Return which lines the stock suffices for, first come, first served; lines in the order of their payment."""
+    enough = np.ones(len(item), bool)
+    wanted = np.bincount(item, quantity, len(left)).astype(np.int64)
+    for scarce in np.flatnonzero(wanted > left).tolist():
+        there = int(left[scarce])
+        for line in np.flatnonzero(item == scarce).tolist():
+            enough[line] = quantity[line] <= there
+            there -= int(quantity[line]) * bool(enough[line])
+    return enough
+
+
+def _feel(world: World, made: Journeys, state: State) -> None:
+    """Change what visitors think of the lists and what they bought last.
+
+    A list that is clicked pleases, one that is not bores a little: only what was seen to happen counts, so that coming
+    back tells nothing more about a taste than the log does.
+    """
+    paid = np.flatnonzero(made.lines.is_paid)
+    state.bought[made.sessions.visitor[made.lines.session[paid]]] = made.item[made.lines.page[paid]]
+    if not world.later_visits:
+        return
+    listed = np.flatnonzero(made.is_list)
+    felt = np.where(made.place[listed] >= 0, 0.4, -0.05)
+    who, back = np.unique(made.sessions.visitor[made.session[listed]], return_inverse=True)
+    state.pleased[who] = np.clip(0.7 * state.pleased[who] + np.bincount(back, felt, len(who)), -1, 1)
+    state.rate[who] = made.people.activity[who] / world.days * np.exp(world.later_visits * state.pleased[who])

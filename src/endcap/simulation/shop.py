@@ -1,19 +1,44 @@
-"""Make a simulated shop's export: the verb `simulate`."""
+"""Simulate a shop: its world day by day, the export that it hands over, and the truth beside it."""
 
+import json
 import shutil
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from endcap.core.clock import days_between, next_day
+from endcap.core.clock import next_day
 from endcap.core.errors import Code, UsageError
-from endcap.simulation.catalogue import make_range
-from endcap.simulation.export import write_events, write_feed
-from endcap.simulation.journeys import shop_along
-from endcap.simulation.visits import make_visits
+from endcap.core.version import __version__
+from endcap.simulation.block import LawsOfWeeks
+from endcap.simulation.catalogue import Catalogue, make_catalogue
+from endcap.simulation.crew import Crew, Crews, Places, crews, together
+from endcap.simulation.faults.break_log import break_log
+from endcap.simulation.faults.choice import Faults
+from endcap.simulation.feed import write_feed, write_inventory
+from endcap.simulation.files import whole_file, write_parquet
+from endcap.simulation.formats import Format
+from endcap.simulation.logbook import BACK_WITHIN_DAYS
+from endcap.simulation.policies import Policy, Popular, Random
+from endcap.simulation.settings import World
+from endcap.simulation.stock import Shelves, close_day, first_shelves, open_day
+from endcap.simulation.tastes import Laws, Tastes, make_tastes
+from endcap.simulation.truth import morning_table, write_world
+from endcap.simulation.value import value_of
+from endcap.simulation.visitors import num_blocks
 
-__all__ = ["Simulated", "simulate"]
+__all__ = ["Simulated", "day_alone", "simulate"]
+
+_FOLDERS = (
+    *("export/feeds", "export/inventory", "kept"),
+    *("truth/pages", "truth/drift", "truth/mornings", "truth/days", "truth/visitors"),
+)
+_MOST_ITEMS_OF_A_VALUE = 5_000  # its chances from item to item take 200 MB
+_KEPT_EVERY_DAYS = 7  # a state of a million visitors is 20 MB; a killed run repeats at most this many days
 
 
 @dataclass(frozen=True)
@@ -21,83 +46,264 @@ class Simulated:
     """What was written.
 
     Args:
-        out: The folder.
+        out: The folder: `export/`, what a shop would hand over, and `truth/`.
         first_day: First UTC day.
         last_day: Last UTC day.
-        num_users: Visitors.
-        num_items: Items of the feed.
-        num_sessions: Sessions that were started.
-        num_events: Event name -> events in the files.
+        counts: Events of the log by name, and what else there was; see `crew.Evening`. What happens after the last
+            midnight is in no file and is not counted among the events.
+        broken: Faults -> rows that each touched; empty in a clean export.
+        is_new: False if it was all there already.
     """
 
     out: Path
     first_day: str
     last_day: str
-    num_users: int
-    num_items: int
-    num_sessions: int
-    num_events: dict[str, int]
+    counts: dict[str, float]
+    broken: dict[str, int]
+    is_new: bool
+
+    @property
+    def export(self) -> Path:
+        """The folder that a shop would hand over."""
+        return self.out / "export"
+
+    @property
+    def truth(self) -> Path:
+        """The folder of what nobody in the shop knows."""
+        return self.out / "truth"
 
 
-def simulate(
-    out: Path, *, days: int = 14, users: int = 1500, items: int = 200, seed: int = 7, start: str = "2026-01-01"
+def simulate(  # noqa: PLR0913 - a world, its policy, and how it is written
+    world: World,
+    out: Path,
+    policy: Policy,
+    *,
+    form: Format = "ga4",
+    workers: int = 1,
+    faults: Faults | None = None,
+    tell: Callable[[str], None] = lambda _line: None,
 ) -> Simulated:
-    """Write the export of a simulated shop.
+    """Write a world's export and its truth.
 
-    Visitors have tastes, items have a skewed popularity, and each item leads to a few others (complements and
-    substitutes), so that a model that learns what follows what clearly beats popularity.
+    The same world and policy give the same bytes, in one process or several, whole or resumed. What is written appears
+    as `out` when it is complete; a run that was killed goes on where it was.
 
     Args:
-        out: A folder that does not exist yet or is empty.
-        days: UTC days, 1..3660.
-        users: Visitors, at least 1; each comes at least once.
-        items: Items, at least 10.
-        seed: The same arguments give the same bytes.
-        start: First day, YYYY-MM-DD.
+        world: The world; see `settings.make_world`.
+        out: A folder that does not exist yet, is empty, or holds the same world.
+        policy: Fills the lists.
+        form: Format of the log.
+        workers: Processes, at least 1.
+        faults: What the export gets wrong; the clean log then lies in `truth/clean`.
+        tell: Called with a line a day.
 
     Raises:
-        UsageError: An argument is out of its range, or `out` holds something already or cannot be made.
+        UsageError: `out` holds something else or cannot be made.
     """
     out = out.absolute()
-    last = _check(out, days=days, users=users, items=items, seed=seed, start=start)
-    goods = make_range(items, np.random.default_rng([seed, 1]))
-    visits = make_visits(users, days, start, np.random.default_rng([seed, 2]))
-    log = shop_along(goods, visits, np.random.default_rng([seed, 3]))
-    # Made beside and renamed at the end: a killed simulation leaves no folder that looks complete.
+    if faults and form != "ga4":
+        raise UsageError(
+            f"faults are for a GA4 export, the format is {form}", fix="leave --format or --faults out", code=Code.USAGE
+        )
+    told: dict[str, Any] = {"endcap": __version__, "policy": policy.name, "format": form, "world": asdict(world)}
+    told |= {"policy_settings": policy.settings, "faults": asdict(faults) if faults else None}
+    if _is_there(out, told):
+        return _simulated(out, world, is_new=False)
     part = out.with_name(f".{out.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
+    _begin(part, told)
+    events = part / ("truth/clean" if faults else "export")
+    events.mkdir(exist_ok=True)
+    places = Places(events, part / "export", part / "truth", form)
+    with crews(world, policy, workers=workers) as hands:
+        _Run(world, hands, places, part / "kept", tell).go()
+    broken = _break(part, faults, world.seed) if faults else {}
+    _write_values(places.truth, world)
+    _sum_up(places.truth, world, broken)
+    shutil.rmtree(part / "kept", ignore_errors=True)
+    if out.exists():
+        out.rmdir()
+    part.replace(out)
+    return _simulated(out, world, is_new=True)
+
+
+def day_alone(world: World, policy: Policy, number: int) -> list[list[pa.Table]]:
+    """Return one day's GA4 rows as its files hold them, without writing anything and without the days after it.
+
+    In a world without memory only tastes pass over the days before, but for the two weeks from which something may
+    come back; elsewhere all of them are lived through, unwritten.
+
+    Args:
+        world: The world.
+        policy: Fills the lists.
+        number: Of the day, from 0.
+
+    Returns:
+        For each block the tables of its file.
+    """
+    goods = make_catalogue(world)
+    tastes = make_tastes(world, goods)
+    shelves = first_shelves(world, tastes, LawsOfWeeks(world, goods, tastes).of_day(0))
+    crew = Crew(world, policy, range(num_blocks(world)))
+    for day in range(number):
+        if world.is_memoryless and day < number - BACK_WITHIN_DAYS:
+            crew.pass_over(day)
+        else:
+            evening = together(crew.day(day, shelves, None))
+            close_day(world, shelves, day, sold=evening.sold, came_back=evening.came_back, viewed=evening.viewed)
+    return crew.rows(number, shelves)
+
+
+class _Run:
+    """A world on its way through the days."""
+
+    def __init__(self, world: World, hands: Crews, places: Places, kept: Path, tell: Callable[[str], None]) -> None:
+        self.world, self.hands, self.places, self.kept, self.tell = world, hands, places, kept, tell
+        self.goods: Catalogue = make_catalogue(world)
+        tastes: Tastes = make_tastes(world, self.goods)
+        self.laws = LawsOfWeeks(world, self.goods, tastes)
+        write_world(places.truth, world, self.goods, tastes)
+        hands.ask("write_visitors", places)
+        self.shelves: Shelves = first_shelves(world, tastes, self.laws.of_day(0))
+
+    def go(self) -> None:
+        """Go through all days that are not done yet."""
+        first = self._take_up()
+        for day in range(first, self.world.days):
+            keeps = day > 0 and day % _KEPT_EVERY_DAYS == 0 and day > first
+            if keeps:
+                self._keep()
+            self._day(day, writes=True)
+            if keeps:
+                (self.kept / "next").replace(self.kept / f"{day:05d}")
+            self.tell(f"{next_day(self.world.start, day)}, day {day + 1} of {self.world.days}")
+
+    def _day(self, day: int, *, writes: bool) -> None:
+        laws = self.laws.of_day(day)
+        if writes:
+            self._tell_of_range(day, laws)
+        evening = self.hands.day(day, self.shelves, self.places if writes else None)
+        if writes:
+            name = next_day(self.world.start, day).replace("-", "")
+            morning = morning_table(open_day(self.world, laws, self.shelves, day), self.shelves.pieces)
+            write_parquet(self.places.truth / "mornings" / f"morning_{name}.parquet", [morning])
+            _write_json(self.places.truth / "days" / f"{name}.json", dict(sorted(evening.counts.items())))
+        before = self.shelves.pieces.copy()
+        close_day(self.world, self.shelves, day, sold=evening.sold, came_back=evening.came_back, viewed=evening.viewed)
+        self._changed = before != self.shelves.pieces
+
+    def _tell_of_range(self, day: int, laws: Laws) -> None:
+        """Write the feed of a day, or what has changed since the day before."""
+        name = next_day(self.world.start, day).replace("-", "")
+        folder, pieces = self.places.range, self.shelves.pieces
+        if day % self.world.feed_every_days == 0:
+            write_feed(folder / "feeds" / f"catalog_{name}.tsv", self.goods, laws, pieces)
+        which = np.ones(len(pieces), bool) if day == 0 else self._changed
+        write_inventory(folder / "inventory" / f"inventory_{name}.tsv", self.goods, laws, pieces, which)
+        if day == self.world.days - 1:
+            write_feed(folder / "catalog.tsv", self.goods, laws, pieces)
+
+    def _keep(self) -> None:
+        """Keep the state of this morning; it counts once the day is written."""
+        folder, shelves = self.kept / "next", self.shelves
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        self.hands.ask("save", folder)
+        with (folder / "shelves.npz").open("wb") as file:
+            np.savez(file, pieces=shelves.pieces, full=shelves.full, due=shelves.due, views=shelves.views)
+
+    def _take_up(self) -> int:
+        """Take up the latest state that counts; return the first day that is not done."""
+        kept = sorted(path for path in self.kept.glob("[0-9]*") if path.is_dir())
+        if not kept:
+            return 0
+        with np.load(kept[-1] / "shelves.npz", allow_pickle=False) as there:
+            self.shelves = Shelves(there["pieces"], there["full"], there["due"], there["views"])
+        self.hands.ask("load", kept[-1])
+        day = int(kept[-1].name)
+        self._day(day, writes=False)  # it is written; the next one needs what happened after its midnight
+        for older in kept[:-1]:
+            shutil.rmtree(older)
+        return day + 1
+
+
+def _is_there(out: Path, told: dict[str, Any]) -> bool:
+    """Return whether this very world lies in the folder.
+
+    Raises:
+        UsageError: Something else does.
+    """
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return False
+    note = out / "truth" / "world.json"
+    if note.is_file() and _read_json(note) == json.loads(json.dumps(told)):
+        return True
+    what = "another world" if note.is_file() else "something"
+    raise UsageError(
+        f"there is {what} in the folder already",
+        where=str(out),
+        fix="name another folder or remove this one",
+        code=Code.USAGE,
+    )
+
+
+def _begin(part: Path, told: dict[str, Any]) -> None:
+    """Make the folder in which the world is written; what a run of other settings left is removed.
+
+    Raises:
+        UsageError: It cannot be made.
+    """
+    note = part / "truth" / "world.json"
+    if part.exists() and not (note.is_file() and _read_json(note) == json.loads(json.dumps(told))):
+        shutil.rmtree(part)
     try:
-        part.mkdir(parents=True)
+        for name in _FOLDERS:
+            (part / name).mkdir(parents=True, exist_ok=True)
+        _write_json(note, told)
     except OSError as error:
         raise UsageError(
-            f"the folder cannot be made: {error.strerror}", where=str(out), fix="name another folder", code=Code.USAGE
-        ) from error
-    write_feed(part / "catalog.tsv", goods)
-    counts = write_events(part, log, goods, visits, days=days_between(start, last))
-    part.replace(out)
-    return Simulated(out, start, last, users, items, len(visits.user), counts)
-
-
-def _check(out: Path, *, start: str, **numbers: int) -> str:  # returns the last day, which is needed to check the first
-    """Refuse arguments that make no shop; return the last day."""
-    for name, low in (("days", 1), ("users", 1), ("items", 10), ("seed", 0)):
-        if numbers[name] < low:
-            raise UsageError(
-                f"{name} is {numbers[name]}, the least is {low}", fix=f"give at least {low}", code=Code.USAGE
-            )
-    try:
-        last = next_day(start, numbers["days"] - 1)
-    except (ValueError, OverflowError) as error:
-        raise UsageError(
-            f"'{start}' with {numbers['days']} days is no range of days",
-            fix="write the first day as YYYY-MM-DD",
+            f"the folder cannot be made: {error.strerror}",
+            where=str(part.parent),
+            fix="name another folder",
             code=Code.USAGE,
         ) from error
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(
-            "there is something in the folder already",
-            where=str(out),
-            fix="name another folder or remove this one",
-            code=Code.USAGE,
-        )
-    return last
+
+
+def _break(part: Path, faults: Faults, seed: int) -> dict[str, int]:
+    """Hand over a faulty log in place of the clean one; what was done to it is in `truth/faults`."""
+    record, faulty = part / "truth" / "faults", part / "kept" / "faulty"
+    for folder in (record, faulty):
+        shutil.rmtree(folder, ignore_errors=True)
+    counts = break_log(part / "truth" / "clean", faulty, record, faults=faults, seed=seed)
+    for path in sorted(faulty.iterdir()):
+        path.replace(part / "export" / path.name)
+    return counts
+
+
+def _write_values(truth: Path, world: World) -> None:
+    """Write what the policies without memory are worth where that has a closed form; elsewhere lists are added up."""
+    if world.is_memoryless and not world.bot_share and world.items <= _MOST_ITEMS_OF_A_VALUE:
+        policies: tuple[Policy, ...] = (Popular(), Random())
+        _write_json(truth / "value.json", {each.name: asdict(value_of(world, each)) for each in policies})
+
+
+def _sum_up(truth: Path, world: World, broken: dict[str, int]) -> None:
+    """Write the sums of all days."""
+    total: Counter[str] = Counter()
+    for path in sorted((truth / "days").glob("*.json")):
+        total.update(_read_json(path))
+    _write_json(truth / "outcome.json", {"visitors": world.visitors, **dict(sorted(total.items())), "faults": broken})
+
+
+def _simulated(out: Path, world: World, *, is_new: bool) -> Simulated:
+    counts = _read_json(out / "truth" / "outcome.json")
+    broken: dict[str, int] = counts.pop("faults")
+    return Simulated(out, world.start, next_day(world.start, world.days - 1), counts, broken, is_new)
+
+
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    with whole_file(path) as part:
+        part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

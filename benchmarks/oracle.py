@@ -1,0 +1,99 @@
+"""How near models come to the best possible ranking in a world whose truth is known: `session_next` over views.
+
+The Bayes-optimal reference knows the laws of the world and the visitor's history, the clairvoyant his taste as well.
+Shapes: B cases, N items, K tastes.
+"""
+
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from endcap.core.sequences import Catalogue, Sequences
+from endcap.metrics.intervals import paired_interval
+from endcap.metrics.ranking import hr_at, ndcg_at, ranks_of
+from endcap.models.evaluate import answer
+from endcap.models.protocols import Split, session_next
+from endcap.models.registry import algorithm
+from endcap.models.transitions import collapsed
+from endcap.simulation.policies import Popular, place_law
+from endcap.simulation.references import SeenDay, Truth, Views, certain, next_view_scores
+from endcap.simulation.settings import World
+from endcap.simulation.shop import simulate
+
+__all__ = ["oracle_figures"]
+
+_MODELS = ("popular", "item_markov", "two_tower")
+_TEST_DAYS = 7
+_SEED, _RESAMPLES = 17, 200
+
+Floats = NDArray[np.float64]
+
+
+def oracle_figures(world: World) -> dict[str, Any]:
+    """Simulate a world, fit the models on all but its last week, and rank the next view of that week.
+
+    Returns:
+        HR@20 and NDCG@10 of models and references, `oracle_share_small`, and the lower end of the 95 % interval of
+        the Bayes-optimal NDCG less that of the best model: not below 0 if the reference is what it says.
+    """
+    with TemporaryDirectory() as folder:
+        truth = Truth(simulate(world, Path(folder) / "world", Popular()).out)
+        views = truth.views()
+        split, current = _asked(world, views)
+        ranks = _reference_ranks(truth, split, current)
+    catalogue = Catalogue(
+        tuple(truth.goods.item_ids.to_pylist()),
+        categories=tuple(truth.goods.categories[each] for each in truth.goods.category.tolist()),
+    )
+    for name in _MODELS:
+        scorer = algorithm(name).fit(split.train, catalogue, seed=_SEED)
+        ranks[name] = answer(scorer, split.cases, world.items, count=20).ranks
+    ndcg = {name: ndcg_at(each, 10) for name, each in ranks.items()}
+    best = max(_MODELS, key=lambda name: float(ndcg[name].mean()))
+    _, ends = paired_interval(
+        ndcg["bayes"][None], ndcg[best][None], split.cases.users, seed=_SEED, resamples=_RESAMPLES
+    )
+    figures: dict[str, Any] = {"small_cases": len(split.cases)}
+    for name, each in ranks.items():
+        figures[f"small_{name}_hr20"] = round(float(hr_at(each, 20).mean()), 4)
+        figures[f"small_{name}_ndcg10"] = round(float(ndcg[name].mean()), 4)
+    figures["oracle_share_small"] = round(float(ndcg[best].mean() / ndcg["bayes"].mean()), 4)
+    figures["small_bayes_less_best_ndcg10_low"] = round(float(ends[0, 0]), 4)
+    print(figures, file=sys.stderr, flush=True)
+    return figures
+
+
+def _asked(world: World, views: Views) -> tuple[Split, Views]:
+    """Return the cases, and the view that each case stands at."""
+    starts = np.append(np.flatnonzero(np.diff(views.session, prepend=-1)), len(views.item))
+    sequences = Sequences(starts, views.item.astype(np.int32), views.at_us, views.visitor[starts[:-1]])
+    first = views.at_us[views.day == max(world.days - _TEST_DAYS, 1)].min()
+    split = session_next(sequences, split_us=int(first))
+    stays = np.flatnonzero(collapsed(sequences.items, sequences.sequence_of()))
+    return split, views.rows(stays[split.cases.ends - 1])
+
+
+def _reference_ranks(truth: Truth, split: Split, current: Views) -> dict[str, NDArray[np.int64]]:
+    """Return the ranks of the targets under both references; a day's lists follow from its morning."""
+    world = truth.world
+    ranks = {name: np.zeros(len(split.cases), np.int64) for name in ("bayes", "clairvoyant")}
+    for day in truth.days():
+        those = np.flatnonzero(current.day == day.number)
+        beliefs = {"bayes": current.belief_EK[those], "clairvoyant": certain(current.taste[those], world.tastes)}
+        for name, belief in beliefs.items():
+            scores = next_view_scores(world, day.laws, _attention(world, day), belief, current.item[those])
+            ranks[name][those] = ranks_of(scores.astype(np.float32), split.cases.targets[those])
+    return ranks
+
+
+def _attention(world: World, day: SeenDay) -> Floats:
+    """Return the attention that a day's lists give each of N items."""
+    offered = np.flatnonzero(day.offered)
+    places = min(world.places, len(offered))
+    law_LN = place_law(Popular(), popular=day.popular, offered=offered, places=places, items=world.items)
+    found: Floats = np.asarray(world.attention[:places]) @ law_LN
+    return found

@@ -1,0 +1,128 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from endcap.simulation.catalogue import make_catalogue
+from endcap.simulation.files import write_parquet
+from endcap.simulation.ga4 import NAMES, Log, ga4_table
+from endcap.simulation.settings import make_world
+
+GOODS = make_catalogue(make_world("stationary", items=10))
+PRICES = np.arange(10) * 100 + 99  # 0.99, 1.99, ...
+AT_US = 1_767_225_600_000_000  # 2026-01-01
+
+
+def log(*events, pool, quantity, unit_minor=None):
+    """Make a log of (seconds after midnight, name, cookie, account, list, is related, order, start, count)."""
+    at_s, name, cookie, account, number, related, order, start, count = zip(*events, strict=True)
+    zeros = np.zeros(len(events), np.int64)
+    return Log(
+        at_us=AT_US + np.array(at_s) * 1_000_000,
+        name=np.array([NAMES.index(each) for each in name]),
+        cookie=np.array(cookie),
+        account=np.array(account),
+        session_us=zeros + AT_US,
+        country=zeros + 1,
+        device=zeros + 2,
+        traffic=zeros,
+        allows_ads=np.array(cookie) > 100,
+        list_number=np.array(number),
+        is_related=np.array(related),
+        order=np.array(order),
+        start=np.array(start),
+        count=np.array(count),
+        item=np.array(pool, np.int32),
+        quantity=np.array(quantity, np.int32),
+        unit_minor=unit_minor,
+    )
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory):
+    """A list, a related list, a cart and an order of two items, written and read back."""
+    told = log(
+        (1, "view_item_list", 111, -1, 5, False, -1, 0, 3),
+        (2, "view_item_list", 111, -1, 6, True, -1, 3, 2),
+        (3, "add_to_cart", 22, 7, -1, False, -1, 5, 1),
+        (90_000, "purchase", 22, 7, -1, False, 44, 6, 2),
+        pool=[4, 0, 9, 1, 2, 9, 9, 3],
+        quantity=[0, 0, 0, 0, 0, 2, 2, 1],
+    )
+    path = tmp_path_factory.mktemp("ga4") / "day.parquet"
+    write_parquet(path, [ga4_table(told, GOODS, PRICES)])
+    return pa.parquet.read_table(path).to_pylist()
+
+
+def items(row, *names):
+    return [tuple(item[name] for name in names) for item in row["items"]]
+
+
+def test_lists_name_places_and_prices_and_no_variants(rows):
+    assert items(rows[0], "item_id", "item_list_index", "price", "item_variant", "quantity", "item_list_name") == [
+        ("P0005", "1", 4.99, None, None, "Recommended"),
+        ("P0001", "2", 0.99, None, None, "Recommended"),
+        ("P0010", "3", 9.99, None, None, "Recommended"),
+    ]
+
+
+def test_lists_of_related_products_tell_no_prices(rows):
+    assert items(rows[1], "item_id", "item_list_index", "price", "item_list_name") == [
+        ("P0002", "1", None, "Related Products"),
+        ("P0003", "2", None, "Related Products"),
+    ]
+
+
+def test_a_cart_names_variant_and_pieces_and_no_place(rows):
+    assert items(rows[2], "item_id", "item_variant", "quantity", "price", "item_list_index", "item_revenue") == [
+        ("P0010", "P0010-1", 2, 9.99, None, None)
+    ]
+
+
+def test_an_order_adds_up_with_its_shipping(rows):
+    assert items(rows[3], "item_id", "quantity", "item_revenue") == [("P0010", 2, 19.98), ("P0004", 1, 3.99)]
+    order = rows[3]["ecommerce"]
+    assert order == {"transaction_id": "T44", "purchase_revenue": 28.92, "total_item_quantity": 3.0}
+    assert {row["ecommerce"]["transaction_id"] for row in rows[:3]} == {None}
+
+
+def test_titles_categories_and_brands_are_those_of_the_range(rows):
+    for item in (item for row in rows for item in row["items"]):
+        number = int(item["item_id"][1:]) - 1
+        assert item["item_name"] == GOODS.titles[number].as_py()
+        assert item["item_category"] == GOODS.categories[GOODS.category[number]]
+
+
+def test_who_where_and_when(rows):
+    assert [row["user_id"] for row in rows] == [None, None, "customer-7", "customer-7"]
+    assert [row["user_pseudo_id"] for row in rows] == ["111", "111", "22", "22"]
+    assert [row["event_date"] for row in rows] == ["20260101"] * 3 + ["20260102"]
+    assert [row["event_timestamp"] - AT_US for row in rows] == [1_000_000, 2_000_000, 3_000_000, 90_000_000_000]
+    assert [row["privacy_info"]["ads_storage"] for row in rows] == ["Yes", "Yes", "No", "No"]
+    assert rows[0]["geo"]["country"] == "Germany"
+    assert rows[0]["device"]["web_info"]["hostname"] == "shop.example.de"
+
+
+def test_the_session_and_the_recommendation_are_parameters(rows):
+    params = [{each["key"]: each["value"] for each in row["event_params"]} for row in rows]
+    assert [each["ga_session_id"]["int_value"] for each in params] == [AT_US // 1_000_000] * 4
+    assert params[0]["recommendation_id"]["string_value"] == "r5"
+    assert params[1]["recommendation_id"]["string_value"] == "r6"
+    assert "recommendation_id" not in params[2]
+
+
+def test_a_return_is_worth_what_was_paid():
+    told = log((1, "refund", 22, 7, -1, False, 44, 0, 1), pool=[3], quantity=[2], unit_minor=np.array([350]))
+    [row] = ga4_table(told, GOODS, PRICES).to_pylist()
+    assert items(row, "price", "item_revenue") == [(3.5, 7.0)]
+    assert row["ecommerce"]["purchase_revenue"] == 7.0
+
+
+def test_no_events_are_a_table_of_no_rows():
+    nothing = log((1, "view_item", 1, -1, -1, False, -1, 0, 1), pool=[0], quantity=[0])
+    empty = Log(**{name: getattr(nothing, name)[:0] for name in Log.__dataclass_fields__ if name != "unit_minor"})
+    assert ga4_table(empty, GOODS, PRICES).num_rows == 0
+
+
+def test_columns_that_ga4_always_has_are_required():
+    schema = ga4_table(log((1, "view_item", 1, -1, -1, False, -1, 0, 1), pool=[0], quantity=[0]), GOODS, PRICES).schema
+    assert {field.name for field in schema if field.nullable} == {"event_date", "user_id"}
