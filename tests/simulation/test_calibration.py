@@ -3,85 +3,11 @@
 Rates and means may be 5 % off (they move by 1 or 2 % with the seed), quantiles 20 % (few whole numbers, a heavy tail).
 """
 
-from dataclasses import dataclass, replace
-
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from benchmarks.calibration import GMERCH_HOURS, counted
 
-from endcap.simulation.block import Block, LawsOfWeeks
-from endcap.simulation.catalogue import make_catalogue
-from endcap.simulation.policies import Popular
 from endcap.simulation.settings import make_world
-from endcap.simulation.stock import allotted, close_day, first_shelves, open_day
-from endcap.simulation.tastes import make_tastes
-
-GMERCH_HOURS = np.array(
-    (
-        *(4.48, 3.96, 4.19, 4.10, 3.76, 3.85, 3.04, 2.53, 1.95, 1.68, 1.57, 1.89),
-        *(2.37, 3.20, 4.58, 5.89, 5.69, 6.45, 6.53, 6.09, 6.39, 5.38, 5.60, 4.83),
-    )
-)
-
-
-@dataclass
-class Counted:
-    """What a world's people did, over all days."""
-
-    views: int = 0
-    carts: int = 0
-    lines: int = 0
-    lists: int = 0
-    by_visitor: NDArray[np.int64] | None = None
-    by_item: NDArray[np.int64] | None = None
-    by_place: NDArray[np.int64] | None = None
-    by_hour: NDArray[np.int64] | None = None
-    gaps_s: NDArray[np.float64] | None = None
-
-    @property
-    def events(self):
-        return self.views + self.carts + self.lines
-
-
-def counted(world):
-    goods = make_catalogue(world)
-    tastes = make_tastes(world, goods)
-    laws = LawsOfWeeks(world, goods, tastes)
-    shelves = first_shelves(world, tastes, laws.of_day(0))
-    block = Block(world, goods, tastes, 0, Popular())
-    found = Counted(0, 0, 0, 0, *(np.zeros(size, int) for size in (world.visitors, world.items, world.places, 24)))
-    gaps = []
-    for number in range(world.days):
-        day = open_day(world, laws.of_day(number), shelves, number)
-        lived = block.live(replace(day, left=allotted(world, shelves, number, 0)))
-        items, made = world.items, lived.made
-        close_day(
-            world, shelves, number, sold=lived.sold(items), came_back=lived.came_back(items), viewed=lived.viewed(items)
-        )
-        paid = made.lines.page[made.lines.is_paid]
-        pages = np.concatenate([np.flatnonzero(made.item >= 0), np.flatnonzero(made.is_carted), paid])
-        found.views += int((made.item >= 0).sum())
-        found.carts += int(made.is_carted.sum())
-        found.lines += len(paid)
-        found.lists += int(made.is_list.sum())
-        found.by_visitor += np.bincount(made.sessions.visitor[made.session[pages]], minlength=world.visitors)
-        found.by_item += np.bincount(made.item[pages], minlength=items)
-        found.by_place += np.bincount(made.place[made.place >= 0], minlength=world.places)
-        people = ~made.people.is_bot[made.sessions.visitor[made.session]] & (made.item >= 0)
-        found.by_hour += np.bincount(made.view_us[people] // 3_600_000_000 % 24, minlength=24)
-        gaps.append(_gaps_s(lived))
-    found.gaps_s = np.concatenate(gaps)
-    return found
-
-
-def _gaps_s(lived):
-    """Seconds between successive events of people's sessions."""
-    log, made = lived.log, lived.made
-    people = ~np.isin(log.cookie, made.people.cookie[made.people.is_bot])
-    order = np.lexsort((log.at_us, log.session_us, log.cookie))
-    order = order[people[order]]
-    same = (np.diff(log.cookie[order]) == 0) & (np.diff(log.session_us[order]) == 0)
-    return np.diff(log.at_us[order])[same] / 1e6
 
 
 @pytest.fixture(scope="module")
