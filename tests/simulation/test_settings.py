@@ -83,15 +83,24 @@ def test_what_is_named_is_changed_and_what_is_not_named_stays(scale, days, seed)
         ({"tastes": 1}, "tastes is 1, it must lie in 2..64"),
         ({"tastes": 65}, "tastes is 65"),
         ({"places": 0}, "places is 0"),
-        ({"places": 21}, "attention must have a share for each place"),
-        ({"attention": (0.6, 0.5), "places": 2}, "sum to at most 1"),
+        ({"places": 21}, "attention must have a share >= 0 for each place"),
+        ({"attention": (0.6, 0.5), "places": 2}, "none greater than the one before, at most 1 in sum"),
         ({"attraction": 0.0}, "attraction is 0.0"),
         ({"attraction": 0.7, "complement_pull": 0.31}, "attraction and complement_pull must sum to at most 1"),
-        ({"p_next_page": 1.0}, "p_next_page is 1.0, it must lie in 0..0.99"),
+        ({"p_next_page": 1.0}, "p_next_page is 1.0, it must lie in 0.0..0.99"),
         ({"later_visits": 3.1}, "later_visits is 3.1"),
         ({"feed_every_days": 0}, "feed_every_days is 0"),
         ({"drift": float("nan")}, "drift is nan"),
-        ({"start": "yesterday"}, "'yesterday' with 14 days is no range of days"),
+        ({"start": "yesterday"}, "'yesterday' is no day"),
+        ({"shock_day": "soon"}, "'soon' is no day"),
+        ({"days": 2.5}, "days is 2.5, it must be a whole number"),
+        ({"attention": (-0.1,) * 20}, "a share >= 0 for each place"),
+        ({"attention": (0.01,) * 10 + (0.02,) * 10}, "none greater than the one before"),
+        ({"attention": (float("nan"),) * 20}, "a share >= 0 for each place"),
+        ({"activity": ()}, "activity must be pairs"),
+        ({"activity": ((0, 0), (1, -1))}, "activity must be pairs"),
+        ({"activity": ((0, 1), (0.5, 2))}, "activity must be pairs"),
+        ({"item_weights": ((0, 0), (1, 0))}, "item_weights must be pairs"),
         ({"start": "9999-12-30"}, "is no range of days"),
         ({"shock_day": "soon"}, "is no range of days|soon"),
         ({"shock_day": "2026-01-01"}, "2026-01-01 is not after 2026-01-01 and up to 2026-01-14"),
@@ -194,3 +203,14 @@ def test_a_shock_that_is_asked_for_among_the_faults_is_planted_in_the_world(word
 def test_a_shock_on_no_day_of_the_world_is_refused(day):
     with pytest.raises(UsageError):
         planted_shock(MONTH, [f"drift_shock={day}"])
+
+
+def test_days_are_days_however_they_are_written():
+    assert make_world("small", start="20260103").start == "2026-01-03"
+    world, _ = planted_shock(make_world("small"), ["drift_shock=20260108"])
+    assert world.shock_day == "2026-01-08"
+
+
+def test_a_world_of_one_day_has_all_faults_but_no_shock():
+    world, left = planted_shock(make_world("small", days=1), ["all"])
+    assert (world.shock_day, left) == ("", ["all"])

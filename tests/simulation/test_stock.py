@@ -223,10 +223,10 @@ def test_shelves_are_never_below_nothing_and_every_order_arrives_in_time(seed, d
 
 def test_a_shop_sells_out_and_is_restocked_and_every_piece_is_accounted_for(days_of):
     def scarce(there):
-        there.pieces[:] = 2
-        there.full[:] = 4
+        there.pieces[:] = 1
+        there.full[:] = 1
 
-    world = replace(WORLD, visitors=600, block=250, p_cart=0.4)
+    world = replace(WORLD, visitors=1_000, block=400, p_cart=0.4)
     days = list(days_of(world, Popular(), first=scarce))
     sold, came_back, mornings = np.zeros((3, world.days, 10), int)
     for day in days:

@@ -1,15 +1,16 @@
-from collections import defaultdict
 from dataclasses import replace
-from itertools import islice, pairwise
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from endcap.simulation.block import Block
 from endcap.simulation.catalogue import STRENGTHS, make_catalogue
 from endcap.simulation.policies import Random
 from endcap.simulation.settings import make_world
+from endcap.simulation.stock import first_shelves, open_day
 from endcap.simulation.tastes import Laws, make_laws, make_tastes, pull
 
 LIVELY = make_world("small", items=200, days=28, tastes=5, seed=3)
@@ -106,34 +107,22 @@ def test_chances_of_coming_by_oneself_sum_to_one_after_every_item_and_are_0_wher
         assert not chances[:, :, ~laws.is_sold].any()
 
 
-def test_visitors_come_by_themselves_to_what_the_laws_say(days_of, fits):
-    """Some 20,000 item pages of the first week, of 3 tastes and bots among 12 items, not all of which are sold yet."""
-    world = make_world(
-        "small",
-        days=14,
-        items=12,
-        visitors=4_000,
-        tastes=3,
-        seed=8,
-        p_land_on_item=1,
-        p_list=0,
-        p_repeat=0,
-        bot_share=0.02,
-    )
-    seen, chances = defaultdict(int), None
-    for day in islice(days_of(world, Random()), 7):
-        made = day.lived.made
-        pages = np.stack([made.taste[made.session], made.before, made.item], axis=1)
-        for page, times in zip(*np.unique(pages, axis=0, return_counts=True), strict=True):
-            seen[tuple(page.tolist())] += int(times)
-        chances = by_themselves(day.day.laws)
-        assert not day.day.laws.is_sold.all()
-    rows = [
-        (np.array([seen[taste, before, item] for item in range(12)]), chances[taste, before + 1])
-        for taste in range(4)
-        for before in range(-1, 12)
-    ]
-    assert sum(counts.sum() for counts, _ in rows) > 20_000
+def test_visitors_come_by_themselves_to_what_the_laws_say(fits):
+    """Some 20,000 item pages of 3 tastes and bots among 12 items, of which two that others lead to are not sold yet."""
+    world = make_world("small", days=1, items=12, visitors=4_000, tastes=3, seed=8, bot_share=0.02)
+    world = replace(world, p_land_on_item=1, p_list=0, p_repeat=0, has_stock=False)
+    goods = make_catalogue(world)
+    followers = np.argsort(np.bincount(goods.complements.ravel(), minlength=12))[-2:]
+    goods = replace(goods, first_week=np.isin(np.arange(12), followers).astype(int))
+    tastes = make_tastes(world, goods)
+    laws = make_laws(world, goods, tastes, 0)
+    assert (~laws.is_sold[goods.complements]).any(axis=1).sum() > 2
+    day = open_day(world, laws, first_shelves(world, tastes, laws), 0)
+    made = Block(world, goods, tastes, 0, Random()).live(day).made
+    assert len(made.item) > 20_000
+    seen, chances = np.zeros((4, 13, 12), int), by_themselves(laws)
+    np.add.at(seen, (made.taste[made.session], made.before + 1, made.item), 1)
+    rows = zip(seen.reshape(-1, 12), chances.reshape(-1, 12), strict=True)
     assert fits((counts, p / p.sum()) for counts, p in rows)
 
 
@@ -151,12 +140,14 @@ def test_dearer_items_are_wanted_clicked_and_carted_less_by_every_taste(made, fa
     assert (after.cart_KN == before.cart_KN)[:, others].all()
 
 
-def test_a_promotion_makes_an_item_wanted_more(weeks):
+def test_a_promotion_makes_an_item_clicked_and_carted_more(weeks):
+    num_cheaper = 0
     for one, other in pairwise(weeks):
         cheaper = other.price_minor < one.price_minor
-        assert cheaper.any()
         assert (other.cart_KN > one.cart_KN)[:-1, cheaper].all()
         assert (other.attraction_KN > one.attraction_KN)[:-1, cheaper].all()
+        num_cheaper += cheaper.sum()
+    assert num_cheaper > 0
 
 
 def test_a_fair_price_is_carted_with_the_worlds_probability_and_others_by_the_power_of_the_taste(made):
@@ -174,12 +165,14 @@ def test_nothing_is_so_cheap_that_everybody_carts_it(made):
 
 
 def test_what_the_crowd_wants_is_wanted_and_clicked_more(made):
-    heavy = replace(made.goods, weight=np.where(np.arange(200) == 7, 10 * made.goods.weight, made.goods.weight))
+    item = int(np.flatnonzero(made.laws.is_sold)[7])
+    weight = made.goods.weight.copy()
+    weight[item] *= 10
+    heavy = replace(made.goods, weight=weight)
     one, other = (make_laws(LIVELY, goods, made.tastes, 0) for goods in (made.goods, heavy))
-    assert made.laws.is_sold[7]
-    assert (other.wanted_KN > one.wanted_KN)[:-1, 7].all()
-    assert (other.attraction_KN > one.attraction_KN)[:-1, 7].all()
-    assert (np.delete(other.attraction_KN, 7, axis=1) == np.delete(one.attraction_KN, 7, axis=1)).all()
+    assert (other.wanted_KN > one.wanted_KN)[:-1, item].all()
+    assert (other.attraction_KN > one.attraction_KN)[:-1, item].all()
+    assert (np.delete(other.attraction_KN, item, axis=1) == np.delete(one.attraction_KN, item, axis=1)).all()
 
 
 def test_what_a_taste_wants_is_proportional_to_its_leanings(made):

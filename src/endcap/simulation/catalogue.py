@@ -140,7 +140,8 @@ def mean_of(knots: Quantiles) -> float:
     pieces = (low + high) / 2
     if (value > 0).all():
         apart = low != high
-        pieces[apart] = (high - low)[apart] / np.log(high[apart] / low[apart])
+        growth = np.log(high[apart] / low[apart])
+        pieces[apart] = low[apart] * np.expm1(growth) / growth
     return float(pieces @ np.diff(at))
 
 

@@ -9,10 +9,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from endcap.core.sampling import uniform_bits
+
 __all__ = ["Asked", "Policy", "Popular", "Random", "Slates", "Split", "place_law"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+
+_CELLS = 1 << 21  # of lists x items that are shuffled at once: 16 MB
 
 
 @dataclass(frozen=True)
@@ -155,9 +159,8 @@ class Split:
 
     def variant(self, visitor: Ints) -> Ints:
         """Return the variants of visitors, 0 or 1."""
-        keys = np.unique(visitor)
-        coins = [np.random.SeedSequence([self.seed, int(each)]).generate_state(1)[0] & 1 for each in keys]
-        return np.array(coins, np.int64)[np.searchsorted(keys, visitor)]
+        coins = uniform_bits(visitor.astype(np.uint64), 1, seed=self.seed)[:, 0]
+        return (coins >> np.uint64(63)).astype(np.int64)
 
     def choose(self, asked: Asked, rng: np.random.Generator) -> Slates:
         """Choose the lists; see Policy."""
@@ -193,7 +196,9 @@ def place_law(policy: Policy, *, popular: Ints, offered: Ints, places: int, item
 def _different(lists: int, places: int, among: int, rng: np.random.Generator) -> Ints:
     """Draw B x L numbers below `among`, different within a row, every choice as likely as any other."""
     if places * places > among:
-        return np.argsort(rng.random((lists, among)), axis=1)[:, :places]
+        step = max(1, _CELLS // among)
+        parts = [np.argsort(rng.random((min(step, lists - at), among)), axis=1) for at in range(0, lists, step)]
+        return np.concatenate([each[:, :places] for each in parts] or [np.zeros((0, places), np.int64)])
     drawn = rng.integers(0, among, (lists, places))
     again = np.arange(lists)
     while len(again):  # whole rows are drawn again: keeping the good part of a row would favour some

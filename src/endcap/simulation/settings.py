@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 from typing import Any
 
 from endcap.core.clock import next_day
@@ -208,7 +209,7 @@ def make_world(name: str, *, scale: float = 1.0, **changes: Any) -> World:
             raise _refused(f"there is no setting '{setting}'; {near(setting, known)}", "")
     world = replace(world, **{setting: value for setting, value in changes.items() if value is not None})
     _check(world)
-    return world
+    return replace(world, start=next_day(world.start, 0))
 
 
 def planted_shock(world: World, words: Sequence[str]) -> tuple[World, list[str]]:
@@ -226,10 +227,11 @@ def planted_shock(world: World, words: Sequence[str]) -> tuple[World, list[str]]
     """
     left = [word for word in words if word.partition("=")[0] != "drift_shock"]
     asked = [word.partition("=")[2] for word in words if word not in left]
-    if "all" in words and not asked:
+    if "all" in words and not asked and world.days > 1:
         asked = [""]
     if asked:
-        world = replace(world, shock_day=asked[-1] or next_day(world.start, max(1, 2 * world.days // 3)))
+        day = _day(asked[-1], "drift_shock") if asked[-1] else next_day(world.start, max(1, 2 * world.days // 3))
+        world = replace(world, shock_day=day)
         _check(world)
     return world, left
 
@@ -238,19 +240,44 @@ def _check(world: World) -> None:
     """Refuse settings that make no world."""
     for name, low, high in _RANGES:
         value = getattr(world, name)
+        if isinstance(low, int) and not isinstance(value, int):
+            raise _refused(f"{name} is {value!r}, it must be a whole number", f"--{name.replace('_', '-')}")
         if not low <= value <= high:
             raise _refused(f"{name} is {value}, it must lie in {low:,}..{high:,}", f"--{name.replace('_', '-')}")
+    first = _day(world.start, "--start")
     try:
-        last = next_day(world.start, world.days - 1)
-        shocked = not world.shock_day or world.start < next_day(world.shock_day, 0) <= last
-    except (ValueError, OverflowError) as error:
+        last = next_day(first, world.days - 1)
+    except OverflowError as error:
         raise _refused(f"'{world.start}' with {world.days} days is no range of days", "--start") from error
-    if not shocked:
-        raise _refused(f"the shock's day {world.shock_day} is not after {world.start} and up to {last}", "drift_shock")
-    if len(world.attention) < world.places or sum(world.attention[: world.places]) > 1:
-        raise _refused("attention must have a share for each place, and they must sum to at most 1", "attention")
+    if world.shock_day and not first < _day(world.shock_day, "drift_shock") <= last:
+        raise _refused(f"the shock's day {world.shock_day} is not after {first} and up to {last}", "drift_shock")
+    seen = world.attention[: world.places]
+    falls = all(one >= other >= 0 for one, other in pairwise([*seen, 0.0]))
+    if len(seen) < world.places or not falls or sum(seen) > 1:
+        raise _refused(
+            "attention must have a share >= 0 for each place, none greater than the one before, at most 1 in sum",
+            "attention",
+        )
+    for name in ("item_weights", "activity"):
+        _check_knots(name, getattr(world, name))
     if world.attraction + world.complement_pull > 1:
         raise _refused("attraction and complement_pull must sum to at most 1", "attraction")
+
+
+def _day(text: str, where: str) -> str:
+    """Return a day as YYYY-MM-DD."""
+    try:
+        return next_day(text, 0)
+    except (ValueError, OverflowError) as error:
+        raise _refused(f"'{text}' is no day, write YYYY-MM-DD", where) from error
+
+
+def _check_knots(name: str, knots: Quantiles) -> None:
+    """Refuse what is no distribution: shares from 0 to 1, values that do not fall, not all of them 0."""
+    shares, values = [each[0] for each in knots], [each[1] for each in knots]
+    rises = all(one <= other for each in (shares, values) for one, other in pairwise(each))
+    if len(knots) < 2 or (shares[0], shares[-1]) != (0, 1) or not rises or values[0] < 0 or values[-1] <= 0:
+        raise _refused(f"{name} must be pairs (share, value) from share 0 to 1, values >= 0 that do not fall", name)
 
 
 def _refused(what: str, where: str) -> UsageError:
@@ -266,11 +293,11 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("tastes", 2, 64),
     ("places", 1, 100),
     ("attraction", 0.001, 0.999),
-    ("complement_pull", 0, 0.999),
-    ("p_next_page", 0, 0.99),
+    ("complement_pull", 0.0, 0.999),
+    ("p_next_page", 0.0, 0.99),
     *((name, 0.0, 1.0) for name in ("p_land_on_item", "p_list", "p_follow", "p_repeat", "p_cart", "p_remove")),
     *((name, 0.0, 1.0) for name in ("p_checkout", "p_pay", "p_return", "drift", "bot_share", "account_share")),
-    ("shock_share", 0, 1),
-    ("later_visits", 0, 3),
+    ("shock_share", 0.0, 1.0),
+    ("later_visits", 0.0, 3.0),
     ("feed_every_days", 1, 3660),
 )
