@@ -71,6 +71,8 @@ def simulate_verb(  # noqa: PLR0913 - a command has as many arguments as it has 
     with lines_told() as tell:
         made = make_export(out, world, policy=policy, form=form, faults=wanted, workers=workers, tell=tell)
     print(_told(made, out, policy))
+    if world.shock_day:
+        print(f"drift shock: on {world.shock_day} {world.shock_share:.0%} of the tastes are drawn anew")
     if form != "segment":  # its items are nested, which no reader of flat files finds
         print(f"next: endcap init my-shop --source {out / 'export'}")
 
@@ -163,7 +165,7 @@ def _told(made: Simulated, out: Path, policy: str) -> str:
         f"lists by {policy}: {clicks} clicks; expected: {expected} clicks, and {bought} purchases of what they led to",
     ]
     if made.broken:
-        lines.append("faults: " + ", ".join(f"{rows:,} {name}" for name, rows in made.broken.items()))
+        lines.append("faults: " + ", ".join(f"{rows:,} {name}" for name, rows in made.broken.items() if rows))
     lines += [f"{out / 'export'}: what the shop hands over", f"{out / 'truth'}: what nobody in the shop knows"]
     if not made.is_new:
         lines.append("all of it was there already: nothing was written")
