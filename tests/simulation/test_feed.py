@@ -6,7 +6,7 @@ import pytest
 
 from endcap.events.config import MerchantCatalogue
 from endcap.events.sources.merchant import read_merchant
-from endcap.simulation.catalogue import make_catalogue
+from endcap.simulation.catalogue import BRANDS, make_catalogue
 from endcap.simulation.feed import write_feed, write_inventory
 from endcap.simulation.settings import make_world
 from endcap.simulation.tastes import make_laws, make_tastes
@@ -68,3 +68,16 @@ def test_the_inventory_tells_what_has_changed_and_is_sold(range_of_a_week, tmp_p
     told = [(line["id"], line["availability"], line["quantity"]) for line in lines_of(tmp_path / "inventory.tsv")]
     assert told == [("P0001", "out_of_stock", "0"), ("P0003", "in_stock", "7")]
     assert lines_of(tmp_path / "inventory.tsv")[1]["price"].endswith(f".{laws.price_minor[2] % 100:02d} USD")
+
+
+def test_titles_categories_brands_and_prices_come_through_our_own_reader(range_of_a_week, tmp_path):
+    goods, laws = range_of_a_week
+    write_feed(tmp_path / "catalog.tsv", goods, laws, np.ones(10, int))
+    feed = read_merchant(tmp_path / "catalog.tsv", MerchantCatalogue(), default_currency=None, day="2026-01-01")
+    for item in feed.items.to_pylist():
+        number = int(item["item_id"][1:]) - 1
+        assert item["title"] == goods.titles[number].as_py()
+        assert item["category"] == goods.categories[goods.category[number]]
+        assert (item["brand"] or "") == BRANDS[goods.brand[number]]
+        expected = (goods.price_minor[number], "USD") if number != 1 else (None, None)
+        assert (item["price_minor"], item["currency"]) == expected

@@ -1,3 +1,8 @@
+import os
+import signal
+import subprocess
+import sys
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -46,3 +51,27 @@ def test_the_same_tables_are_the_same_bytes(tmp_path):
     for name in ("a", "b"):
         write_parquet(tmp_path / name, [words("x", "y")])
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_process_killed_in_the_middle_leaves_no_file_of_that_name(tmp_path):
+    code = (
+        "import sys, time; from pathlib import Path; from endcap.simulation.files import whole_file\n"
+        "with whole_file(Path(sys.argv[1])) as part, part.open('w') as file:\n"
+        "    file.write('half'); file.flush(); print('half', flush=True); sys.stdin.read()"
+    )
+    start = [sys.executable, "-c", code, str(tmp_path / "a.txt")]
+    with subprocess.Popen(start, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "half\n"
+        os.kill(process.pid, signal.SIGKILL)
+    assert not (tmp_path / "a.txt").exists()
+    with whole_file(tmp_path / "a.txt") as part:
+        part.write_text("whole")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.txt", "whole")]
+
+
+def test_words_do_not_depend_on_the_dictionary_that_they_came_from(tmp_path):
+    few = pa.DictionaryArray.from_arrays(pa.array([0, 1, None, 0], pa.int32()), pa.array(["x", "y"]))
+    more = pa.DictionaryArray.from_arrays(pa.array([3, 1, None, 3], pa.int32()), pa.array(["no", "y", "never", "x"]))
+    for name, each in (("few", few), ("more", more)):
+        write_parquet(tmp_path / name, [pa.table({"word": each})])
+    assert pq.read_table(tmp_path / "few").equals(pq.read_table(tmp_path / "more"))

@@ -1,5 +1,5 @@
 import numpy as np
-import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from endcap.simulation.catalogue import make_catalogue
@@ -37,6 +37,25 @@ def log(*events, pool, quantity, unit_minor=None):
     )
 
 
+GA4 = """
+event_date: string
+event_timestamp: int64 not null
+event_name: string not null
+event_params: list<element: struct<key: string, value: struct<string_value: string, int_value: int64, float_value: \
+double, double_value: double>>> not null
+user_id: string
+user_pseudo_id: string not null
+privacy_info: struct<analytics_storage: string, ads_storage: string> not null
+device: struct<category: string, operating_system: string, web_info: struct<browser: string, hostname: string>> not null
+geo: struct<country: string, region: string> not null
+traffic_source: struct<name: string, medium: string, source: string> not null
+ecommerce: struct<transaction_id: string, purchase_revenue: double, total_item_quantity: double> not null
+items: list<element: struct<item_id: string, item_name: string, item_brand: string, item_variant: string, \
+item_category: string, price: double, quantity: int64, item_revenue: double, item_list_name: string, \
+item_list_index: string>> not null
+"""
+
+
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory):
     """A list, a related list, a cart and an order of two items, written and read back."""
@@ -50,7 +69,7 @@ def rows(tmp_path_factory):
     )
     path = tmp_path_factory.mktemp("ga4") / "day.parquet"
     write_parquet(path, [ga4_table(told, GOODS, PRICES)])
-    return pa.parquet.read_table(path).to_pylist()
+    return pq.read_table(path).to_pylist()
 
 
 def items(row, *names):
@@ -126,3 +145,27 @@ def test_no_events_are_a_table_of_no_rows():
 def test_columns_that_ga4_always_has_are_required():
     schema = ga4_table(log((1, "view_item", 1, -1, -1, False, -1, 0, 1), pool=[0], quantity=[0]), GOODS, PRICES).schema
     assert {field.name for field in schema if field.nullable} == {"event_date", "user_id"}
+
+
+def test_the_files_have_the_columns_of_a_ga4_export(tmp_path):
+    told = log((1, "view_item", 1, -1, -1, False, -1, 0, 1), pool=[0], quantity=[0])
+    write_parquet(tmp_path / "day.parquet", [ga4_table(told, GOODS, PRICES)])
+    schema = pq.read_schema(tmp_path / "day.parquet")
+    assert [f"{f.name}: {f.type}{'' if f.nullable else ' not null'}" for f in schema] == GA4.strip().splitlines()
+
+
+def test_events_written_in_two_parts_are_the_events_written_in_one():
+    """Also where the second part knows other items, cookies, lists and customers than the first."""
+    events = [
+        (1, "view_item_list", 111, -1, 5, False, -1, 0, 12),
+        (2, "select_item", 111, -1, 5, False, -1, 3, 1),
+        (3, "view_item", 22, 7, -1, False, -1, 9, 1),
+        (4, "purchase", 33, 8, -1, False, 44, 12, 2),
+        (86_400, "view_item_list", 33, 8, 6, True, -1, 10, 2),
+    ]
+    pool, quantity = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 8, 7, 6, 1], [0] * 12 + [2, 1]
+    whole = ga4_table(log(*events, pool=pool, quantity=quantity), GOODS, PRICES).to_pylist()
+    for cut in range(1, len(events)):
+        parts = [log(*each, pool=pool, quantity=quantity) for each in (events[:cut], events[cut:])]
+        assert [row for part in parts for row in ga4_table(part, GOODS, PRICES).to_pylist()] == whole
+    assert [item["item_list_index"] for item in whole[0]["items"]] == [str(number) for number in range(1, 13)]

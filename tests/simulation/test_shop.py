@@ -1,3 +1,4 @@
+import csv
 import hashlib
 import json
 import os
@@ -7,6 +8,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +16,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from endcap.core.clock import next_day
+from endcap.core.clock import DAY_US, day_start_us, next_day
 from endcap.core.errors import UsageError
 from endcap.simulation.catalogue import WEEK_DAYS, make_catalogue
 from endcap.simulation.faults.choice import Faults
@@ -26,6 +28,9 @@ from endcap.simulation.shop import day_alone, simulate
 
 # Twenty days, so that states are kept twice; three blocks; everything that has a memory.
 WORLD = make_world("small", days=20, visitors=240, items=40, block=80, p_cart=0.4, p_return=0.5)
+
+LITTLE = replace(WORLD, days=16, visitors=40, block=20)
+SOME = Faults(duplicates=0.2, late=0.2)
 
 
 class StoppedError(Exception):
@@ -54,7 +59,7 @@ def events(made):
     return rows_of(made.export)
 
 
-@pytest.mark.parametrize("workers", [2, 3, 9])
+@pytest.mark.parametrize("workers", [2, 9])  # 9: one for each of the three blocks
 def test_any_number_of_processes_writes_the_same_bytes(made, tmp_path, workers):
     again = simulate(WORLD, tmp_path / "shop", Popular(), workers=workers)
     assert bytes_of(again.out) == bytes_of(made.out)
@@ -100,6 +105,46 @@ def test_a_killed_process_leaves_nothing_that_looks_whole_and_the_next_one_ends_
                 break
     assert not out.exists()
     assert bytes_of(simulate(WORLD, out, Popular()).out) == bytes_of(made.out)
+
+
+@pytest.fixture(scope="module")
+def little(tmp_path_factory):
+    """A world of few people with faults, and how many files and folders took their places meanwhile."""
+    with pytest.MonkeyPatch.context() as patch:
+        renamed = stop_before(patch, None)
+        whole = simulate(LITTLE, tmp_path_factory.mktemp("little") / "shop", Random(), faults=SOME)
+    return whole, len(renamed)
+
+
+def stop_before(patch, number):
+    """Raise when a finished file or folder takes its place for the time `number`, as if the process died there."""
+    renamed, rename = [], Path.replace
+
+    def replace_or_stop(self, target):
+        renamed.append(target)
+        if len(renamed) == number:
+            raise StoppedError
+        return rename(self, target)
+
+    patch.setattr(Path, "replace", replace_or_stop)
+    return renamed
+
+
+@pytest.mark.parametrize("share", [*np.linspace(0.01, 0.99, 6).tolist(), 1.0])
+def test_a_run_that_stops_before_any_file_is_in_place_goes_on_all_the_same(little, tmp_path, share):
+    whole, num_renamed = little
+    with pytest.MonkeyPatch.context() as patch:
+        stop_before(patch, round(share * num_renamed))
+        with pytest.raises(StoppedError):
+            simulate(LITTLE, tmp_path / "shop", Random(), faults=SOME)
+    assert not (tmp_path / "shop").exists()
+    with pytest.MonkeyPatch.context() as patch:  # and a second time, on the way
+        stop_before(patch, 40)
+        if share < 0.5:
+            with pytest.raises(StoppedError):
+                simulate(LITTLE, tmp_path / "shop", Random(), faults=SOME)
+    assert bytes_of(simulate(LITTLE, tmp_path / "shop", Random(), faults=SOME).out) == bytes_of(whole.out)
+    assert list(tmp_path.iterdir()) == [tmp_path / "shop"]
 
 
 def test_what_is_there_already_is_not_written_again(made):
@@ -267,3 +312,75 @@ def test_closed_values_are_written_where_there_are_any(tmp_path, made):
     told = json.loads((simulate(world, tmp_path / "shop", Popular()).truth / "value.json").read_text())
     assert told["popular"]["clicks"] > told["random"]["clicks"] > 0
     assert not (made.truth / "value.json").exists()
+
+
+def test_no_page_is_lost_at_midnight_but_the_last_one(made, events):
+    """The truth has every page; the export has its list as it was shown, until the last midnight."""
+    end_us = day_start_us(next_day(WORLD.start, WORLD.days))
+    owner = {}
+    for path in (made.truth / "visitors").iterdir():
+        for row in pq.read_table(path).to_pylist():
+            owner |= {row[name]: row["visitor"] for name in ("cookie", "second_cookie") if row[name]}
+    ids = make_catalogue(WORLD).item_ids.to_pylist()
+    pages = [row for path in (made.truth / "pages").iterdir() for row in pq.read_table(path).to_pylist()]
+    shown = Counter(
+        (row["visitor"], row["at_us"], tuple(ids[item] for item in row["slate"] if item >= 0))
+        for row in pages
+        if row["is_list"] and row["at_us"] < end_us
+    )
+    told = Counter(
+        (owner[event["user_pseudo_id"]], event["event_timestamp"], tuple(item["item_id"] for item in event["items"]))
+        for event in events
+        if event["event_name"] == "view_item_list"
+    )
+    assert told == shown
+    assert any(row["at_us"] // DAY_US > row["session_us"] // DAY_US for row in pages)
+
+
+def test_lists_and_orders_have_numbers_of_their_own_over_all_days_and_blocks(events):
+    lists = [
+        param["value"]["string_value"]
+        for event in events
+        if event["event_name"] == "view_item_list"
+        for param in event["event_params"]
+        if param["key"] == "recommendation_id"
+    ]
+    orders = [event["ecommerce"]["transaction_id"] for event in events if event["event_name"] == "purchase"]
+    assert len(set(lists)) == len(lists) == sum(event["event_name"] == "view_item_list" for event in events)
+    assert len(set(orders)) == len(orders) > 100
+
+
+def test_no_more_comes_back_than_was_bought(events):
+    left = Counter()
+    for event in sorted(events, key=lambda event: event["event_timestamp"]):
+        sign = {"purchase": 1, "refund": -1}.get(event["event_name"], 0)
+        for item in event["items"] if sign else []:
+            key = event["ecommerce"]["transaction_id"], item["item_id"]
+            left[key] += sign * item["quantity"]
+            assert left[key] >= 0
+
+
+def test_the_inventory_tells_enough_to_know_the_stock_and_no_more_is_sold(made, events):
+    """Of the items that are there from the first day on."""
+    goods = make_catalogue(WORLD)
+    ids = goods.item_ids.to_pylist()
+    sold = Counter()
+    for event in events:
+        if event["event_name"] == "purchase":
+            began = event["event_params"][0]["value"]["int_value"] * 1_000_000 // DAY_US
+            for item in event["items"]:
+                sold[began, item["item_id"]] += item["quantity"]
+    stock, told = {}, 0
+    for number in range(WORLD.days):
+        name = next_day(WORLD.start, number).replace("-", "")
+        with (made.export / "inventory" / f"inventory_{name}.tsv").open(newline="") as file:
+            lines = list(csv.DictReader(file, delimiter="\t"))
+        changed = {line["id"]: int(line["quantity"]) for line in lines}
+        assert number == 0 or all(stock.get(item_id) != pieces for item_id, pieces in changed.items())
+        stock |= changed
+        told += len(lines)
+        pieces = pq.read_table(made.truth / "mornings" / f"morning_{name}.parquet")["pieces"].to_pylist()
+        for item in np.flatnonzero(goods.is_sold_in(number // WEEK_DAYS) & (goods.first_week == 0)).tolist():
+            assert stock[ids[item]] == pieces[item]
+            assert sold[day_start_us(WORLD.start) // DAY_US + number, ids[item]] <= pieces[item]
+    assert 0 < told < WORLD.items * WORLD.days * 0.8

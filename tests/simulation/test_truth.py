@@ -110,3 +110,23 @@ def test_a_morning_tells_stock_offer_and_what_is_popular(tiny_day):
     assert rows["pieces"] == list(range(10))
     assert rows["is_offered"] == [number in {1, 3, 4} for number in range(10)]
     assert rows["popular"] == [-1, 1, -1, -1, 0, -1, -1, -1, -1, -1]
+
+
+def test_a_shock_is_in_the_drift_of_its_day(tmp_path):
+    world = make_world("stationary", days=3, visitors=400, items=10, drift=0.0, shock_day="2026-01-02", shock_share=0.5)
+    shocked = simulate(world, tmp_path / "shop", Popular())
+    counts = [pq.read_table(path).num_rows for path in sorted((shocked.truth / "drift").iterdir())]
+    assert (counts[0], counts[2]) == (0, 0)
+    assert abs(counts[1] - 200) < 4 * 10  # four deviations of a fair coin thrown 400 times
+
+
+def test_the_tastes_and_the_range_can_be_read_without_the_program(made):
+    with np.load(made.truth / "tastes.npz", allow_pickle=False) as tastes:
+        assert tastes["prior"].sum() == pytest.approx(1)
+        assert {name: len(tastes[name]) for name in tastes.files} == dict.fromkeys(
+            ("prior", "category_KC", "brand_KB", "price_K"), WORLD.tastes
+        )
+    goods = pq.read_table(made.truth / "catalogue.parquet").to_pylist()
+    told = make_catalogue(WORLD)
+    assert [row["item_id"] for row in goods] == told.item_ids.to_pylist()
+    assert [row["complements"] for row in goods] == told.complements.tolist()
