@@ -37,7 +37,7 @@ _BINOMIAL_999 = 3.2905  # standard errors of the 99.9 % region
 
 
 def main() -> int:
-    """Measure and report; the exit code is 1 where a bar is missed."""
+    """Measure and report; the exit code is 1 where intervals do not hold the exact lift as often as they should."""
     options = arguments(__doc__)
     figures: dict[str, Any] = {}
     figures |= _speed(make_world("otto", scale=0.01 if options.quick else 0.05), "", repeats=_REPEATS)
@@ -49,12 +49,8 @@ def main() -> int:
     _tell(figures)
     figures |= _coverage(worlds=1_000)
     report("simulate", figures, options)
-    bars = (
-        figures["organic_events_per_s"] >= 1.5e6,
-        figures["end_to_end_over_bare_writing"] >= 0.5,
-        figures["lift_coverage_low"] <= figures["lift_coverage"] <= figures["lift_coverage_high"],
-    )
-    return 0 if all(bars) else 1
+    # Only what does not depend on how busy the machine is: speeds are for reading.
+    return 0 if figures["lift_coverage_low"] <= figures["lift_coverage"] <= figures["lift_coverage_high"] else 1
 
 
 def _tell(figures: dict[str, Any]) -> None:
