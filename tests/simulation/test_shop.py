@@ -253,6 +253,28 @@ def test_nothing_is_sold_that_is_not_there(made, events):
         assert pieces <= there[ids.index(item_id)].as_py(), (day, item_id)
 
 
+def test_where_people_want_more_than_there_is_the_last_piece_is_sold_and_no_other(tmp_path):
+    greedy = {"p_list": 0.6, "p_land_on_item": 0.0, "p_follow": 1.0, "places": 2, "p_cart": 0.9, "p_checkout": 1.0}
+    world = make_world("small", days=10, visitors=1200, items=1000, block=300, p_pay=1.0, **greedy)
+    made = simulate(world, tmp_path / "shop", Popular(explores=0.0))
+    assert made.counts["refused_lines"] > 100
+    sold = Counter()
+    for event in rows_of(made.export):
+        if event["event_name"] == "purchase":
+            day = event["event_params"][0]["value"]["int_value"] * 1_000_000 // DAY_US
+            for item in event["items"]:
+                sold[day - day_start_us(world.start) // DAY_US, item["item_id"]] += item["quantity"]
+    last_pieces, ids = 0, make_catalogue(world).item_ids.to_pylist()
+    for number in range(world.days):
+        name = next_day(world.start, number).replace("-", "")
+        pieces = pq.read_table(made.truth / "mornings" / f"morning_{name}.parquet")["pieces"].to_pylist()
+        stock = dict(zip(ids, pieces, strict=True))
+        wanted = {item_id: count for (day, item_id), count in sold.items() if day == number}
+        assert all(count <= stock[item_id] for item_id, count in wanted.items())
+        last_pieces += sum(count == stock[item_id] for item_id, count in wanted.items())
+    assert last_pieces > 5
+
+
 def test_items_are_seen_in_the_weeks_they_are_sold_in_and_only_then(made):
     goods = make_catalogue(WORLD)
     assert (goods.first_week > 0).any()
