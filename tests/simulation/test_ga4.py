@@ -49,10 +49,11 @@ privacy_info: struct<analytics_storage: string, ads_storage: string> not null
 device: struct<category: string, operating_system: string, web_info: struct<browser: string, hostname: string>> not null
 geo: struct<country: string, region: string> not null
 traffic_source: struct<name: string, medium: string, source: string> not null
-ecommerce: struct<transaction_id: string, purchase_revenue: double, total_item_quantity: double> not null
+ecommerce: struct<transaction_id: string, purchase_revenue: double, refund_value: double, total_item_quantity: double> \
+not null
 items: list<element: struct<item_id: string, item_name: string, item_brand: string, item_variant: string, \
-item_category: string, price: double, quantity: int64, item_revenue: double, item_list_name: string, \
-item_list_index: string>> not null
+item_category: string, price: double, quantity: int64, item_revenue: double, item_refund: double, \
+item_list_name: string, item_list_index: string>> not null
 """
 
 
@@ -100,7 +101,12 @@ def test_a_cart_names_variant_and_pieces_and_no_place(rows):
 def test_an_order_adds_up_with_its_shipping(rows):
     assert items(rows[3], "item_id", "quantity", "item_revenue") == [("P0010", 2, 19.98), ("P0004", 1, 3.99)]
     order = rows[3]["ecommerce"]
-    assert order == {"transaction_id": "T44", "purchase_revenue": 28.92, "total_item_quantity": 3.0}
+    assert order == {
+        "transaction_id": "T44",
+        "purchase_revenue": 28.92,
+        "refund_value": None,
+        "total_item_quantity": 3.0,
+    }
     assert {row["ecommerce"]["transaction_id"] for row in rows[:3]} == {None}
 
 
@@ -132,8 +138,8 @@ def test_the_session_and_the_recommendation_are_parameters(rows):
 def test_a_return_is_worth_what_was_paid():
     told = log((1, "refund", 22, 7, -1, False, 44, 0, 1), pool=[3], quantity=[2], unit_minor=np.array([350]))
     [row] = ga4_table(told, GOODS, PRICES).to_pylist()
-    assert items(row, "price", "item_revenue") == [(3.5, 7.0)]
-    assert row["ecommerce"]["purchase_revenue"] == 7.0
+    assert items(row, "price", "item_revenue", "item_refund") == [(3.5, None, 7.0)]
+    assert (row["ecommerce"]["purchase_revenue"], row["ecommerce"]["refund_value"]) == (None, 7.0)
 
 
 def test_no_events_are_a_table_of_no_rows():

@@ -82,7 +82,8 @@ def plain_events(table: pa.Table, items: pa.Table) -> pa.Table:
         device_category. All but event_id, at_us, event_name, device_id and currency may be missing.
     """
     is_order = pc.is_in(table["event_name"], value_set=pa.array(ORDERS))
-    revenue = pc.struct_field(table["ecommerce"], "purchase_revenue").cast(pa.string())
+    total = [pc.struct_field(table["ecommerce"], name) for name in ("purchase_revenue", "refund_value")]
+    revenue = pc.coalesce(*total).cast(pa.string())
     order_id = pc.struct_field(table["ecommerce"], "transaction_id")
     columns = {
         "at_us": table["event_timestamp"],

@@ -36,7 +36,7 @@ LISTS = ("Recommended", "Related Products")
 _SHIPPING_MINOR = 495
 _FIRST_WITH_VARIANT = NAMES.index("view_item")
 _VARIANTS = ("1", "2", "3")
-_ORDERS = (NAMES.index("purchase"), NAMES.index("refund"))
+_PURCHASE, _REFUND = NAMES.index("purchase"), NAMES.index("refund")
 
 
 @dataclass(frozen=True)
@@ -160,11 +160,11 @@ def _ecommerce(log: Log, quantity: NDArray[np.int32], unit_minor: Ints, bounds: 
     minor = np.concatenate([[0], np.cumsum(quantity * unit_minor)])
     pieces = np.concatenate([[0], np.cumsum(quantity, dtype=np.int64)])
     total, num_pieces = np.diff(minor[bounds]), np.diff(pieces[bounds])
-    is_order = np.isin(log.name, _ORDERS)
-    shipping = np.where(log.name == NAMES.index("purchase"), _SHIPPING_MINOR, 0)
+    is_purchase, is_refund = log.name == _PURCHASE, log.name == _REFUND
     return _struct(
-        transaction_id=_numbered(np.where(is_order, log.order, -1), prefix="T"),
-        purchase_revenue=pa.array((total + shipping) / 100, mask=~is_order),
+        transaction_id=_numbered(np.where(is_purchase | is_refund, log.order, -1), prefix="T"),
+        purchase_revenue=pa.array((total + _SHIPPING_MINOR) / 100, mask=~is_purchase),
+        refund_value=pa.array(total / 100, mask=~is_refund),
         total_item_quantity=pa.array(num_pieces.astype(np.float64), mask=num_pieces == 0),
     )
 
@@ -184,7 +184,6 @@ def _items(
     has_variant = name >= _FIRST_WITH_VARIANT
     related = np.repeat(log.is_related.astype(np.int8), log.count)
     price = unit_minor / 100
-    is_order = np.isin(name, _ORDERS)
     variants = pc.binary_join_element_wise(ids, pa.array(_VARIANTS).take(pa.array(known % len(_VARIANTS))), "-")
     brand = np.array([-1, -1, *range(len(BRANDS) - 2)])[goods.brand[known]].astype(np.int32)
     most = int(place.max(initial=0)) + 1
@@ -198,7 +197,8 @@ def _items(
         ),
         price=pa.array(price, mask=is_list & (related > 0)),
         quantity=pa.array(quantity.astype(np.int64), mask=quantity == 0),
-        item_revenue=pa.array(price * quantity, mask=~is_order),
+        item_revenue=pa.array(price * quantity, mask=name != _PURCHASE),
+        item_refund=pa.array(price * quantity, mask=name != _REFUND),
         item_list_name=pa.DictionaryArray.from_arrays(pa.array(related, mask=~is_list), pa.array(LISTS)),
         item_list_index=pa.DictionaryArray.from_arrays(
             pa.array(place, mask=~is_list), pa.array([str(each + 1) for each in range(most)])

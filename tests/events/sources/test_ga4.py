@@ -37,6 +37,32 @@ def test_parameters_of_any_kind_are_found_by_name(engine, arrow_rows):
     assert (event["country"], row["item_ordinal"]) == ("Peru", 0)
 
 
+@pytest.mark.parametrize(
+    ("name", "told", "value"),
+    [
+        ("purchase", {"purchase_revenue": 9.5, "refund_value": None}, "9.5"),
+        ("purchase", {"purchase_revenue": None, "refund_value": 3.0}, "1.25"),
+        ("refund", {"purchase_revenue": None, "refund_value": 3.0}, "3"),
+        ("refund", {"purchase_revenue": 9.5, "refund_value": None}, "9.5"),
+        ("refund", {"purchase_revenue": 9.5}, "9.5"),
+        ("refund", {"refund_value": 3.0}, "3"),
+        ("view_item", {"purchase_revenue": 9.5, "refund_value": 3.0}, "1.25"),
+    ],
+)
+def test_an_order_is_worth_its_revenue_a_refund_what_it_gave_back_and_else_the_parameter_counts(
+    engine, arrow_rows, name, told, value
+):
+    params = [{"key": "value", "value": {"string_value": "1.25"}}]
+    exported = LEAST | {
+        "event_name": [name],
+        "items": pa.array([[]], pa.list_(pa.struct([("item_id", pa.string())]))),
+        "ecommerce": pa.array([told], pa.struct([(each, pa.float64()) for each in told])),
+        "event_params": pa.array([params]),
+    }
+    [event], _ = _read(engine, arrow_rows, exported)
+    assert event["value"] == value
+
+
 def test_the_place_in_the_list_is_read_and_a_place_that_is_none_is_missing(engine, arrow_rows):
     item = pa.struct([("item_id", pa.string()), ("item_list_index", pa.string())])
     listed = [{"item_id": "mug", "item_list_index": "3"}, {"item_id": "pen", "item_list_index": "top"}]

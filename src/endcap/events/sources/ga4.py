@@ -79,9 +79,6 @@ def _require_item_list(raw: ibis.Table) -> None:
 
 def _events(raw: ibis.Table, settings: Ga4Reader) -> ibis.Table:
     param = _params_of(raw)
-    revenue = field(raw, "ecommerce", "purchase_revenue")
-    is_order = raw.event_name.isin(["purchase", "refund"])
-    order_value = None if revenue is None else ibis.ifelse(is_order, text(revenue), ibis.null("string"))
     values = {
         "event_no": raw.event_no,
         "file": raw["_file"],
@@ -93,7 +90,7 @@ def _events(raw: ibis.Table, settings: Ga4Reader) -> ibis.Table:
         "raw_device_id": text(raw.user_pseudo_id),
         "source_event_id": param(settings.event_id_param),
         "source_session_id": param("ga_session_id"),
-        "value": ibis.coalesce(text(order_value), param("value")),
+        "value": ibis.coalesce(_order_value(raw), param("value")),
         "currency": param("currency"),
         "transaction_id": ibis.coalesce(text(field(raw, "ecommerce", "transaction_id")), param("transaction_id")),
         "search_term": param("search_term"),
@@ -102,6 +99,13 @@ def _events(raw: ibis.Table, settings: Ga4Reader) -> ibis.Table:
         "device_category": text(field(raw, "device", "category")),
     }
     return shaped(raw, EVENT_COLUMNS, values)
+
+
+def _order_value(raw: ibis.Table) -> Any:
+    """Return what an order or its refund came to; some exports tell a refund as the revenue it takes back."""
+    revenue, refund = (text(field(raw, "ecommerce", name)) for name in ("purchase_revenue", "refund_value"))
+    by_name = {"purchase": revenue, "refund": ibis.coalesce(refund, revenue)}
+    return ibis.cases(*[(raw.event_name == name, value) for name, value in by_name.items()], else_=None)
 
 
 def _params_of(raw: ibis.Table) -> Any:
