@@ -1,3 +1,4 @@
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,31 @@ def shop(tmp_path_factory) -> Simulated:
     """A shop of three days, big enough for rates."""
     world = make_world("small", days=3, visitors=800, items=60, seed=1)
     return simulate(world, tmp_path_factory.mktemp("simulation") / "shop", Popular())
+
+
+@pytest.fixture(scope="session")
+def lively() -> World:
+    """Twenty days, so that states are kept twice; three blocks; everything that has a memory."""
+    return make_world("small", days=20, visitors=240, items=40, block=80, p_cart=0.4, p_return=0.5)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory, lively) -> Simulated:
+    return simulate(lively, tmp_path_factory.mktemp("lively") / "shop", Popular())
+
+
+@pytest.fixture(scope="session")
+def bytes_of() -> Callable[[Path], dict[str, str]]:
+    """Give all files of a folder with hashes of what is in them."""
+
+    def bytes_of(folder: Path) -> dict[str, str]:
+        return {
+            str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
+
+    return bytes_of
 
 
 @pytest.fixture(scope="session")

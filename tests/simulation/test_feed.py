@@ -61,13 +61,28 @@ def test_our_own_reader_takes_every_line(range_of_a_week, tmp_path):
     assert (read.items.num_rows, read.quarantine.num_rows) == (9, 0)
 
 
-def test_the_inventory_tells_what_has_changed_and_is_sold(range_of_a_week, tmp_path):
+def test_the_inventory_tells_what_it_is_asked_for_and_that_nothing_is_left_of_what_is_no_longer_sold(
+    range_of_a_week, tmp_path
+):
     goods, laws = range_of_a_week
     which = np.isin(np.arange(10), [0, 2, 3])
-    write_inventory(tmp_path / "inventory.tsv", goods, laws, np.array([0, 1, 7, 1, 1, 1, 1, 1, 1, 1]), which)
-    told = [(line["id"], line["availability"], line["quantity"]) for line in lines_of(tmp_path / "inventory.tsv")]
-    assert told == [("P0001", "out_of_stock", "0"), ("P0003", "in_stock", "7")]
-    assert lines_of(tmp_path / "inventory.tsv")[1]["price"].endswith(f".{laws.price_minor[2] % 100:02d} USD")
+    write_inventory(tmp_path / "inventory.tsv", goods, laws, np.array([-1, 1, 7, 5, 1, 1, 1, 1, 1, 1]), which)
+    lines = lines_of(tmp_path / "inventory.tsv")
+    assert [(line["id"], line["availability"], line["quantity"]) for line in lines] == [
+        ("P0001", "out_of_stock", "0"),
+        ("P0003", "in_stock", "7"),
+        ("P0004", "out_of_stock", "0"),
+    ]
+
+
+def test_prices_are_told_alike_in_feed_and_inventory(range_of_a_week, tmp_path):
+    goods, laws = range_of_a_week
+    write_feed(tmp_path / "catalog.tsv", goods, laws, np.ones(10, int))
+    write_inventory(tmp_path / "inventory.tsv", goods, laws, np.ones(10, int), laws.is_sold)
+    feed, inventory = lines_of(tmp_path / "catalog.tsv"), lines_of(tmp_path / "inventory.tsv")
+    told = [[(line["id"], line["price"], line["sale_price"]) for line in lines] for lines in (feed, inventory)]
+    assert told[0] == told[1]
+    assert sum(sale_price != "" for _, _, sale_price in told[0]) == 1
 
 
 def test_titles_categories_brands_and_prices_come_through_our_own_reader(range_of_a_week, tmp_path):

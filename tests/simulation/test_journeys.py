@@ -109,7 +109,9 @@ def test_times_within_a_session_go_forward(pages):
         viewed, carted = made.item >= 0, made.is_carted
         assert (made.view_us > made.at_us)[viewed].all()
         assert (made.cart_us > made.view_us)[carted].all()
-        done = np.where(carted, made.cart_us, np.where(viewed, made.view_us, made.at_us))[order]
+        assert (made.removed_us >= made.cart_us)[made.is_removed].all()
+        put = np.where(made.is_removed, made.removed_us, made.cart_us)
+        done = np.where(carted, put, np.where(viewed, made.view_us, made.at_us))[order]
         same = made.session[order][1:] == made.session[order][:-1]
         assert (made.at_us[order][1:] > done[:-1])[same].all()
         last = np.append(~same, True)

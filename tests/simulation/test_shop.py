@@ -1,14 +1,7 @@
 import csv
-import hashlib
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -25,33 +18,11 @@ from endcap.simulation.ga4 import NAMES
 from endcap.simulation.policies import Popular, Random
 from endcap.simulation.settings import make_world
 from endcap.simulation.shop import day_alone, simulate
-
-# Twenty days, so that states are kept twice; three blocks; everything that has a memory.
-WORLD = make_world("small", days=20, visitors=240, items=40, block=80, p_cart=0.4, p_return=0.5)
-
-LITTLE = replace(WORLD, days=16, visitors=40, block=20)
-SOME = Faults(duplicates=0.2, late=0.2)
-
-
-class StoppedError(Exception):
-    """What stops a run from outside."""
-
-
-def bytes_of(folder):
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+from endcap.simulation.tastes import make_laws, make_tastes
 
 
 def rows_of(folder):
     return pa.concat_tables(pq.read_table(path) for path in sorted(folder.glob("events_*.parquet"))).to_pylist()
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    return simulate(WORLD, tmp_path_factory.mktemp("whole") / "shop", Popular())
 
 
 @pytest.fixture(scope="module")
@@ -60,138 +31,21 @@ def events(made):
 
 
 @pytest.mark.parametrize("workers", [2, 9])  # 9: one for each of the three blocks
-def test_any_number_of_processes_writes_the_same_bytes(made, tmp_path, workers):
-    again = simulate(WORLD, tmp_path / "shop", Popular(), workers=workers)
+def test_any_number_of_processes_writes_the_same_bytes(made, lively, bytes_of, tmp_path, workers):
+    again = simulate(lively, tmp_path / "shop", Popular(), workers=workers)
     assert bytes_of(again.out) == bytes_of(made.out)
 
 
-def test_another_seed_and_another_policy_give_another_shop(made, tmp_path):
-    for number, (world, policy) in enumerate(((replace(WORLD, seed=8), Popular()), (WORLD, Random()))):
+def test_another_seed_and_another_policy_give_another_shop(made, lively, bytes_of, tmp_path):
+    for number, (world, policy) in enumerate(((replace(lively, seed=8), Popular()), (lively, Random()))):
         other = simulate(world, tmp_path / str(number), policy)
         assert bytes_of(other.export) != bytes_of(made.export)
 
 
-@pytest.mark.parametrize("stop_after", [1, 7, 8, 9, 15, 19])
-def test_a_run_that_was_stopped_goes_on_and_writes_the_same_bytes(made, tmp_path, stop_after):
-    told = []
-
-    def stop(line):
-        told.append(line)
-        if len(told) == stop_after:
-            raise StoppedError
-
-    with pytest.raises(StoppedError):
-        simulate(WORLD, tmp_path / "shop", Popular(), tell=stop)
-    assert not (tmp_path / "shop").exists()
-    again = []
-    resumed = simulate(WORLD, tmp_path / "shop", Popular(), tell=again.append)
-    assert bytes_of(resumed.out) == bytes_of(made.out)
-    assert len(again) <= WORLD.days - (stop_after // 7) * 7 + 7
-    assert list(tmp_path.iterdir()) == [tmp_path / "shop"]
-
-
-def test_a_killed_process_leaves_nothing_that_looks_whole_and_the_next_one_ends_the_work(made, tmp_path):
-    out = tmp_path / "shop"
-    code = (
-        "import sys; from pathlib import Path; from endcap.simulation.settings import make_world;"
-        "from endcap.simulation.shop import simulate; from endcap.simulation.policies import Popular;"
-        "simulate(make_world('small', days=20, visitors=240, items=40, block=80, p_cart=0.4, p_return=0.5),"
-        " Path(sys.argv[1]), Popular(), tell=lambda line: print(line, flush=True))"
-    )
-    with subprocess.Popen([sys.executable, "-c", code, str(out)], stdout=subprocess.PIPE, text=True) as process:
-        for line in process.stdout:
-            if line.startswith("2026-01-12"):
-                os.kill(process.pid, signal.SIGKILL)
-                break
-    assert not out.exists()
-    assert bytes_of(simulate(WORLD, out, Popular()).out) == bytes_of(made.out)
-
-
-@pytest.fixture(scope="module")
-def little(tmp_path_factory):
-    """A world of few people with faults, and how many files and folders took their places meanwhile."""
-    with pytest.MonkeyPatch.context() as patch:
-        renamed = stop_before(patch, None)
-        whole = simulate(LITTLE, tmp_path_factory.mktemp("little") / "shop", Random(), faults=SOME)
-    return whole, len(renamed)
-
-
-def stop_before(patch, number):
-    """Raise when a finished file or folder takes its place for the time `number`, as if the process died there."""
-    renamed, rename = [], Path.replace
-
-    def replace_or_stop(self, target):
-        renamed.append(target)
-        if len(renamed) == number:
-            raise StoppedError
-        return rename(self, target)
-
-    patch.setattr(Path, "replace", replace_or_stop)
-    return renamed
-
-
-@pytest.mark.parametrize("share", [*np.linspace(0.01, 0.99, 6).tolist(), 1.0])
-def test_a_run_that_stops_before_any_file_is_in_place_goes_on_all_the_same(little, tmp_path, share):
-    whole, num_renamed = little
-    with pytest.MonkeyPatch.context() as patch:
-        stop_before(patch, round(share * num_renamed))
-        with pytest.raises(StoppedError):
-            simulate(LITTLE, tmp_path / "shop", Random(), faults=SOME)
-    assert not (tmp_path / "shop").exists()
-    with pytest.MonkeyPatch.context() as patch:  # and a second time, on the way
-        stop_before(patch, 40)
-        if share < 0.5:
-            with pytest.raises(StoppedError):
-                simulate(LITTLE, tmp_path / "shop", Random(), faults=SOME)
-    assert bytes_of(simulate(LITTLE, tmp_path / "shop", Random(), faults=SOME).out) == bytes_of(whole.out)
-    assert list(tmp_path.iterdir()) == [tmp_path / "shop"]
-
-
-def test_what_is_there_already_is_not_written_again(made):
-    before = {path: path.stat().st_mtime_ns for path in made.out.rglob("*")}
-    time.sleep(0.01)
-    again = simulate(WORLD, made.out, Popular())
-    assert not again.is_new
-    assert again.counts == made.counts
-    assert {path: path.stat().st_mtime_ns for path in made.out.rglob("*")} == before
-
-
-def test_another_world_in_the_folder_is_left_alone(made):
-    before = bytes_of(made.out)
-    with pytest.raises(UsageError, match="another world in the folder"):
-        simulate(replace(WORLD, seed=9), made.out, Popular())
-    with pytest.raises(UsageError, match="another world in the folder"):
-        simulate(WORLD, made.out, Random())
-    assert bytes_of(made.out) == before
-
-
-def test_a_folder_with_something_in_it_is_left_alone(tmp_path):
-    (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(UsageError, match="something in the folder"):
-        simulate(WORLD, tmp_path, Popular())
-    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
-
-
-def test_a_folder_that_cannot_be_made_is_told(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="cannot be made"):
-        simulate(WORLD, tmp_path / "file" / "shop", Popular())
-
-
-def test_what_a_run_of_other_settings_left_does_not_matter(tmp_path):
-    tiny = replace(WORLD, days=1)
-    (tmp_path / "shop").mkdir()
-    (tmp_path / ".shop.part" / "export").mkdir(parents=True)
-    (tmp_path / ".shop.part" / "export" / "events_20200101.parquet").write_text("half")
-    made = simulate(tiny, tmp_path / "shop", Popular())
-    assert not list(made.export.glob("events_2020*"))
-    assert list(tmp_path.iterdir()) == [tmp_path / "shop"]
-
-
 @pytest.mark.parametrize("number", [0, 1, 19])
-def test_a_day_is_the_same_alone(made, number):
-    names = sorted(path.name for path in made.export.glob(f"events_{next_day(WORLD.start, number).replace('-', '')}*"))
-    for name, tables in zip(names, day_alone(WORLD, Popular(), number), strict=True):
+def test_a_day_is_the_same_alone(made, number, lively):
+    names = sorted(path.name for path in made.export.glob(f"events_{next_day(lively.start, number).replace('-', '')}*"))
+    for name, tables in zip(names, day_alone(lively, Popular(), number), strict=True):
         assert pa.concat_tables(tables).to_pylist() == pq.read_table(made.export / name).to_pylist()
 
 
@@ -208,9 +62,9 @@ def test_the_truth_lies_beside_the_export_and_never_in_it(made):
     assert not any("taste" in line for line in (made.export / "catalog.tsv").read_text().splitlines())
 
 
-def test_a_feed_and_an_inventory_come_every_day(made):
+def test_a_feed_and_an_inventory_come_every_day(made, lively):
     for folder, stem in (("feeds", "catalog"), ("inventory", "inventory")):
-        assert len(list((made.export / folder).glob(f"{stem}_202601*.tsv"))) == WORLD.days
+        assert len(list((made.export / folder).glob(f"{stem}_202601*.tsv"))) == lively.days
     assert (made.export / "catalog.tsv").read_bytes() == (made.export / "feeds/catalog_20260120.tsv").read_bytes()
 
 
@@ -237,9 +91,9 @@ def test_every_event_stands_in_the_file_of_its_utc_day(made):
         assert {str(date).replace("-", "") for date in dates} | set(table["event_date"].to_pylist()) == {day}
 
 
-def test_nothing_is_sold_that_is_not_there(made, events):
+def test_nothing_is_sold_that_is_not_there(made, events, lively):
     """Read back: what was paid for on a day is at most what the morning had, as a session belongs to its first day."""
-    ids = make_catalogue(WORLD).item_ids.to_pylist()
+    ids = make_catalogue(lively).item_ids.to_pylist()
     sold = {}
     for event in events:
         if event["event_name"] == "purchase":
@@ -275,12 +129,12 @@ def test_where_people_want_more_than_there_is_the_last_piece_is_sold_and_no_othe
     assert last_pieces > 5
 
 
-def test_items_are_seen_in_the_weeks_they_are_sold_in_and_only_then(made):
-    goods = make_catalogue(WORLD)
+def test_items_are_seen_in_the_weeks_they_are_sold_in_and_only_then(made, lively):
+    goods = make_catalogue(lively)
     assert (goods.first_week > 0).any()
-    for number in range(WORLD.days):
+    for number in range(lively.days):
         is_sold = goods.is_sold_in(number // WEEK_DAYS)
-        name = next_day(WORLD.start, number).replace("-", "")
+        name = next_day(lively.start, number).replace("-", "")
         feed = pa.csv.read_csv(
             made.export / "feeds" / f"catalog_{name}.tsv", parse_options=pa.csv.ParseOptions(delimiter="\t")
         )
@@ -308,9 +162,9 @@ def test_every_return_names_an_order_that_had_the_item(events):
         assert item["price"] == price
 
 
-def test_a_faulty_export_has_its_clean_log_in_the_truth(made, tmp_path):
+def test_a_faulty_export_has_its_clean_log_in_the_truth(made, tmp_path, lively):
     faults = Faults(duplicates=0.1, late=0.1, missing_day="2026-01-03", schema_change="2026-01-10")
-    broken = simulate(WORLD, tmp_path / "shop", Popular(), faults=faults)
+    broken = simulate(lively, tmp_path / "shop", Popular(), faults=faults)
     assert not list(broken.export.glob("events_20260103*"))
     assert broken.broken["duplicates"] > 100
     clean = {path.name for path in made.export.glob("events_*")}
@@ -323,9 +177,9 @@ def test_a_faulty_export_has_its_clean_log_in_the_truth(made, tmp_path):
     assert json.loads((broken.truth / "world.json").read_text())["faults"]["late"] == 0.1
 
 
-def test_faults_are_for_ga4_exports(tmp_path):
+def test_faults_are_for_ga4_exports(tmp_path, lively):
     with pytest.raises(UsageError, match="faults are for a GA4 export, the format is csv"):
-        simulate(WORLD, tmp_path / "shop", Popular(), form="csv", faults=Faults(late=0.1))
+        simulate(lively, tmp_path / "shop", Popular(), form="csv", faults=Faults(late=0.1))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -336,14 +190,14 @@ def test_closed_values_are_written_where_there_are_any(tmp_path, made):
     assert not (made.truth / "value.json").exists()
 
 
-def test_no_page_is_lost_at_midnight_but_the_last_one(made, events):
+def test_no_page_is_lost_at_midnight_but_the_last_one(made, events, lively):
     """The truth has every page; the export has its list as it was shown, until the last midnight."""
-    end_us = day_start_us(next_day(WORLD.start, WORLD.days))
+    end_us = day_start_us(next_day(lively.start, lively.days))
     owner = {}
     for path in (made.truth / "visitors").iterdir():
         for row in pq.read_table(path).to_pylist():
             owner |= {row[name]: row["visitor"] for name in ("cookie", "second_cookie") if row[name]}
-    ids = make_catalogue(WORLD).item_ids.to_pylist()
+    ids = make_catalogue(lively).item_ids.to_pylist()
     pages = [row for path in (made.truth / "pages").iterdir() for row in pq.read_table(path).to_pylist()]
     shown = Counter(
         (row["visitor"], row["at_us"], tuple(ids[item] for item in row["slate"] if item >= 0))
@@ -382,9 +236,9 @@ def test_no_more_comes_back_than_was_bought(events):
             assert left[key] >= 0
 
 
-def test_the_inventory_tells_enough_to_know_the_stock_and_no_more_is_sold(made, events):
-    """Of the items that are there from the first day on."""
-    goods = make_catalogue(WORLD)
+def test_the_inventory_tells_enough_to_know_what_is_sold_and_at_which_price(made, events, lively):
+    """Launches, ends and promotions come on some days, all told before the next feed; no more is sold than is told."""
+    goods, tastes = make_catalogue(lively), make_tastes(lively, make_catalogue(lively))
     ids = goods.item_ids.to_pylist()
     sold = Counter()
     for event in events:
@@ -392,17 +246,40 @@ def test_the_inventory_tells_enough_to_know_the_stock_and_no_more_is_sold(made, 
             began = event["event_params"][0]["value"]["int_value"] * 1_000_000 // DAY_US
             for item in event["items"]:
                 sold[began, item["item_id"]] += item["quantity"]
-    stock, told = {}, 0
-    for number in range(WORLD.days):
-        name = next_day(WORLD.start, number).replace("-", "")
+    known, told = {}, 0
+    for number in range(lively.days):
+        name = next_day(lively.start, number).replace("-", "")
         with (made.export / "inventory" / f"inventory_{name}.tsv").open(newline="") as file:
-            lines = list(csv.DictReader(file, delimiter="\t"))
-        changed = {line["id"]: int(line["quantity"]) for line in lines}
-        assert number == 0 or all(stock.get(item_id) != pieces for item_id, pieces in changed.items())
-        stock |= changed
+            lines = {line["id"]: line for line in csv.DictReader(file, delimiter="\t")}
+        assert all(known.get(item_id) != line for item_id, line in lines.items())
+        known |= lines
         told += len(lines)
         pieces = pq.read_table(made.truth / "mornings" / f"morning_{name}.parquet")["pieces"].to_pylist()
-        for item in np.flatnonzero(goods.is_sold_in(number // WEEK_DAYS) & (goods.first_week == 0)).tolist():
-            assert stock[ids[item]] == pieces[item]
-            assert sold[day_start_us(WORLD.start) // DAY_US + number, ids[item]] <= pieces[item]
-    assert 0 < told < WORLD.items * WORLD.days * 0.8
+        laws = make_laws(lively, goods, tastes, number // WEEK_DAYS)
+        for item, item_id in enumerate(ids):
+            if item_id in known:
+                assert int(known[item_id]["quantity"]) == (pieces[item] if laws.is_sold[item] else 0)
+            assert item_id in known or not laws.is_sold[item]
+            if laws.is_sold[item] and goods.is_priced[item]:
+                price = known[item_id]["sale_price"] or known[item_id]["price"]
+                assert price == f"{laws.price_minor[item] / 100:.2f} USD"
+            assert sold[day_start_us(lively.start) // DAY_US + number, item_id] <= pieces[item] * laws.is_sold[item]
+    assert {line["sale_price"] for line in known.values()} != {""}
+    assert 0 < told < lively.items * lively.days * 0.8
+
+
+@pytest.mark.parametrize(
+    ("asked", "what"),
+    [({"form": "xml"}, "no format 'xml'"), ({"workers": 0}, "1 worker or more, not 0")],
+    ids=["format", "workers"],
+)
+def test_what_cannot_be_done_is_refused_before_anything_is_written(tmp_path, lively, asked, what):
+    with pytest.raises(UsageError, match=what):
+        simulate(lively, tmp_path / "shop", Popular(), **asked)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [-1, 20])
+def test_a_day_that_the_world_has_not_is_refused(lively, number):
+    with pytest.raises(UsageError, match=f"20 days has none of number {number}"):
+        day_alone(lively, Popular(), number)

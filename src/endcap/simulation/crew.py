@@ -4,6 +4,7 @@ What a block does depends on the morning's shelves alone, so who computes it, an
 """
 
 import multiprocessing
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from multiprocessing.connection import Connection
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -248,6 +250,7 @@ def crews(world: World, policy: Policy, *, workers: int) -> Iterator[Crews]:
 
 def _serve(line: Connection, world: World, policy: Policy, numbers: Sequence[int]) -> None:
     """Answer what is asked over a line until it is closed."""
+    Thread(target=_end_with_parent, daemon=True).start()
     crew = Crew(world, policy, numbers)
     while True:
         try:
@@ -258,3 +261,11 @@ def _serve(line: Connection, world: World, policy: Policy, numbers: Sequence[int
             line.send(getattr(crew, what)(*args))
         except Exception as error:  # noqa: BLE001 - it is raised again on the other side
             line.send(error)
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that asks is gone: the next run writes the same files."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

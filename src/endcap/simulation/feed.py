@@ -31,8 +31,6 @@ def write_feed(path: Path, goods: Catalogue, laws: Laws, pieces: NDArray[np.int6
     """
     sold = pa.array(np.flatnonzero(laws.is_sold))
     link = pc.binary_join_element_wise("https://shop.example", goods.item_ids, "/")
-    price = _amounts(goods.price_minor, goods.is_priced)
-    reduced = _amounts(laws.price_minor, goods.is_priced & (laws.price_minor < goods.price_minor))
     columns = {
         "id": goods.item_ids,
         "title": goods.titles,
@@ -42,8 +40,7 @@ def write_feed(path: Path, goods: Catalogue, laws: Laws, pieces: NDArray[np.int6
         "material": goods.material,
         "link": link,
         "image_link": pc.binary_join_element_wise(link, "jpg", "."),
-        "price": price,
-        "sale_price": reduced,
+        **_prices(goods, laws),
         "cost_of_goods_sold": _amounts(goods.cost_minor, goods.is_priced),
         "availability": _availability(pieces),
         "condition": pa.repeat("new", len(pieces)),
@@ -61,16 +58,16 @@ def write_inventory(
         goods: The range.
         laws: As for `write_feed`.
         pieces: N pieces in stock.
-        which: N booleans: the items that are told; those that are not sold never are.
+        which: N booleans: the items that are told; of one that is no longer sold nothing is there.
     """
-    told = pa.array(np.flatnonzero(which & laws.is_sold))
+    there = np.where(laws.is_sold, np.maximum(pieces, 0), 0)
     columns = {
         "id": goods.item_ids,
-        "availability": _availability(pieces),
-        "quantity": pa.array(np.maximum(pieces, 0)).cast(pa.string()),
-        "price": _amounts(laws.price_minor, goods.is_priced),
+        "availability": _availability(there),
+        "quantity": pa.array(there).cast(pa.string()),
+        **_prices(goods, laws),
     }
-    _write(path, pa.table(columns).take(told))
+    _write(path, pa.table(columns).take(pa.array(np.flatnonzero(which))))
 
 
 def _write(path: Path, rows: pa.Table) -> None:
@@ -78,6 +75,15 @@ def _write(path: Path, rows: pa.Table) -> None:
         # Arrow quotes its header whatever it is told; feeds have plain ones.
         file.write(("\t".join(rows.column_names) + "\n").encode())
         pa.csv.write_csv(rows, file, _TABS)
+
+
+def _prices(goods: Catalogue, laws: Laws) -> dict[str, pa.Array]:
+    """Return what an item costs, and what it costs for now where that is less."""
+    is_reduced = goods.is_priced & (laws.price_minor < goods.price_minor)
+    return {
+        "price": _amounts(goods.price_minor, goods.is_priced),
+        "sale_price": _amounts(laws.price_minor, is_reduced),
+    }
 
 
 def _availability(pieces: NDArray[np.int64]) -> pa.Array:

@@ -1,5 +1,6 @@
-"""Files that are there whole or not at all."""
+"""Files and folders that are there whole or not at all."""
 
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-__all__ = ["whole_file", "write_parquet"]
+__all__ = ["remove_whole", "whole_file", "write_parquet"]
 
 
 @contextmanager
@@ -16,6 +17,16 @@ def whole_file(path: Path) -> Iterator[Path]:
     part = path.with_name(f".{path.name}.part")
     yield part
     part.replace(path)
+
+
+def remove_whole(folder: Path) -> None:
+    """Remove a folder that may be missing; a removal that is cut short leaves `.NAME.gone` and never half of `NAME`."""
+    gone = folder.with_name(f".{folder.name}.gone")
+    if gone.exists():
+        shutil.rmtree(gone)
+    if folder.exists():
+        folder.replace(gone)
+        shutil.rmtree(gone)
 
 
 def write_parquet(path: Path, tables: Sequence[pa.Table]) -> None:

@@ -30,6 +30,7 @@ _PAUSE_S = (14.0, 1.2)  # median and sigma of the log-normal pauses between even
 _BOT_PAUSE_S = 1.0
 _AWAY = (0.002, 45 * 60)  # share of pages that are left open, and for how many seconds
 _MORE_PIECES = 0.12
+_REMOVED_AFTER_US = 5_000_000  # or half the pause before the next page
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ class Journeys:
         quantity: P pieces put into the cart.
         cart_us: P instants of the cart.
         is_removed: P booleans: taken out again.
+        removed_us: P instants of that, before the next page.
         row: P rows of `slates`, -1 for item pages.
         slates: R x L item numbers.
         propensity: R x L probabilities.
@@ -118,6 +120,7 @@ class Journeys:
     quantity: Ints
     cart_us: Ints
     is_removed: Bools
+    removed_us: Ints
     row: Ints
     slates: NDArray[np.int32]
     propensity: NDArray[np.float32]
@@ -191,6 +194,7 @@ def journeys(world: World, day: Day, people: Visitors, state: State, sessions: S
         quantity=luck.quantity,
         cart_us=walk.cart_us,
         is_removed=luck.is_removed & walk.is_carted,
+        removed_us=walk.cart_us + np.minimum(_REMOVED_AFTER_US, luck.pause_us[1] // 2_000 * 1_000),
         row=walk.row,
         slates=np.concatenate([each.items for each in walk.shown] or [np.zeros((0, world.places), np.int32)]),
         propensity=np.concatenate(

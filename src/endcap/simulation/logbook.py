@@ -33,7 +33,6 @@ Ints = NDArray[np.int64]
 LISTS_A_DAY = 10**8
 """Numbers of lists and of orders that one block has on one day."""
 
-_REMOVED_AFTER_US = 5_000_000
 BACK_WITHIN_DAYS = 14
 """What is returned is returned within so many days."""
 
@@ -91,9 +90,7 @@ def log_of(made: Journeys, *, first: int) -> Log:
     pool = np.cumsum([0, *(len(each) for each in item)])
     at_us, name, session, page, start, count = _in_order(made, pool, till[0], paid[0])
     on_page, of = page >= 0, made.sessions
-    # What is taken out of the cart may be taken out when the next page is open already, and its login known.
-    number = made.number[page] + (name == NAMES.index("remove_from_cart"))
-    visitor, number = of.visitor[session], np.where(on_page, number, NEVER - 1)
+    visitor, number = of.visitor[session], np.where(on_page, made.number[page], NEVER - 1)
     is_from_list = on_page & (name <= NAMES.index("select_item"))
     return Log(
         at_us=at_us,
@@ -143,7 +140,7 @@ def _in_order(made: Journeys, pool: Ints, till: Ints, paid: Ints) -> list[Ints]:
         _on_pages(made, "select_item", clicked, made.view_us - 300_000, pool[1] + clicked),
         _on_pages(made, "view_item", viewed, made.view_us, pool[1] + viewed),
         _on_pages(made, "add_to_cart", carted, made.cart_us, pool[2] + carted),
-        _on_pages(made, "remove_from_cart", removed, made.cart_us + _REMOVED_AFTER_US, pool[2] + removed),
+        _on_pages(made, "remove_from_cart", removed, made.removed_us, pool[2] + removed),
         _of_sessions("begin_checkout", till, made.till_us, pool[3]),
         _of_sessions("purchase", paid, made.paid_us, pool[4]),
     ]

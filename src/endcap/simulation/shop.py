@@ -1,7 +1,5 @@
 """Simulate a shop: its world day by day, the export that it hands over, and the truth beside it."""
 
-import json
-import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -10,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from endcap.core.clock import next_day
-from endcap.core.errors import Code, UsageError
+from endcap.core.errors import Code, UsageError, near
 from endcap.core.version import __version__
 from endcap.simulation.block import LawsOfWeeks
 from endcap.simulation.catalogue import Catalogue, make_catalogue
@@ -20,8 +19,9 @@ from endcap.simulation.crew import Crew, Crews, Places, crews, together
 from endcap.simulation.faults.break_log import break_log
 from endcap.simulation.faults.choice import Faults
 from endcap.simulation.feed import write_feed, write_inventory
-from endcap.simulation.files import whole_file, write_parquet
-from endcap.simulation.formats import Format
+from endcap.simulation.files import remove_whole, write_parquet
+from endcap.simulation.folder import begin, complete, held, is_there, read_json, write_json
+from endcap.simulation.formats import FORMATS, Format
 from endcap.simulation.logbook import BACK_WITHIN_DAYS
 from endcap.simulation.policies import Policy, Popular, Random
 from endcap.simulation.settings import World
@@ -33,10 +33,13 @@ from endcap.simulation.visitors import num_blocks
 
 __all__ = ["Simulated", "day_alone", "simulate"]
 
+Ints = NDArray[np.int64]
+
 _FOLDERS = (
     *("export/feeds", "export/inventory", "kept"),
     *("truth/pages", "truth/drift", "truth/mornings", "truth/days", "truth/visitors"),
 )
+_FROM_0 = "count the days from 0"
 _MOST_ITEMS_OF_A_VALUE = 5_000  # its chances from item to item take 200 MB
 _KEPT_EVERY_DAYS = 7  # a state of a million visitors is 20 MB; a killed run repeats at most this many days
 
@@ -98,32 +101,29 @@ def simulate(  # noqa: PLR0913 - a world, its policy, and how it is written
         tell: Called with a line a day.
 
     Raises:
-        UsageError: `out` holds something else or cannot be made.
+        UsageError: `out` holds something else or cannot be made, or an argument is out of its range.
+        StoreError: Another run is writing `out`.
     """
-    out = out.absolute()
-    if faults and form != "ga4":
-        raise UsageError(
-            f"faults are for a GA4 export, the format is {form}", fix="leave --format or --faults out", code=Code.USAGE
-        )
+    out = out.resolve()  # a link stays one: what it leads to is made
+    _check(form, workers, faults)
     told: dict[str, Any] = {"endcap": __version__, "policy": policy.name, "format": form, "world": asdict(world)}
     told |= {"policy_settings": policy.settings, "faults": asdict(faults) if faults else None}
-    if _is_there(out, told):
+    if is_there(out, told):
         return _simulated(out, world, is_new=False)
     part = out.with_name(f".{out.name}.part")
-    _begin(part, told)
-    events = part / ("truth/clean" if faults else "export")
-    events.mkdir(exist_ok=True)
-    places = Places(events, part / "export", part / "truth", form)
-    with crews(world, policy, workers=workers) as hands:
-        _Run(world, hands, places, part / "kept", tell).go()
-    broken = _break(part, faults, world.seed) if faults else {}
-    _write_values(places.truth, world)
-    _sum_up(places.truth, world, broken)
-    shutil.rmtree(part / "kept", ignore_errors=True)
-    if out.exists():
-        out.rmdir()
-    part.replace(out)
-    return _simulated(out, world, is_new=True)
+    with held(part):
+        is_new = not is_there(out, told)  # another run may have completed it just now
+        if is_new:
+            events = "truth/clean" if faults else "export"
+            begin(part, told, (*_FOLDERS, events))
+            places = Places(part / events, part / "export", part / "truth", form)
+            with crews(world, policy, workers=workers) as hands:
+                _Run(world, hands, places, part / "kept", tell).go()
+            broken = _break(part, faults, world.seed) if faults else {}
+            _write_values(places.truth, world)
+            _sum_up(places.truth, world, broken)
+            complete(part, out, without="kept")
+    return _simulated(out, world, is_new=is_new)
 
 
 def day_alone(world: World, policy: Policy, number: int) -> list[list[pa.Table]]:
@@ -139,7 +139,12 @@ def day_alone(world: World, policy: Policy, number: int) -> list[list[pa.Table]]
 
     Returns:
         For each block the tables of its file.
+
+    Raises:
+        UsageError: The world has no such day.
     """
+    if not 0 <= number < world.days:
+        raise UsageError(f"a world of {world.days} days has none of number {number}", fix=_FROM_0, code=Code.USAGE)
     goods = make_catalogue(world)
     tastes = make_tastes(world, goods)
     shelves = first_shelves(world, tastes, LawsOfWeeks(world, goods, tastes).of_day(0))
@@ -164,6 +169,7 @@ class _Run:
         write_world(places.truth, world, self.goods, tastes)
         hands.ask("write_visitors", places)
         self.shelves: Shelves = first_shelves(world, tastes, self.laws.of_day(0))
+        self.before = np.zeros((3, world.items), np.int64)
 
     def go(self) -> None:
         """Go through all days that are not done yet."""
@@ -186,10 +192,14 @@ class _Run:
             name = next_day(self.world.start, day).replace("-", "")
             morning = morning_table(open_day(self.world, laws, self.shelves, day), self.shelves.pieces)
             write_parquet(self.places.truth / "mornings" / f"morning_{name}.parquet", [morning])
-            _write_json(self.places.truth / "days" / f"{name}.json", dict(sorted(evening.counts.items())))
-        before = self.shelves.pieces.copy()
+            write_json(self.places.truth / "days" / f"{name}.json", dict(sorted(evening.counts.items())))
+        self.before = self._told(laws)
         close_day(self.world, self.shelves, day, sold=evening.sold, came_back=evening.came_back, viewed=evening.viewed)
-        self._changed = before != self.shelves.pieces
+
+    def _told(self, laws: Laws) -> Ints:
+        """Return 3 x N of what an inventory tells: whether an item is sold, its pieces, its price."""
+        pieces = np.maximum(self.shelves.pieces, 0)
+        return np.stack([laws.is_sold, pieces, laws.price_minor]) * laws.is_sold
 
     def _tell_of_range(self, day: int, laws: Laws) -> None:
         """Write the feed of a day, or what has changed since the day before."""
@@ -197,7 +207,7 @@ class _Run:
         folder, pieces = self.places.range, self.shelves.pieces
         if day % self.world.feed_every_days == 0:
             write_feed(folder / "feeds" / f"catalog_{name}.tsv", self.goods, laws, pieces)
-        which = np.ones(len(pieces), bool) if day == 0 else self._changed
+        which = (self._told(laws) != self.before).any(axis=0)
         write_inventory(folder / "inventory" / f"inventory_{name}.tsv", self.goods, laws, pieces, which)
         if day == self.world.days - 1:
             write_feed(folder / "catalog.tsv", self.goods, laws, pieces)
@@ -205,7 +215,7 @@ class _Run:
     def _keep(self) -> None:
         """Keep the state of this morning; it counts once the day is written."""
         folder, shelves = self.kept / "next", self.shelves
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_whole(folder)
         folder.mkdir(parents=True)
         self.hands.ask("save", folder)
         with (folder / "shelves.npz").open("wb") as file:
@@ -222,57 +232,31 @@ class _Run:
         day = int(kept[-1].name)
         self._day(day, writes=False)  # it is written; the next one needs what happened after its midnight
         for older in kept[:-1]:
-            shutil.rmtree(older)
+            remove_whole(older)
         return day + 1
 
 
-def _is_there(out: Path, told: dict[str, Any]) -> bool:
-    """Return whether this very world lies in the folder.
+def _check(form: str, workers: int, faults: Faults | None) -> None:
+    """Refuse what cannot be done before anything is written.
 
     Raises:
-        UsageError: Something else does.
+        UsageError: It cannot.
     """
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return False
-    note = out / "truth" / "world.json"
-    if note.is_file() and _read_json(note) == json.loads(json.dumps(told)):
-        return True
-    what = "another world" if note.is_file() else "something"
-    raise UsageError(
-        f"there is {what} in the folder already",
-        where=str(out),
-        fix="name another folder or remove this one",
-        code=Code.USAGE,
-    )
-
-
-def _begin(part: Path, told: dict[str, Any]) -> None:
-    """Make the folder in which the world is written; what a run of other settings left is removed.
-
-    Raises:
-        UsageError: It cannot be made.
-    """
-    note = part / "truth" / "world.json"
-    if part.exists() and not (note.is_file() and _read_json(note) == json.loads(json.dumps(told))):
-        shutil.rmtree(part)
-    try:
-        for name in _FOLDERS:
-            (part / name).mkdir(parents=True, exist_ok=True)
-        _write_json(note, told)
-    except OSError as error:
-        raise UsageError(
-            f"the folder cannot be made: {error.strerror}",
-            where=str(part.parent),
-            fix="name another folder",
-            code=Code.USAGE,
-        ) from error
+    if form not in FORMATS:
+        fix = f"use {', '.join(FORMATS)}"
+        raise UsageError(f"there is no format '{form}'; {near(form, FORMATS)}", fix=fix, code=Code.USAGE)
+    if workers < 1:
+        raise UsageError(f"a simulation has 1 worker or more, not {workers}", fix="leave it out", code=Code.USAGE)
+    if faults and form != "ga4":
+        what = f"faults are for a GA4 export, the format is {form}"
+        raise UsageError(what, fix="leave --format or --faults out", code=Code.USAGE)
 
 
 def _break(part: Path, faults: Faults, seed: int) -> dict[str, int]:
     """Hand over a faulty log in place of the clean one; what was done to it is in `truth/faults`."""
     record, faulty = part / "truth" / "faults", part / "kept" / "faulty"
     for folder in (record, faulty):
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_whole(folder)
     counts = break_log(part / "truth" / "clean", faulty, record, faults=faults, seed=seed)
     for path in sorted(faulty.iterdir()):
         path.replace(part / "export" / path.name)
@@ -283,27 +267,18 @@ def _write_values(truth: Path, world: World) -> None:
     """Write what the policies without memory are worth where that has a closed form; elsewhere lists are added up."""
     if world.is_memoryless and not world.bot_share and world.items <= _MOST_ITEMS_OF_A_VALUE:
         policies: tuple[Policy, ...] = (Popular(), Random())
-        _write_json(truth / "value.json", {each.name: asdict(value_of(world, each)) for each in policies})
+        write_json(truth / "value.json", {each.name: asdict(value_of(world, each)) for each in policies})
 
 
 def _sum_up(truth: Path, world: World, broken: dict[str, int]) -> None:
     """Write the sums of all days."""
     total: Counter[str] = Counter()
     for path in sorted((truth / "days").glob("*.json")):
-        total.update(_read_json(path))
-    _write_json(truth / "outcome.json", {"visitors": world.visitors, **dict(sorted(total.items())), "faults": broken})
+        total.update(read_json(path))
+    write_json(truth / "outcome.json", {"visitors": world.visitors, **dict(sorted(total.items())), "faults": broken})
 
 
 def _simulated(out: Path, world: World, *, is_new: bool) -> Simulated:
-    counts = _read_json(out / "truth" / "outcome.json")
+    counts = read_json(out / "truth" / "outcome.json")
     broken: dict[str, int] = counts.pop("faults")
     return Simulated(out, world.start, next_day(world.start, world.days - 1), counts, broken, is_new)
-
-
-def _read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    with whole_file(path) as part:
-        part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
