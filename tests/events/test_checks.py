@@ -56,6 +56,11 @@ def test_a_handful_of_bad_rows_passes_and_many_are_an_error(engine, config, inge
     with pytest.raises(DataError, match=r"25 of 99 rows of 2026-08-01 are bad \(price_negative 25\)") as caught:
         check_intake(engine, bad, config, claimed=[])
     assert caught.value.code == Code.TOO_MANY_BAD_ROWS
+    assert "renames and default_currency" in caught.value.fix
+    without_item = ingested(("read", "", 99, 99), ("kept", "", 74, 74), ("quarantined", "item_missing", 25, 25))
+    with pytest.raises(DataError) as caught:
+        check_intake(engine, without_item, config, claimed=[])
+    assert "with the item that they name" in caught.value.fix
 
 
 @pytest.mark.parametrize(("day", "num_rows", "claimed"), [(DAY, 30, []), ("1970-01-01", 1, [])])

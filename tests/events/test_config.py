@@ -20,6 +20,11 @@ def test_another_name_for_a_column_that_is_not_read_is_refused():
     assert "did you mean 'user_pseudo_id'" in _faults({"columns": {"pseudo_id": "client"}}, Ga4Reader)
 
 
+def test_two_names_for_one_column_are_refused():
+    told = _faults({"columns": {"user_id": "client", "user_pseudo_id": "client"}}, Ga4Reader)
+    assert "two GA4 names have the same column" in told
+
+
 def test_an_unknown_key_is_refused():
     assert "max_prise" in _faults({"source": "drop", "max_prise": 3}, EventsConfig)
 

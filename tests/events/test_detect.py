@@ -64,6 +64,25 @@ def test_rows_are_put_together_by_the_event_id_if_it_repeats_and_by_the_order_el
     assert (reader["event_id"], reader.get("event_columns")) == ("event_id", columns)
 
 
+def test_a_line_that_was_delivered_twice_does_not_make_its_order_several(tmp_path, engine):
+    line = "2026-08-01,purchase,e{0},u,{1},o1\n"
+    (tmp_path / "log.csv").write_text(
+        "event_time,event_name,event_id,user_id,item_id,order_id\n"
+        + line.format(1, "mug")
+        + line.format(2, "pen")
+        + line.format(2, "pen")
+    )
+    assert detect(engine, tmp_path).settings["reader"]["event_columns"] == ["order_id"]
+
+
+def test_parquet_files_beside_a_ga4_export_that_lack_a_column_are_named_with_it(tmp_path, engine, ga4_event, write_ga4):
+    write_ga4(tmp_path, "2026-08-01", [ga4_event("search", 1)])
+    path = write_ga4(tmp_path, "2026-08-02", [ga4_event("search", 1, day="2026-08-02")])
+    pq.write_table(pq.read_table(path).rename_columns({"user_pseudo_id": "pseudo_user_id"}), path)
+    [told] = detect(engine, tmp_path).ignored
+    assert told.startswith("1 Parquet files such as events_20260802.parquet, which have no column user_pseudo_id")
+
+
 def test_columns_and_the_currency_can_be_said_where_nothing_gives_them_away(tmp_path, engine):
     (tmp_path / "log.csv").write_text("wann,was,wer,artikel,preis\n2026-08-01,view,u,mug,9.5\n")
     with pytest.raises(SourceError, match="wann, was, wer"):

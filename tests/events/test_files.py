@@ -101,6 +101,23 @@ def test_a_column_is_found_under_the_name_that_the_settings_give_it(tmp_path, en
     assert [file.days for file in files] == [(DAY,), (NEXT,)]
 
 
+def test_a_slip_in_a_column_of_the_settings_is_refused_and_one_that_may_yet_come_is_not(
+    tmp_path, engine, config, ga4_event, write_ga4
+):
+    path = write_ga4(tmp_path, DAY, [ga4_event("search", 1)])
+    table = pq.read_table(path)
+    pq.write_table(table.append_column("customer_no", pa.array(["ann"])), path)
+
+    def scanned(columns):
+        reader = config.reader.model_copy(update={"columns": columns})
+        return scan_files(lambda: engine, config.model_copy(update={"reader": reader}), tmp_path)
+
+    with pytest.raises(SourceError, match="'custmer_no' for user_id; did you mean 'customer_no'") as caught:
+        scanned({"user_id": "custmer_no"})
+    assert _code(caught) == Code.SOURCE_COLUMN
+    assert len(scanned({"user_id": "customer_no", "user_pseudo_id": "pseudo_user_id"})) == 1
+
+
 def test_a_folder_that_is_missing_or_without_files_is_named(tmp_path, engine, config):
     for folder in (tmp_path / "nowhere", tmp_path):
         with pytest.raises(SourceError) as caught:

@@ -62,6 +62,18 @@ def test_a_fault_of_an_event_is_told(judged, event, reason):
 
 
 @pytest.mark.parametrize(
+    ("event_name", "reason"),
+    [
+        *((name, "item_missing") for name in ("select_item", "view_item", "add_to_wishlist", "add_to_cart")),
+        *[("remove_from_cart", "item_missing"), ("view_item_list", None), ("begin_checkout", None), ("purchase", None)],
+    ],
+)
+def test_what_says_nothing_without_an_item_needs_one(judged, event_name, reason):
+    row = judged({"event_name_read": event_name}, {"item_ordinal": 0, "item_id": None, "price": None})[1]
+    assert row["reason"] == reason
+
+
+@pytest.mark.parametrize(
     ("row", "reason"),
     [
         ({"item_id": None}, "item_missing"),

@@ -128,9 +128,19 @@ def _refuse_bad_days(counts: Sequence[Mapping[str, Any]], config: EventsConfig, 
             raise DataError(
                 f"{num_bad:,} of {read[day]:,} rows of {day} are bad ({told}), more than {config.max_bad_share:.0%}",
                 where=f"table events, day {day}",
-                fix="correct the export, or renames and default_currency in endcap.toml, or raise events.max_bad_share",
+                fix=_fix_for(worst[0][0]),
                 code=Code.TOO_MANY_BAD_ROWS,
             )
+
+
+def _fix_for(reason: str) -> str:
+    """Return what to do about a day whose rows are mostly bad for a reason."""
+    if reason == "item_missing":
+        return (
+            "export views, clicks and carts with the item that they name, or tell in endcap.toml which column it is; "
+            "if the shop logs them on pages without an item, raise events.max_bad_share"
+        )
+    return "correct the export, or renames and default_currency in endcap.toml, or raise events.max_bad_share"
 
 
 def raw_ids_found(engine: Engine, table: ibis.Table, raw_ids: ibis.Table) -> dict[str, int]:

@@ -95,6 +95,9 @@ class Ga4Reader(_Settings):
             if name not in GA4_READ_COLUMNS:
                 msg = f"'{name}' is no column that is read of a GA4 export; {near(name, GA4_READ_COLUMNS)}"
                 raise ValueError(msg)
+        if len(set(columns.values())) < len(columns):
+            msg = "two GA4 names have the same column of the export"
+            raise ValueError(msg)
         return columns
 
 

@@ -80,7 +80,7 @@ def detect(engine: Engine, folder: Path, *, columns: Mapping[str, str] | None = 
     others = [path.name for path in files if path not in known]
     if parquet and _is_ga4(parquet[0]):
         detected = _ga4(engine, folder, [path for path in parquet if _is_ga4(path)])
-        others += [path.name for path in parquet if not _is_ga4(path)]
+        _add_unlike(detected, [path for path in parquet if not _is_ga4(path)])
     elif parquet or texts:
         detected = _mapped(engine, folder, parquet or texts, columns or {})
     else:
@@ -119,6 +119,16 @@ def _ga4(engine: Engine, folder: Path, paths: Sequence[Path]) -> Detected:
     )
     _add_event_names(detected, counts)
     return detected
+
+
+def _add_unlike(detected: Detected, paths: Sequence[Path]) -> None:
+    """Tell which Parquet files are no GA4 export, and what the first of them lacks."""
+    if paths:
+        lacks = [name for name in GA4_COLUMNS if name not in _schema(paths[0]).names]
+        detected.ignored.append(
+            f"{len(paths)} Parquet files such as {paths[0].name}, which have no column {', '.join(lacks) or 'items'} "
+            'as GA4 has it; if it has another name there, say columns = { NAME = "THEIRS" } under [events.reader]'
+        )
 
 
 def _add_event_names(detected: Detected, counts: dict[str, int]) -> None:
@@ -206,10 +216,16 @@ def _add_orders(detected: Detected, engine: Engine, raw: ibis.Table, reader: dic
 
 
 def _has_several_rows_an_id(engine: Engine, raw: ibis.Table, event_id: str | None) -> bool:
-    """Return whether ids of events repeat: then they tell which rows are one event, else they are ids of rows."""
+    """Return whether rows of one id differ: then ids tell which rows are one event, else they are ids of rows.
+
+    A row that is there twice is no sign of it: it was delivered twice.
+    """
     if event_id is None:
         return False
-    told = engine.to_arrow(raw.aggregate(num_rows=raw[event_id].count(), num_ids=raw[event_id].nunique())).to_pylist()
+    rows = raw.select([name for name in raw.columns if not name.startswith("_")]).distinct()
+    told = engine.to_arrow(
+        rows.aggregate(num_rows=rows[event_id].count(), num_ids=rows[event_id].nunique())
+    ).to_pylist()
     return bool(told[0]["num_ids"] < told[0]["num_rows"])
 
 

@@ -1,5 +1,6 @@
 """Source files: which there are, which UTC days each one feeds, and how they are opened."""
 
+import difflib
 import hashlib
 import itertools
 import re
@@ -14,10 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from endcap.core.clock import day_of, next_day
-from endcap.core.errors import Code, SourceError
+from endcap.core.errors import Code, SourceError, near
 from endcap.core.ids import digest_of
 from endcap.engines.port import Engine
-from endcap.events.config import EventsConfig, Ga4Reader
+from endcap.events.config import GA4_READ_COLUMNS, EventsConfig, Ga4Reader
 from endcap.events.reading import Reading, require_columns, union_of
 from endcap.events.sources.ga4 import GA4_COLUMNS, ga4_instant_us, read_ga4, under_ga4_names
 from endcap.events.sources.landing import open_landing, read_landing
@@ -243,10 +244,30 @@ def _scanned(
             known[path.name] = replace(earlier, path=str(path))
         else:
             fresh.append(path)
+    if source == "ga4" and not known:
+        _refuse_unknown_columns(config, fresh)
     found = _instants_by_file(make_engine(), config, source, fresh) if fresh else {}
     for path in fresh:
         known[path.name] = _source_file(path, source, settings, found.get(path.name, {}))
     return [known[path.name] for path in paths]
+
+
+def _refuse_unknown_columns(config: EventsConfig, paths: Sequence[Path]) -> None:
+    """Refuse a column of the settings that no file has but one of nearly that name: a slip.
+
+    Any other may come with a file of tomorrow. All files are read anew when the settings change.
+    """
+    if not isinstance(config.reader, Ga4Reader) or not config.reader.columns:
+        return
+    known = {name for path in paths for name in _parquet_schema(path).names}
+    for name, column in config.reader.columns.items():
+        if column not in known and difflib.get_close_matches(column, known - {*GA4_READ_COLUMNS}, cutoff=0.8):
+            raise SourceError(
+                f"no file of the export has a column {column!r} for {name}; {near(column, sorted(known))}",
+                where="events.reader.columns",
+                fix="correct its name there, or take it out",
+                code=Code.SOURCE_COLUMN,
+            )
 
 
 def _source_file(path: Path, source: str, settings: str, rows_by_day: Mapping[str, int]) -> SourceFile:

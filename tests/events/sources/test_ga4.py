@@ -80,6 +80,15 @@ def test_a_column_of_another_name_is_read_where_an_export_has_it(engine, arrow_r
         assert event["raw_device_id"] == device
 
 
+def test_two_columns_may_have_changed_places(engine, arrow_rows):
+    items = {"items": pa.array([[]], pa.list_(pa.struct([("item_id", pa.string())])))}
+    exported = LEAST | items | {"user_id": ["c-9"], "cust": ["ann"]}
+    [event], _ = _read(engine, arrow_rows, exported, columns={"user_pseudo_id": "user_id", "user_id": "user_pseudo_id"})
+    assert (event["raw_device_id"], event["raw_user_id"]) == ("c-9", "c")
+    [event], _ = _read(engine, arrow_rows, exported, columns={"user_pseudo_id": "user_id", "user_id": "cust"})
+    assert (event["raw_device_id"], event["raw_user_id"]) == ("c-9", "ann")
+
+
 def test_items_that_are_no_list_of_structs_are_refused(engine, arrow_rows):
     with pytest.raises(SourceError, match="not a list of structs") as caught:
         _read(engine, arrow_rows, LEAST | {"items": ["mug"]})

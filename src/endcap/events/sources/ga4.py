@@ -37,7 +37,8 @@ def under_ga4_names(raw: ibis.Table, settings: Ga4Reader) -> ibis.Table:
         settings: `columns` tells which the export names otherwise; a column of the GA4 name beside gives way.
     """
     own = {name: column for name, column in settings.columns.items() if column in raw.columns}
-    return raw.drop(*[name for name, column in own.items() if name in raw.columns and column != name]).rename(own)
+    others = [name for name in raw.columns if name not in own and name not in own.values()]
+    return raw.select(**{name: raw[name] for name in others}, **{name: raw[column] for name, column in own.items()})
 
 
 def ga4_instant_us(raw: ibis.Table) -> Any:
