@@ -6,19 +6,17 @@ and September 2016, counted from its export.
 """
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.report import arguments, report
-from endcap.simulation.block import Block, DayOfBlock, LawsOfWeeks
-from endcap.simulation.catalogue import make_catalogue
+from endcap.simulation.block import DayOfBlock
+from endcap.simulation.in_memory import live
 from endcap.simulation.policies import Popular
 from endcap.simulation.settings import World, make_world
-from endcap.simulation.stock import allotted, close_day, first_shelves, open_day
-from endcap.simulation.tastes import make_tastes
 
 __all__ = ["GMERCH_HOURS", "Counted", "counted"]
 
@@ -69,23 +67,13 @@ class Counted:
 
 def counted(world: World) -> Counted:
     """Live through a world of one block in memory, and count."""
-    goods = make_catalogue(world)
-    tastes = make_tastes(world, goods)
-    laws = LawsOfWeeks(world, goods, tastes)
-    shelves = first_shelves(world, tastes, laws.of_day(0))
-    block = Block(world, goods, tastes, 0, Popular())
     visitors, items, places, hours = (
         np.zeros(size, np.int64) for size in (world.visitors, world.items, world.places, 24)
     )
     found = Counted(0, 0, 0, 0, visitors, items, places, hours, np.zeros(0))
     gaps = []
-    for number in range(world.days):
-        day = open_day(world, laws.of_day(number), shelves, number)
-        lived = block.live(replace(day, left=allotted(world, shelves, number, 0)))
-        size, made = world.items, lived.made
-        close_day(
-            world, shelves, number, sold=lived.sold(size), came_back=lived.came_back(size), viewed=lived.viewed(size)
-        )
+    for each in live(world, Popular()):
+        lived, made, size = each.lived, each.lived.made, world.items
         paid = made.lines.page[made.lines.is_paid]
         pages = np.concatenate([np.flatnonzero(made.item >= 0), np.flatnonzero(made.is_carted), paid])
         found.views += int((made.item >= 0).sum())

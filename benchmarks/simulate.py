@@ -9,7 +9,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,24 +20,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.report import arguments, report
-from endcap.simulation.block import Block, DayOfBlock, LawsOfWeeks
+from endcap.simulation.block import LawsOfWeeks
 from endcap.simulation.catalogue import make_catalogue
 from endcap.simulation.crew import Crew, together
-from endcap.simulation.journeys import Day
+from endcap.simulation.in_memory import live
 from endcap.simulation.policies import Popular, Random, Split
 from endcap.simulation.settings import World, make_world
 from endcap.simulation.shop import simulate
-from endcap.simulation.stock import allotted, close_day, first_shelves, open_day
+from endcap.simulation.stock import Till, close_day, first_shelves
 from endcap.simulation.tastes import make_tastes
 from endcap.simulation.value import value_of
 
 _REPEATS = 5
 _ORGANIC = ("view_item", "add_to_cart", "paid_lines")
-_BINOMIAL_999 = 3.2905  # standard errors of the 99.9 % region
+_NORMAL_999 = 3.2905  # standard errors of the 99.9 % region
 
 
 def main() -> int:
-    """Measure and report; the exit code is 1 where intervals do not hold the exact lift as often as they should."""
+    """Measure and report; the exit code is 1 where a bar on truth or a ratio is missed."""
     options = arguments(__doc__)
     figures: dict[str, Any] = {}
     figures |= _speed(make_world("otto", scale=0.01 if options.quick else 0.05), "", repeats=_REPEATS)
@@ -49,30 +49,29 @@ def main() -> int:
     _tell(figures)
     figures |= _coverage(worlds=1_000)
     report("simulate", figures, options)
-    # Only what does not depend on how busy the machine is: speeds are for reading.
-    return 0 if figures["lift_coverage_low"] <= figures["lift_coverage"] <= figures["lift_coverage_high"] else 1
+    missed = _missed(figures)
+    print("\n".join(missed), file=sys.stderr, flush=True)
+    return 1 if missed else 0
+
+
+def _missed(figures: dict[str, Any]) -> list[str]:
+    """Return which bars are missed; those on ratios of times have a fifth of slack, as machines are noisy."""
+    bars = {
+        "the intervals of lifts hold the exact ones in a share of 0.95": (
+            figures["lift_coverage_low"] <= figures["lift_coverage"] <= figures["lift_coverage_high"]
+        ),
+        "lifts are right in the mean": abs(figures["lift_bias_z"]) < _NORMAL_999,
+        "a world is written at half the speed of bare writing": figures["end_to_end_over_bare_writing"] >= 0.8 * 0.5,
+        "an event of a larger world takes as long": figures["seconds_per_event_growth_8x"] <= 1.2,
+        "four times the days and visitors need little more memory": (
+            figures["rss_mib"] <= 1.5 * figures["rss_mib_a_quarter_of_the_days"]
+        ),
+    }
+    return [f"missed: {bar}" for bar, is_held in bars.items() if not is_held]
 
 
 def _tell(figures: dict[str, Any]) -> None:
     print(figures, file=sys.stderr, flush=True)
-
-
-def _lived(world: World) -> Iterator[DayOfBlock]:
-    """Live through a world's days in memory: visitors, their pages, carts and orders, no export."""
-    goods = make_catalogue(world)
-    tastes = make_tastes(world, goods)
-    laws = LawsOfWeeks(world, goods, tastes)
-    blocks = [Block(world, goods, tastes, number, Popular()) for number in range(-(-world.visitors // world.block))]
-    shelves = first_shelves(world, tastes, laws.of_day(0))
-    for number in range(world.days):
-        morning: Day = open_day(world, laws.of_day(number), shelves, number)
-        sold = came_back = viewed = np.zeros(world.items, np.int64)
-        for block in blocks:
-            lived = block.live(replace(morning, left=allotted(world, shelves, number, block.people.block)))
-            sold, came_back = sold + lived.sold(world.items), came_back + lived.came_back(world.items)
-            viewed = viewed + lived.viewed(world.items)
-            yield lived
-        close_day(world, shelves, number, sold=sold, came_back=came_back, viewed=viewed)
 
 
 def _speed(world: World, suffix: str, *, repeats: int) -> dict[str, Any]:
@@ -80,10 +79,10 @@ def _speed(world: World, suffix: str, *, repeats: int) -> dict[str, Any]:
     rates, counts = [], dict.fromkeys((*_ORGANIC, "lists"), 0)
     for _ in range(repeats):
         counts = dict.fromkeys(counts, 0)
-        days = _lived(world)
+        days = live(world, Popular())
         began = time.perf_counter()
-        for lived in days:
-            made = lived.made
+        for each in days:
+            made = each.lived.made
             counts["view_item"] += int((made.item >= 0).sum())
             counts["add_to_cart"] += int(made.is_carted.sum())
             counts["paid_lines"] += int(made.lines.is_paid.sum())
@@ -129,7 +128,7 @@ def _tables(world: World) -> list[list[pa.Table]]:
     days = []
     for number in range(world.days):
         days.append(crew.rows(number, shelves)[0])
-        evening = together(twin.day(number, shelves, None))
+        evening = together(twin.day(number, shelves, None, Till(shelves).ask))
         close_day(world, shelves, number, sold=evening.sold, came_back=evening.came_back, viewed=evening.viewed)
     return days
 
@@ -155,6 +154,7 @@ def _peak_mib(scale: float, days: int) -> int:
     near, far = context.Pipe()
     process = context.Process(target=_simulate_and_tell, args=(far, scale, days))
     process.start()
+    far.close()  # so that a process that dies is heard of
     peak: int = near.recv()
     process.join()
     return peak
@@ -181,16 +181,17 @@ def _linear(world: World) -> dict[str, Any]:
 
 def _seconds_an_event(world: World) -> float:
     events = 0
-    days = _lived(world)
+    days = live(world, Popular())
     began = time.perf_counter()
-    for lived in days:
-        events += int((lived.made.item >= 0).sum() + lived.made.is_carted.sum() + lived.made.lines.is_paid.sum())
+    for each in days:
+        made = each.lived.made
+        events += int((made.item >= 0).sum() + made.is_carted.sum() + made.lines.is_paid.sum())
     return (time.perf_counter() - began) / events
 
 
 def _coverage(*, worlds: int) -> dict[str, Any]:
     """How often does the 95 % interval of an experiment's lift hold the exact lift, over worlds of different seeds?"""
-    held, low = 0, 0
+    held, low, off, variance = 0, 0, 0.0, 0.0
     for seed in range(worlds):
         world = make_world("stationary", visitors=1_000, items=60, days=5, places=10, tastes=4, seed=seed)
         policy = Split(Random(), Popular(), seed)
@@ -201,25 +202,22 @@ def _coverage(*, worlds: int) -> dict[str, Any]:
         exact = value_of(world, Popular()).clicks - value_of(world, Random()).clicks
         held += abs(lift - exact) <= 1.959964 * error
         low += exact < lift - 1.959964 * error
-    half = _BINOMIAL_999 * np.sqrt(0.95 * 0.05 / worlds)
+        off, variance = off + lift - exact, variance + error**2
+    half = _NORMAL_999 * np.sqrt(0.95 * 0.05 / worlds)
     return {
         "lift_worlds": worlds,
         "lift_coverage": held / worlds,
         "lift_coverage_low": round(0.95 - half, 4),
         "lift_coverage_high": round(0.95 + half, 4),
         "lift_missed_below": low / worlds,
+        "lift_bias_z": round(float(off / np.sqrt(variance)), 2),
     }
 
 
 def _clicks_by_visitor(world: World, policy: Split) -> tuple[np.ndarray, np.ndarray]:
-    goods = make_catalogue(world)
-    tastes = make_tastes(world, goods)
-    laws = LawsOfWeeks(world, goods, tastes)
-    shelves = first_shelves(world, tastes, laws.of_day(0))
-    block = Block(world, goods, tastes, 0, policy)
     clicks = np.zeros(world.visitors)
-    for number in range(world.days):
-        made = block.live(open_day(world, laws.of_day(number), shelves, number)).made
+    for each in live(world, policy):
+        made = each.lived.made
         clicked = made.session[made.place >= 0]
         clicks += np.bincount(made.sessions.visitor[clicked], minlength=world.visitors)
     return clicks, policy.variant(np.arange(world.visitors))

@@ -83,10 +83,13 @@ def test_a_shop_without_a_bundle_cannot_fill_lists(fresh_shop, tmp_path, capsys)
 
 def test_a_shop_fills_the_lists_by_its_folder_or_by_its_server(tiny_shop, tmp_path, capsys):
     served = shutil.copytree(tiny_shop, tmp_path / "served")
+    before = sorted(path.relative_to(served) for path in served.rglob("*"))
     words = ["--days", "1", "--visitors", "30", "--items", "40", "--start", "2026-01-05"]
     assert main(["simulate", str(tmp_path / "one"), *words, "--policy", str(served)]) == 0
     assert f"lists by {served}: " in capsys.readouterr().out
-    assert list((served / "landing" / "events").glob("*.jsonl"))
+    assert sorted(path.relative_to(served) for path in served.rglob("*")) == before  # it learns nothing of it
+    assert main(["simulate", str(tmp_path / "one"), *words, "--policy", str(served)]) == 0
+    assert "all of it was there already" in capsys.readouterr().out
     again = shutil.copytree(tiny_shop, tmp_path / "again")
     with server_process(again) as address:
         assert main(["simulate", str(tmp_path / "other"), *words, "--policy", address]) == 0

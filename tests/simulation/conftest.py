@@ -1,5 +1,5 @@
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
@@ -11,15 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
-from endcap.simulation.block import Block, DayOfBlock, LawsOfWeeks
 from endcap.simulation.catalogue import Catalogue, make_catalogue
 from endcap.simulation.journeys import Day
-from endcap.simulation.policies import Policy, Popular
+from endcap.simulation.policies import Popular
 from endcap.simulation.settings import World, make_world
 from endcap.simulation.shop import Simulated, simulate
-from endcap.simulation.stock import Shelves, allotted, close_day, first_shelves, open_day
+from endcap.simulation.stock import Shelves, first_shelves, open_day
 from endcap.simulation.tastes import Laws, Tastes, make_laws, make_tastes
-from endcap.simulation.visitors import num_blocks
 
 
 @pytest.fixture(scope="session")
@@ -81,17 +79,6 @@ class Morning:
     day: Day
 
 
-@dataclass(frozen=True)
-class BlocksDay:
-    """What one block lived through: its morning, the state that the day began with, and the day."""
-
-    block: Block
-    day: Day
-    pieces: NDArray[np.int64]
-    bought: NDArray[np.int64]
-    lived: DayOfBlock
-
-
 @pytest.fixture(scope="session")
 def morning_of() -> Callable[[World], Morning]:
     """Make a world in memory."""
@@ -104,30 +91,6 @@ def morning_of() -> Callable[[World], Morning]:
         return Morning(world, goods, tastes, laws, shelves, open_day(world, laws, shelves, 0))
 
     return morning_of
-
-
-@pytest.fixture(scope="session")
-def days_of(morning_of) -> Callable[..., Iterator[BlocksDay]]:
-    """Live through a world in memory, every block of every day; shelves may be changed beforehand."""
-
-    def days_of(world: World, policy: Policy, *, first: Callable[[Shelves], None] = lambda _: None):
-        made = morning_of(world)
-        shelves, laws = made.shelves, LawsOfWeeks(world, made.goods, made.tastes)
-        first(shelves)
-        blocks = [Block(world, made.goods, made.tastes, number, policy) for number in range(num_blocks(world))]
-        for number in range(world.days):
-            day = open_day(world, laws.of_day(number), shelves, number)
-            booked = np.zeros((3, world.items), np.int64)
-            for block in blocks:
-                left = allotted(world, shelves, number, block.people.block)
-                here = Day(number, day.laws, day.in_stock, left, day.offered, day.popular)
-                bought = block.state.bought.copy()
-                lived = block.live(here)
-                booked += [lived.sold(world.items), lived.came_back(world.items), lived.viewed(world.items)]
-                yield BlocksDay(block, here, shelves.pieces.copy(), bought, lived)
-            close_day(world, shelves, number, sold=booked[0], came_back=booked[1], viewed=booked[2])
-
-    return days_of
 
 
 @pytest.fixture(scope="session")

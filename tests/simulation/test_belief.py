@@ -28,7 +28,7 @@ def lived():
     days = []
     for number in range(WORLD.days):
         morning = open_day(WORLD, weeks.of_day(number), shelves, number)
-        made = block.live(morning).made
+        made = block.live(morning, None).made
         pages = pages_of(pages_table(morning, made, expected_of_day(WORLD, morning, made)), WORLD.places)
         days.append((morning.laws, pages, made.taste[made.session]))
     return tastes, days

@@ -6,7 +6,7 @@ from endcap.simulation.block import Block, LawsOfWeeks
 from endcap.simulation.catalogue import make_catalogue
 from endcap.simulation.policies import Popular
 from endcap.simulation.settings import make_world
-from endcap.simulation.stock import first_shelves, open_day
+from endcap.simulation.stock import Till, first_shelves, open_day
 from endcap.simulation.tastes import make_tastes
 
 WORLD = make_world("small", days=16, visitors=500, items=30, p_cart=0.4, p_return=0.5, bot_share=0.02)
@@ -24,7 +24,8 @@ def lives(laws):
     """Let a block live through days first..last with full shelves."""
     shelves = first_shelves(WORLD, TASTES, laws.of_day(0))
     return lambda block, first, last: [
-        block.live(open_day(WORLD, laws.of_day(number), shelves, number)) for number in range(first, last + 1)
+        block.live(open_day(WORLD, laws.of_day(number), shelves, number), Till(shelves).settle)
+        for number in range(first, last + 1)
     ]
 
 
@@ -73,7 +74,7 @@ def test_a_kept_state_goes_on_as_if_it_had_never_been_kept(lives, tmp_path):
             np.testing.assert_array_equal(getattr(day.log, name), getattr(again.log, name))
         np.testing.assert_array_equal(day.refunds.order, again.refunds.order)
     np.testing.assert_array_equal(whole.state.taste, second.state.taste)
-    np.testing.assert_array_equal(whole.state.rate, second.state.rate)
+    np.testing.assert_array_equal(whole.state.pleased, second.state.pleased)
     assert sum(len(day.refunds.at_us) for day in expected) > 0
 
 

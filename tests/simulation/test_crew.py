@@ -1,4 +1,5 @@
 import os
+import threading
 
 import numpy as np
 import pyarrow as pa
@@ -11,10 +12,23 @@ from endcap.simulation.crew import Crew, Evening, Places, crews, together
 from endcap.simulation.policies import Popular
 from endcap.simulation.server_policy import ServerPolicy
 from endcap.simulation.settings import make_world
-from endcap.simulation.stock import first_shelves
+from endcap.simulation.stock import Till, first_shelves
 from endcap.simulation.tastes import make_laws, make_tastes
 
 WORLD = make_world("small", days=3, visitors=150, items=20, block=50, p_cart=0.4)
+
+GREEDY = make_world(
+    "small",
+    days=3,
+    visitors=150,
+    items=20,
+    block=50,
+    p_cart=0.9,
+    p_checkout=1.0,
+    p_pay=1.0,
+    p_repeat=0.0,
+    later_visits=0.0,
+)
 
 
 @pytest.fixture
@@ -42,7 +56,7 @@ def test_blocks_are_put_together_in_their_order():
 def test_a_day_is_written_block_by_block(shelves, places):
     crew = Crew(WORLD, Popular(), range(3))
     crew.write_visitors(places)
-    evenings = crew.day(0, shelves, places)
+    evenings = crew.day(0, shelves, places, Till(shelves).ask)
     assert sorted(evenings) == [0, 1, 2]
     for folder, stem in (("events", "events"), ("pages", "pages"), ("drift", "drift")):
         names = sorted(path.name for path in (places.truth / folder).iterdir())
@@ -65,8 +79,8 @@ def test_a_day_is_written_block_by_block(shelves, places):
 
 
 def test_without_places_nothing_is_written_and_the_evening_is_the_same(shelves, places):
-    written = together(Crew(WORLD, Popular(), range(3)).day(0, shelves, places))
-    unwritten = together(Crew(WORLD, Popular(), range(3)).day(0, shelves, None))
+    written = together(Crew(WORLD, Popular(), range(3)).day(0, shelves, places, Till(shelves).ask))
+    unwritten = together(Crew(WORLD, Popular(), range(3)).day(0, shelves, None, Till(shelves).ask))
     assert written.counts == unwritten.counts
     np.testing.assert_array_equal(written.sold, unwritten.sold)
 
@@ -75,9 +89,30 @@ def test_without_places_nothing_is_written_and_the_evening_is_the_same(shelves, 
 def test_crews_in_processes_of_their_own_come_to_the_same(shelves, workers):
     with crews(WORLD, Popular(), workers=workers) as hands:
         evening = hands.day(0, shelves, None)
-    expected = together(Crew(WORLD, Popular(), range(3)).day(0, shelves, None))
+    expected = together(Crew(WORLD, Popular(), range(3)).day(0, shelves, None, Till(shelves).ask))
     assert evening.counts == expected.counts
     np.testing.assert_array_equal(evening.viewed, expected.viewed)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_the_last_piece_goes_to_the_block_whose_turn_it_is_whoever_computes_it(workers):
+    """One piece of everything and many who want it; on day 1 block 1 comes first."""
+    goods = make_catalogue(GREEDY)
+    tastes = make_tastes(GREEDY, goods)
+    there = first_shelves(GREEDY, tastes, make_laws(GREEDY, goods, tastes, 0))
+    there.pieces[:] = 1
+    with crews(GREEDY, Popular(), workers=workers) as hands:
+        evenings = [hands.day(number, there, None) for number in (0, 1)]
+    alone = Crew(GREEDY, Popular(), range(3))
+    blocks = [alone.day(number, there, None, Till(there).ask) for number in (0, 1)]
+    for evening, by_block in zip(evenings, blocks, strict=True):
+        assert evening.counts == together(by_block).counts
+        assert evening.counts["refused_lines"] > 0
+        np.testing.assert_array_equal(evening.sold, together(by_block).sold)
+        assert evening.sold.max() == 1
+    first = Crew(GREEDY, Popular(), [1])
+    first.day(0, there, None, Till(there).ask)
+    np.testing.assert_array_equal(first.day(1, there, None, Till(there).ask)[1].sold, blocks[1][1].sold)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -86,6 +121,34 @@ def test_what_a_crew_raises_is_raised_here(shelves, workers):
     with crews(WORLD, nobody, workers=workers) as hands, pytest.raises(UsageError) as caught:
         hands.day(0, shelves, None)
     assert "127.0.0.1:9" in str(caught.value)
+
+
+@pytest.mark.parametrize(("which", "told"), [(0, "two|words"), (1, "a lock")])
+def test_an_error_that_cannot_cross_to_another_process_is_told_all_the_same(shelves, which, told):
+    with crews(WORLD, Failing(which), workers=2) as hands, pytest.raises(RuntimeError, match=told):
+        hands.day(0, shelves, None)
+
+
+class TwoWordsError(Exception):
+    """Made of two words, remembered as one: it cannot be made again from that."""
+
+    def __init__(self, one, other):
+        super().__init__(f"{one}|{other}")
+
+
+class Failing(Popular):
+    """A policy that raises what cannot be sent as it is."""
+
+    def __init__(self, which):
+        super().__init__()
+        object.__setattr__(self, "which", which)  # it is frozen
+
+    def choose(self, asked, _rng):
+        if self.which == 0 and asked:
+            raise TwoWordsError("two", "words")
+        error = ValueError("a lock")
+        error.lock = threading.Lock()
+        raise error
 
 
 def test_a_crew_whose_process_is_gone_is_told_and_not_waited_for(shelves):

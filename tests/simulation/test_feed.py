@@ -52,7 +52,7 @@ def test_the_feed_tells_what_is_sold_under_merchant_names(range_of_a_week, tmp_p
 
 def test_the_header_is_plain(range_of_a_week, tmp_path):
     write_feed(tmp_path / "catalog.tsv", *range_of_a_week, np.ones(10, int))
-    assert (tmp_path / "catalog.tsv").read_text().startswith("id\ttitle\tproduct_type\tbrand\t")
+    assert (tmp_path / "catalog.tsv").read_text().startswith("id\ttitle\tdescription\tproduct_type\tbrand\t")
 
 
 def test_our_own_reader_takes_every_line(range_of_a_week, tmp_path):

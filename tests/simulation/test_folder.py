@@ -37,7 +37,7 @@ def test_a_note_that_cannot_be_read_is_of_something_else(tmp_path, note):
 
 def test_a_file_is_no_room_for_a_world(tmp_path):
     (tmp_path / "shop").write_text("mine")
-    with pytest.raises(UsageError, match="something in the folder already"):
+    with pytest.raises(UsageError, match="a file of that name already"):
         is_there(tmp_path / "shop", TOLD)
 
 
@@ -84,21 +84,36 @@ def test_a_folder_that_may_not_be_written_to_is_told(tmp_path):
         pass
 
 
-def test_what_a_run_of_the_same_settings_left_stays_and_all_else_goes(tmp_path):
+def test_what_a_run_of_the_same_settings_left_stays_but_for_what_it_was_removing(tmp_path):
     begin(tmp_path, TOLD, ("export", "kept"))
     (tmp_path / "kept" / "state").write_text("7")
     (tmp_path / ".kept.gone").mkdir()
     begin(tmp_path, TOLD, ("export", "kept"))
     assert (tmp_path / "kept" / "state").read_text() == "7"
     assert not (tmp_path / ".kept.gone").exists()
-    (tmp_path / "linked").symlink_to(tmp_path / "kept")
-    begin(tmp_path, {**TOLD, "endcap": "1"}, ("export", "kept"))
-    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")} == {
-        "export",
-        "kept",
-        "truth",
-        "truth/world.json",
-    }
+
+
+def test_a_stopped_run_of_other_settings_is_left_alone_and_told_with_what_differs(tmp_path):
+    begin(tmp_path, TOLD, ("export",))
+    other = {"endcap": "0", "shares": (0.1, 0.3), "world": {"seed": 8}}
+    with pytest.raises(UsageError, match="a run of other settings was stopped where this one would work") as caught:
+        begin(tmp_path, other, ("export",))
+    assert caught.value.what.endswith("seed is null there, 8 asked; shares is [0.1, 0.2] there, [0.1, 0.3] asked")
+    begin(tmp_path, TOLD, ("export",))
+
+
+def test_what_somebody_else_put_there_is_left_alone(tmp_path):
+    (tmp_path / "notes.txt").write_text("precious")
+    with pytest.raises(UsageError, match="something lies where this one would work: it is no simulated shop"):
+        begin(tmp_path, TOLD, ("export",))
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_run_that_was_stopped_before_it_had_noted_its_settings_does_not_stand_in_the_way(tmp_path):
+    (tmp_path / "truth").mkdir()
+    (tmp_path / "truth" / ".world.json.part").write_text("{")
+    begin(tmp_path, TOLD, ("export",))
+    assert (tmp_path / "export").is_dir()
 
 
 def test_what_is_complete_takes_its_place_without_what_served_the_work(tmp_path):

@@ -13,7 +13,10 @@ AT_US = 1_767_225_600_000_000  # 2026-01-01
 
 
 def log(*events, pool, quantity, unit_minor=None):
-    """Make a log of (seconds after midnight, name, cookie, account, list, is related, order, start, count)."""
+    """Make a log of (seconds after midnight, name, cookie, account, list, is related, order, start, count).
+
+    What is clicked stands on the third place.
+    """
     at_s, name, cookie, account, number, related, order, start, count = zip(*events, strict=True)
     zeros = np.zeros(len(events), np.int64)
     return Log(
@@ -28,6 +31,7 @@ def log(*events, pool, quantity, unit_minor=None):
         allows_ads=np.array(cookie) > 100,
         list_number=np.array(number),
         is_related=np.array(related),
+        place=np.where(np.array(name) == "select_item", 2, 0),
         order=np.array(order),
         start=np.array(start),
         count=np.array(count),
@@ -49,8 +53,8 @@ privacy_info: struct<analytics_storage: string, ads_storage: string> not null
 device: struct<category: string, operating_system: string, web_info: struct<browser: string, hostname: string>> not null
 geo: struct<country: string, region: string> not null
 traffic_source: struct<name: string, medium: string, source: string> not null
-ecommerce: struct<transaction_id: string, purchase_revenue: double, refund_value: double, total_item_quantity: double> \
-not null
+ecommerce: struct<transaction_id: string, purchase_revenue: double, refund_value: double, shipping_value: \
+double, total_item_quantity: double> not null
 items: list<element: struct<item_id: string, item_name: string, item_brand: string, item_variant: string, \
 item_category: string, price: double, quantity: int64, item_revenue: double, item_refund: double, \
 item_list_name: string, item_list_index: string>> not null
@@ -105,6 +109,7 @@ def test_an_order_adds_up_with_its_shipping(rows):
         "transaction_id": "T44",
         "purchase_revenue": 28.92,
         "refund_value": None,
+        "shipping_value": 4.95,
         "total_item_quantity": 3.0,
     }
     assert {row["ecommerce"]["transaction_id"] for row in rows[:3]} == {None}
@@ -133,6 +138,27 @@ def test_the_session_and_the_recommendation_are_parameters(rows):
     assert params[0]["recommendation_id"]["string_value"] == "r5"
     assert params[1]["recommendation_id"]["string_value"] == "r6"
     assert "recommendation_id" not in params[2]
+
+
+def test_a_click_names_its_list_and_the_place_in_it():
+    told = log((1, "select_item", 22, -1, 5, False, -1, 0, 1), (2, "select_item", 22, -1, 6, True, -1, 0, 1),
+               pool=[3], quantity=[0])  # fmt: skip
+    one, other = ga4_table(told, GOODS, PRICES).to_pylist()
+    names = ("item_id", "item_list_name", "item_list_index", "item_variant", "price")
+    assert items(one, *names) == [("P0004", "Recommended", "3", None, 3.99)]
+    assert items(other, *names) == [("P0004", "Related Products", "3", None, 3.99)]
+
+
+def test_an_item_has_up_to_three_variants_and_a_cookie_always_the_same_one():
+    """Item 4 (P0005) has two, item 9 (P0010) one, item 5 (P0006) three: 1 + number % 3."""
+    views = [(second, "view_item", cookie, -1, -1, False, -1, 0, 3) for second, cookie in enumerate((6, 7, 8, 6))]
+    rows = ga4_table(log(*views, pool=[4, 9, 5], quantity=[0, 0, 0]), GOODS, PRICES).to_pylist()
+    assert [[variant for (variant,) in items(row, "item_variant")] for row in rows] == [
+        ["P0005-1", "P0010-1", "P0006-1"],
+        ["P0005-2", "P0010-1", "P0006-2"],
+        ["P0005-1", "P0010-1", "P0006-3"],
+        ["P0005-1", "P0010-1", "P0006-1"],
+    ]
 
 
 def test_a_return_is_worth_what_was_paid():

@@ -25,7 +25,15 @@ from endcap.simulation.tastes import make_tastes
 from endcap.simulation.visitors import NEVER
 
 WORLD = make_world(
-    "stationary", visitors=400, days=2, items=30, p_cart=0.5, p_return=0.5, account_share=0.5, bot_share=0.02
+    "stationary",
+    visitors=400,
+    days=2,
+    items=30,
+    p_land_on_item=0.7,
+    p_cart=0.5,
+    p_return=0.5,
+    account_share=0.5,
+    bot_share=0.02,
 )
 
 
@@ -40,7 +48,7 @@ def day():
 @pytest.fixture(scope="module")
 def made(day):
     goods = make_catalogue(WORLD)
-    return Block(WORLD, goods, make_tastes(WORLD, goods), 0, Random()).live(day).made
+    return Block(WORLD, goods, make_tastes(WORLD, goods), 0, Random()).live(day, None).made
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +87,21 @@ def test_a_list_tells_its_slate_and_its_number(made, log):
         assert items_of(log, event) == made.slates[row].tolist()
 
 
-def test_a_click_names_an_item_of_its_list(made, log):
+def test_a_click_names_an_item_of_its_list_and_where_it_stood_there(made, log):
     for event in named(log, "select_item"):
-        assert items_of(log, event)[0] in made.slates[log.list_number[event] - 100]
+        assert items_of(log, event) == [made.slates[log.list_number[event] - 100, log.place[event]]]
+    assert (log.place[named(log, "view_item_list")] == 0).all()
+
+
+def test_a_list_after_a_view_is_one_of_related_products(made, log):
+    lists = named(log, "view_item_list")
+    after = np.zeros(len(made.slates), bool)
+    after[made.row[made.is_list]] = made.before[made.is_list] >= 0
+    assert (log.is_related[lists] == after[log.list_number[lists] - 100]).all()
+    assert 0 < after.mean() < 1
+    clicks = named(log, "select_item")
+    assert (log.is_related[clicks] == after[log.list_number[clicks] - 100]).all()
+    assert not log.is_related[named(log, "view_item")].any()
 
 
 def test_an_order_holds_what_the_session_paid_for_each_item_once(made, log):

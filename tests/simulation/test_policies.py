@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from endcap.simulation.in_memory import live
 from endcap.simulation.policies import Asked, Popular, Random, Slates, Split, place_law
 from endcap.simulation.settings import make_world
 from endcap.simulation.truth import click_given_eye
@@ -149,11 +150,11 @@ def test_nobody_may_ask():
 CALM = make_world("stationary", items=40, visitors=3_000, days=6, places=6, tastes=4, p_list=0.8, p_land_on_item=0.5)
 
 
-def judged(days_of, logged, judged_policy, seed):
+def judged(logged, judged_policy, seed):
     """Log one policy and judge another by it: for each list the estimate of its clicks, and their exact expectation."""
     attention = np.asarray(CALM.attention[:6])
     estimates, exact = [], []
-    for day in days_of(replace(CALM, seed=seed), logged):
+    for day in live(replace(CALM, seed=seed), logged):
         made, which = day.lived.made, np.flatnonzero(day.lived.made.is_list)
         law_LN = law_of(judged_policy, offered=day.day.offered, popular=day.day.popular, places=6, items=40)
         row = made.row[which]
@@ -172,17 +173,17 @@ def judged(days_of, logged, judged_policy, seed):
     ids=repr,
 )
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_a_policys_log_judges_another_one_without_bias(days_of, logged, other, seed):
+def test_a_policys_log_judges_another_one_without_bias(logged, other, seed):
     """The inverse-propensity estimate of its clicks lies within 4 standard errors of what is expected of it."""
-    estimates, exact = judged(days_of, logged, other, seed)
+    estimates, exact = judged(logged, other, seed)
     assert len(estimates) > 10_000
     assert exact.sum() > 100
     assert abs((estimates - exact).sum()) < 4 * np.sqrt(((estimates - exact) ** 2).sum())
 
 
-def test_without_propensities_the_log_of_popular_would_mislead(days_of):
-    estimates, exact = judged(days_of, Popular(0.5), Popular(0.5), 1)
-    _, of_random = judged(days_of, Popular(0.5), Random(), 1)
+def test_without_propensities_the_log_of_popular_would_mislead():
+    estimates, exact = judged(Popular(0.5), Popular(0.5), 1)
+    _, of_random = judged(Popular(0.5), Random(), 1)
     assert abs((estimates - of_random).sum()) > 6 * np.sqrt(((estimates - exact) ** 2).sum())
 
 

@@ -76,7 +76,7 @@ def test_a_run_that_was_stopped_goes_on_and_writes_the_same_bytes(made, lively, 
     again = []
     resumed = simulate(lively, tmp_path / "shop", Popular(), tell=again.append)
     assert bytes_of(resumed.out) == bytes_of(made.out)
-    assert len(again) <= lively.days - (stop_after // 7) * 7 + 7
+    assert len(again) <= lively.days - (stop_after // 7) * 7 + 8
     assert list(tmp_path.iterdir()) == [tmp_path / "shop"]
 
 
@@ -196,14 +196,31 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path, lively):
         simulate(lively, tmp_path / "file" / "shop", Popular())
 
 
-def test_what_a_run_of_other_settings_left_does_not_matter(tmp_path, lively):
+def test_a_stopped_run_of_other_settings_is_not_lost(tmp_path, lively):
     one_day = replace(lively, days=1)
-    (tmp_path / "shop").mkdir()
-    (tmp_path / ".shop.part" / "export").mkdir(parents=True)
-    (tmp_path / ".shop.part" / "export" / "events_20200101.parquet").write_text("half")
-    made = simulate(one_day, tmp_path / "shop", Popular())
-    assert not list(made.export.glob("events_2020*"))
-    assert list(tmp_path.iterdir()) == [tmp_path / "shop"]
+    with pytest.raises(StoppedError):
+        simulate(lively, tmp_path / "shop", Popular(), tell=stop)
+    before = set(tmp_path.rglob("*"))
+    with pytest.raises(UsageError, match="days is 20 there, 1 asked"):
+        simulate(one_day, tmp_path / "shop", Popular())
+    assert set(tmp_path.rglob("*")) == before
+
+
+def stop(_line):
+    raise StoppedError
+
+
+def test_no_more_than_two_states_are_kept_and_where_it_goes_on_is_told(tmp_path, lively):
+    def stop_late(line):
+        if line.startswith("2026-01-16"):
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        simulate(lively, tmp_path / "shop", Popular(), tell=stop_late)
+    assert [path.name for path in (tmp_path / ".shop.part" / "kept").iterdir()] == ["00014"]
+    told = []
+    simulate(lively, tmp_path / "shop", Popular(), tell=told.append)
+    assert told[:2] == ["going on from 2026-01-15, day 15 of 20", "2026-01-16, day 16 of 20"]
 
 
 def test_a_link_stays_a_link_and_what_it_leads_to_is_made(tmp_path, lively):

@@ -58,7 +58,7 @@ ORDER = {
     "event_timestamp": AT_US + 180_000_000,
     "event_name": "purchase",
     "event_params": [{"key": "event_id", "value": {"string_value": "e4"}}],
-    "ecommerce": {"transaction_id": "T1", "purchase_revenue": 23.95},
+    "ecommerce": {"transaction_id": "T1", "purchase_revenue": 23.95, "shipping_value": 4.95},
 }
 
 EXPECTED = """
@@ -77,7 +77,7 @@ EXPECTED = """
 "properties":{"currency":"USD","query":"blue mug"}}
 {"type":"track","event":"Order Completed","messageId":"e4","anonymousId":"c1","userId":"ann",\
 "timestamp":"2026-08-01T10:03:00.123Z","receivedAt":"2026-08-01T10:03:00.123Z",\
-"properties":{"order_id":"T1","revenue":23.95,"currency":"USD",\
+"properties":{"order_id":"T1","total":23.95,"revenue":19.0,"shipping":4.95,"currency":"USD",\
 "products":[{"product_id":"mug","sku":"mug-2","variant":"mug-2","price":9.5,"quantity":2}]}}
 """
 

@@ -45,7 +45,15 @@ class Scripted:
     """A server that recommends what it is told to, and remembers what it was asked."""
 
     def __init__(
-        self, *, item_ids=("P0003", "P0001", "X", "P0002"), refuses=None, rejects=(), most_events=1000, hangs_up=False
+        self,
+        *,
+        item_ids=("P0003", "P0001", "X", "P0002"),
+        propensities=(),
+        cuts=True,
+        refuses=None,
+        rejects=(),
+        most_events=1000,
+        hangs_up=False,
     ):
         self.requests = []
         script = self
@@ -66,8 +74,9 @@ class Scripted:
                 elif self.path == "/v1/events":
                     self.answer(200, {"accepted": len(body), "duplicates": 0, "rejected": list(rejects)})
                 else:
-                    items = [{"item_id": each, "propensity": 1.0} for each in item_ids]
-                    self.answer(200, {"items": items[: body["n"]]})
+                    told = propensities or (1.0,) * len(item_ids)
+                    items = [{"item_id": each, "propensity": p} for each, p in zip(item_ids, told, strict=True)]
+                    self.answer(200, {"items": items[: body["n"]] if cuts else items})
 
             def answer(self, status, content):
                 body = content if isinstance(content, bytes) else json.dumps(content).encode()
@@ -108,6 +117,46 @@ def test_a_slate_is_what_the_server_says_without_what_the_world_does_not_offer(s
     assert slates.items.tolist() == [[2, 0, 1, -1]] * 2
     np.testing.assert_array_equal(slates.propensity, [[1, 1, 1, np.nan]] * 2)
     assert (slates.items.dtype, slates.propensity.dtype) == (np.int32, np.float32)
+
+
+def test_more_than_was_asked_for_and_what_is_named_twice_is_left_out(script):
+    server = script(item_ids=("P0003", "P0003", "P0001", "P0002", "P0004"), cuts=False)
+    slates = ServerPolicy(server.address, IDS).choose(asked_by([5], [-1], places=3), RNG)
+    assert slates.items.tolist() == [[2, 0, -1]]
+
+
+def test_a_propensity_holds_for_the_place_that_it_was_told_of_unless_it_is_certain(script):
+    """X is not of this world: what stands behind it moves up."""
+    server = script(item_ids=("P0003", "X", "P0001", "P0002"), propensities=(0.5, 0.5, 0.25, 1.0))
+    slates = ServerPolicy(server.address, IDS).choose(asked_by([5], [-1], places=4), RNG)
+    assert slates.items.tolist() == [[2, 0, 1, -1]]
+    np.testing.assert_array_equal(slates.propensity, [[0.5, np.nan, 1, np.nan]])
+
+
+def test_what_a_visitor_viewed_last_is_told_again_on_another_day(script):
+    server = script()
+    policy = ServerPolicy(server.address, IDS)
+    for day in (0, 0, 1):
+        policy.choose(asked_by([5], [3], day=day), RNG)
+    assert [len(each) for each in server.asked("/v1/events")] == [1, 1]
+
+
+def test_a_server_of_a_shop_that_sells_something_else_is_refused(script):
+    server = script(item_ids=("A-1", "A-2"))
+    with pytest.raises(
+        UsageError, match="none of the 2 items that the server recommends is among the world's 4: A-1 is"
+    ):
+        ServerPolicy(server.address, IDS).check(3)
+    ServerPolicy(script(item_ids=("A-1", "P0002")).address, IDS).check(3)
+
+
+def test_what_it_is_known_as_takes_the_place_of_its_address(script):
+    address = script().address
+    assert ServerPolicy(address, IDS).settings == {"address": address}
+    known_as = {"shop": "mugs", "bundle": "b1"}
+    policy = ServerPolicy(address, IDS, known_as)
+    assert policy.settings == known_as
+    assert ForkingPickler.loads(ForkingPickler.dumps(policy)).settings == known_as
 
 
 def test_it_asks_for_each_visitor_with_the_item_looked_at(script):
@@ -160,7 +209,7 @@ def test_it_goes_to_another_process_without_its_connection(script):
 @pytest.mark.parametrize("address", ["http://127.0.0.1:9", "http://", "http://a:b", "ftp://127.0.0.1:9"])
 def test_a_server_that_is_not_there_is_told(address):
     with pytest.raises(UsageError, match="no server answers") as caught:
-        ServerPolicy(address, IDS).check()
+        ServerPolicy(address, IDS).check(3)
     assert caught.value.code is Code.USAGE
     assert "endcap serve" in caught.value.fix
 
@@ -208,7 +257,6 @@ def test_a_day_can_be_lived_through_with_a_real_server(shop, tmp_path):
     world = make_world("small", days=1, start="2026-01-05", **LIVELY)
     with server_process(shop) as address:
         policy = ServerPolicy(address, make_catalogue(world).item_ids)
-        policy.check()
         made = simulate(world, tmp_path / "out", policy)
     pages = pq.read_table(made.truth / "pages" / "pages_20260105.parquet")
     lists = pages.filter(pages["is_list"]).to_pylist()

@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from endcap.simulation.catalogue import make_catalogue
+from endcap.simulation.in_memory import live
 from endcap.simulation.policies import Popular
 from endcap.simulation.settings import make_world
-from endcap.simulation.stock import Shelves, allotted, close_day, first_shelves, open_day
+from endcap.simulation.stock import Shelves, Till, close_day, first_shelves, open_day, order_at_till
 from endcap.simulation.tastes import make_laws, make_tastes
 
 WORLD = make_world("small", items=10, visitors=500, days=30, places=3, seed=1)
@@ -130,14 +131,13 @@ def test_without_stock_views_are_remembered_and_pieces_do_not_matter():
     world = replace(WORLD, has_stock=False)
     there = close(shelves([9, 1]), 0, sold=3, viewed=7, world=world)
     assert (there.pieces.tolist(), there.views.tolist()) == ([9, 1], [7, 7])
-    assert allotted(world, there, 0, 0) is None
 
 
 def test_what_is_sold_out_is_not_offered(all_sold):
     day = open_day(WORLD, all_sold, shelves([1, 0, 5, 0, 1, 1, 1, 1, 1, 0]), 2)
     assert day.offered.tolist() == [0, 2, 4, 5, 6, 7, 8]
     assert day.in_stock.tolist() == [True, False, True, False, True, True, True, True, True, False]
-    assert (day.number, day.left) == (2, None)
+    assert day.number == 2
 
 
 def test_what_is_not_sold_this_week_is_not_offered_though_it_is_in_stock(all_sold):
@@ -180,25 +180,33 @@ def test_popular_is_the_head_of_the_offered_items_in_order_of_their_views(all_so
     assert day.popular.tolist() == in_order[:places]
 
 
+def test_the_till_sells_to_who_comes_first_a_line_whole_or_not_at_all_and_remembers():
+    till = Till(shelves([3, 0, 5]))
+    first = till.settle(np.array([0, 0, 0, 1, 2]), np.array([2, 2, 1, 1, 5]))
+    assert first.tolist() == [True, False, True, False, True]
+    assert till.settle(np.array([0, 2]), np.array([1, 1])).tolist() == [False, False]
+    assert till.settle(np.zeros(0, int), np.zeros(0, int)).tolist() == []
+
+
 @given(
-    pieces=st.lists(st.integers(0, 50), min_size=1, max_size=12),
-    visitors=st.integers(1, 40),
-    block=st.integers(1, 40),
-    day=st.integers(0, 400),
+    pieces=st.lists(st.integers(0, 6), min_size=3, max_size=3),
+    lines=st.lists(st.tuples(st.integers(0, 2), st.integers(1, 3)), max_size=20),
+    cut=st.integers(0, 20),
 )
-def test_what_is_allotted_to_the_blocks_is_what_is_there_in_even_shares(pieces, visitors, block, day):
-    world = replace(WORLD, visitors=visitors, block=block)
-    there, blocks = shelves(pieces), -(-visitors // block)
-    shares = np.array([allotted(world, there, day, each) for each in range(blocks)])
-    assert shares.sum(axis=0).tolist() == pieces
-    assert (shares.max(axis=0) - shares.min(axis=0) <= 1).all()
+def test_in_how_many_parts_lines_come_to_the_till_does_not_matter(pieces, lines, cut):
+    item, quantity = (np.array([line[place] for line in lines], int) for place in (0, 1))
+    whole = Till(shelves(pieces)).settle(item, quantity)
+    till = Till(shelves(pieces))
+    parts = [till.settle(item[part], quantity[part]) for part in (slice(cut), slice(cut, None))]
+    assert whole.tolist() == np.concatenate(parts).tolist()
+    left = list(pieces)
+    for sold, (wanted, count) in zip(whole.tolist(), lines, strict=True):
+        assert sold == (count <= left[wanted])
+        left[wanted] -= count * sold
 
 
-def test_who_gets_the_odd_piece_goes_round():
-    world = replace(WORLD, visitors=30, block=10)
-    there = shelves([1] * 6)
-    got = np.array([[allotted(world, there, day, block) for block in range(3)] for day in range(3)])
-    assert (got.sum(axis=0) == 1).all()
+def test_another_block_comes_to_the_till_first_each_day():
+    assert [order_at_till(3, day) for day in range(4)] == [[0, 1, 2], [1, 2, 0], [2, 0, 1], [0, 1, 2]]
 
 
 @settings(max_examples=30, deadline=None)
@@ -221,13 +229,13 @@ def test_shelves_are_never_below_nothing_and_every_order_arrives_in_time(seed, d
         assert waiting.max() <= 3  # evenings: what is due in four days arrives before the fourth one
 
 
-def test_a_shop_sells_out_and_is_restocked_and_every_piece_is_accounted_for(days_of):
+def test_a_shop_sells_out_and_is_restocked_and_every_piece_is_accounted_for():
     def scarce(there):
         there.pieces[:] = 1
         there.full[:] = 1
 
     world = replace(WORLD, visitors=1_000, block=400, p_cart=0.4)
-    days = list(days_of(world, Popular(), first=scarce))
+    days = list(live(world, Popular(), first=scarce))
     sold, came_back, mornings = np.zeros((3, world.days, 10), int)
     for day in days:
         number = day.day.number

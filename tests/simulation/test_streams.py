@@ -23,7 +23,6 @@ def test_the_numbers_of_purposes_are_what_a_seed_means_and_never_change():
         "JOURNEYS": 7,
         "POLICY": 8,
         "TILL": 9,
-        "VARIANTS": 10,
         "REFUNDS": 11,
         "DELIVERIES": 12,
         "FAULTS": 13,

@@ -26,7 +26,7 @@ def lived(world, policy):
     block = Block(world, goods, tastes, 0, policy)
     found = np.zeros((3, world.visitors))
     for number in range(world.days):
-        made = block.live(open_day(world, laws.of_day(number), shelves, number)).made
+        made = block.live(open_day(world, laws.of_day(number), shelves, number), None).made
         paid = np.zeros(len(made.item), bool)
         paid[made.lines.page[made.lines.is_paid]] = True
         for row, happened in enumerate((True, made.is_carted, paid)):

@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import pairwise
 
 import numpy as np
@@ -14,7 +14,6 @@ from endcap.simulation.visitors import (
     COUNTRIES,
     DEVICES,
     NEVER,
-    TRAFFIC,
     arrivals,
     day_factors,
     draw_visitors,
@@ -41,7 +40,7 @@ def blocks():
 def comings(blocks, tastes):
     """For each block the sessions of all days."""
     return [
-        [arrivals(WORLD, people, first_state(WORLD, tastes, people), day) for day in range(WORLD.days)]
+        [arrivals(WORLD, people, first_state(WORLD, tastes, people), day).may for day in range(WORLD.days)]
         for people in blocks
     ]
 
@@ -60,7 +59,7 @@ def test_a_block_is_the_same_whatever_blocks_there_are_beside_it(blocks, tastes)
     people = draw_visitors(alone, 1)
     for name in ("activity", "is_bot", "account", "cookie", "device", "country", "allows_ads"):
         assert (getattr(people, name) == getattr(blocks[1], name)).all()
-    one, other = (arrivals(world, people, first_state(world, tastes, people), 3) for world in (alone, WORLD))
+    one, other = (arrivals(world, people, first_state(world, tastes, people), 3).may for world in (alone, WORLD))
     assert (one.visitor == other.visitor).all()
     assert (one.start_us == other.start_us).all()
 
@@ -93,9 +92,10 @@ def returning(tastes):
     known = newcomers_until(world, 300)[3]
     times = np.zeros((600, 300), int)
     for seed in range(600):
-        visitor = arrivals(replace(world, seed=seed), people, state, 4).visitor
+        who = arrivals(replace(world, seed=seed), people, state, 4)
+        visitor = who.may.visitor[who.come]
         times[seed] = np.bincount(visitor[visitor < known], minlength=300)
-    return times[:, :known], state.rate[:known] * day_factors(world)[4]
+    return times[:, :known], people.activity[:known] / world.days * day_factors(world)[4]
 
 
 def test_returning_sessions_are_a_poisson_number_of_the_stated_mean(returning):
@@ -113,23 +113,50 @@ def test_each_visitor_comes_back_at_his_own_rate_independently_of_others(returni
     assert abs(np.corrcoef(one, other)[0, 1]) < 4 / np.sqrt(600)
 
 
-def test_nobody_comes_back_who_has_no_rate(tastes, blocks):
-    state = first_state(WORLD, tastes, blocks[0])
-    state.rate[::2] = 0
+def test_nobody_comes_back_who_is_not_active(tastes, blocks):
+    people = replace(blocks[0], activity=np.where(np.arange(800) % 2, blocks[0].activity, 0))
     until = newcomers_until(WORLD, 800)
-    visitor = arrivals(WORLD, blocks[0], state, 20).visitor
+    visitor = arrivals(WORLD, people, first_state(WORLD, tastes, people), 20).may.visitor
     back = visitor[visitor < until[19]]
     assert len(back) > 20
     assert (back % 2 == 1).all()
 
 
-def test_activity_has_the_distribution_of_the_world_and_is_spread_over_the_days(blocks, tastes):
+def test_who_is_pleased_comes_more_often_and_who_is_bored_less(tastes):
+    """Rates are activity x exp(later_visits pleased), within 4 standard errors; newcomers always come."""
+    world = replace(WORLD, visitors=300, block=300, days=7, later_visits=0.5)
+    people = draw_visitors(world, 0)
+    state = first_state(world, tastes, people)
+    state.pleased = np.array([-1.0, 0.0, 1.0])[np.arange(300) % 3]
+    known = newcomers_until(world, 300)[3]
+    times = np.zeros(300, int)
+    for seed in range(400):
+        who = arrivals(replace(world, seed=seed), people, state, 4)
+        assert who.come[who.may.visitor >= known].all()
+        times += np.bincount(who.may.visitor[who.come], minlength=300)
+    for kind, pleased in enumerate((-1, 0, 1)):
+        mine = np.arange(kind, known, 3)
+        mean = 400 * people.activity[mine].sum() / 7 * np.exp(0.5 * pleased) * day_factors(world)[4]
+        assert abs(times[mine].sum() - mean) < 4 * np.sqrt(mean)
+
+
+def test_which_sessions_there_may_be_does_not_depend_on_who_is_pleased(tastes, blocks):
+    world = replace(WORLD, later_visits=0.5)
+    bored, pleased = (first_state(world, tastes, blocks[0]) for _ in range(2))
+    bored.pleased[:], pleased.pleased[:] = -1, 1
+    one, other = (arrivals(world, blocks[0], state, 9) for state in (bored, pleased))
+    for each in fields(one.may):
+        assert (getattr(one.may, each.name) == getattr(other.may, each.name)).all()
+    assert other.come.all()
+    assert (~one.come).any()
+
+
+def test_activity_has_the_distribution_of_the_world(blocks):
     """The distance of Kolmogorov and Smirnov stays below 1.95 / sqrt(n) in 99.9 of 100 seeds."""
     activity = np.sort(np.concatenate([people.activity[~people.is_bot] for people in blocks]))
     shares = np.arange(10_001) / 10_000
     told = np.interp(activity, quantiles_at(WORLD.activity, shares), shares)
     assert np.abs(told - np.arange(len(told)) / len(told)).max() < 1.95 / np.sqrt(len(told))
-    assert first_state(WORLD, tastes, blocks[0]).rate == pytest.approx(blocks[0].activity / 21)
 
 
 @given(days=st.integers(1, 800), start=st.dates(), has_seasons=st.booleans())
@@ -229,22 +256,24 @@ def test_cookies_are_different_numbers_of_eighteen_digits(blocks):
     assert ((cookies >= 10**17) & (cookies < 10**18)).all()
 
 
-def test_accounts_are_the_numbers_of_their_visitors(blocks):
-    """20 % of the people, within 4 standard errors."""
+def test_customer_numbers_are_different_and_do_not_tell_the_visitors_number(blocks):
+    """20 % of the people have one, within 4 standard errors; in order of neither visitors nor anything like it."""
     account = np.concatenate([people.account for people in blocks])
     known = np.flatnonzero(account >= 0)
-    assert (account[known] == known).all()
+    assert len(set(account[known].tolist())) == len(known)
+    assert abs(np.corrcoef(account[known], known)[0, 1]) < 4 / np.sqrt(len(known))
     assert abs(len(known) / 1_960 - 0.2) < 4 * np.sqrt(0.16 / 1_960)
 
 
-def test_visitors_come_from_countries_with_devices_and_consent_by_their_shares(blocks, comings, fits):
+def test_visitors_come_from_countries_with_devices_and_consent_by_their_shares(blocks, fits):
     country = np.concatenate([people.country for people in blocks])
     assert fits([(np.bincount(country), np.array([each[1] for each in COUNTRIES]))])
     device = np.concatenate([people.device.ravel() for people in blocks])
     assert fits([(np.bincount(device), np.full(len(DEVICES), 1 / len(DEVICES)))])
     consent = np.concatenate([people.allows_ads for people in blocks]).astype(int)
     assert fits([(np.bincount(consent), np.array([0.2, 0.8]))])
-    assert set(flat(comings, "traffic").tolist()) == set(range(len(TRAFFIC)))
+    traffic = np.concatenate([people.traffic.ravel() for people in blocks])
+    assert fits([(np.bincount(traffic), np.array([0.4, 0.35, 0.1, 0.15]))])
 
 
 def changed(world, tastes, people):
@@ -313,5 +342,6 @@ def test_everybody_comes_in_the_smallest_worlds(visitors, block, days, seed):
         people = draw_visitors(world, number)
         state = first_state(world, tastes, people)
         for day in range(days):
-            came |= set((people.first + arrivals(world, people, state, day).visitor).tolist())
+            who = arrivals(world, people, state, day)
+            came |= set((people.first + who.may.visitor[who.come]).tolist())
     assert came == set(range(visitors))

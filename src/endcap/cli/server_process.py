@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 
 from endcap.core.errors import BundleError, Code
 
@@ -33,15 +34,19 @@ def server_process(shop: Path) -> Iterator[str]:
     log = shop / "serve.log"
     with log.open("wb") as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)  # noqa: S603 - our own command
+    limit = Timer(_STARTS_WITHIN_S, process.kill)  # of the wait for its first line
     try:
+        limit.start()
         lines = iter(process.stdout or ())
         address = next((line.split()[-1] for line in lines if line.startswith("listening")), None)
-        if address is None or not _is_ready(address):
+        limit.cancel()
+        if address is None or not _is_ready(address, process):
             raise BundleError(
                 "the server did not come up", where=str(log), fix=f"try `endcap serve {shop}`", code=Code.BUNDLE_DAMAGED
             )
         yield address
     finally:
+        limit.cancel()
         _end(process)
 
 
@@ -56,9 +61,9 @@ def _end(process: subprocess.Popen[str]) -> None:
         process.stdout.close()
 
 
-def _is_ready(address: str) -> bool:
+def _is_ready(address: str, process: subprocess.Popen[str]) -> bool:
     until = time.monotonic() + _STARTS_WITHIN_S
-    while time.monotonic() < until:
+    while time.monotonic() < until and process.poll() is None:
         try:
             with urllib.request.urlopen(f"{address}/health/ready", timeout=5) as answer:  # noqa: S310 - our own server
                 return bool(answer.status == 200)

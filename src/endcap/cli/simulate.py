@@ -1,8 +1,9 @@
 """`endcap simulate`."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -11,23 +12,25 @@ from endcap.cli.progress import lines_told
 from endcap.cli.server_process import server_process
 from endcap.cli.table import table
 from endcap.core.clock import days_between, next_day, system_clock
-from endcap.core.errors import BundleError, Code, UsageError, near
+from endcap.core.errors import Code, UsageError, near
 from endcap.flows.shop import find_shop
+from endcap.flows.stand_in import stand_in
 from endcap.governance.access import Action, Resource, local_actor, require
 from endcap.governance.audit import KeptInMemory
 from endcap.simulation.catalogue import make_catalogue
 from endcap.simulation.faults.choice import Faults, parse_faults
+from endcap.simulation.faults.schema_change import RENAMED
 from endcap.simulation.formats import Format
 from endcap.simulation.ga4 import NAMES
 from endcap.simulation.policies import Policy, Popular, Random
 from endcap.simulation.server_policy import ServerPolicy
 from endcap.simulation.settings import World, make_world, planted_shock
-from endcap.simulation.shop import Simulated, simulate
+from endcap.simulation.shop import Simulated, check_asked, simulate
 
 __all__ = ["make_export", "simulate_verb"]
 
 _POLICIES: dict[str, Callable[[], Policy]] = {"popular": Popular, "random": Random}
-_MOST_WORKERS = 256
+_FEW_EMPTY = 0.01  # places: what is sold out since the bundle was made
 
 
 def simulate_verb(  # noqa: PLR0913 - a command has as many arguments as it has choices
@@ -47,7 +50,8 @@ def simulate_verb(  # noqa: PLR0913 - a command has as many arguments as it has 
 ) -> None:
     """Write the export of a simulated shop, and beside it the truth that no shop knows.
 
-    The same arguments write the same bytes; a simulation that was stopped goes on where it was.
+    The same arguments write the same bytes, but for lists that a server fills: it may answer otherwise another time.
+    A simulation that was stopped goes on where it was.
 
     Args:
         out: Folder to make: `export`, what a shop hands over, and `truth`.
@@ -59,10 +63,12 @@ def simulate_verb(  # noqa: PLR0913 - a command has as many arguments as it has 
         scale: Factor on the preset's visitors and items.
         seed: Of all that is drawn.
         start: First day, YYYY-MM-DD.
-        policy: Who fills the lists: popular, random, the folder of a shop with a bundle in force (it is served
-            meanwhile), or the address of a running server, http://HOST:PORT. Its shop should sell the same items.
+        policy: Who fills the lists: popular, random, the folder of a shop (a stand-in with its bundle in force is
+            served meanwhile; the shop itself learns nothing of it), or the address of a running server,
+            http://HOST:PORT, which takes the visitors for real ones. Its shop should sell the same items.
         form: Format of the events: ga4, segment or csv.
-        faults: What goes wrong: all, or names such as duplicates, late=0.05, missing_day=2026-01-09 or drift_shock.
+        faults: What goes wrong: all, or some of duplicates, late=0.05, out_of_order, clock_skew, missing_fields,
+            schema_change=2026-01-20, malformed, missing_day=2026-01-09 and drift_shock.
         workers: Processes, 1 to 256; a world of few visitors needs only one.
     """
     world = make_world(preset, scale=scale, days=days, visitors=visitors, items=items, seed=seed, start=start)
@@ -74,7 +80,12 @@ def simulate_verb(  # noqa: PLR0913 - a command has as many arguments as it has 
     if world.shock_day:
         print(f"drift shock: on {world.shock_day} {world.shock_share:.0%} of the tastes are drawn anew")
     if form != "segment":  # its items are nested, which no reader of flat files finds
-        print(f"next: endcap init my-shop --source {out / 'export'}")
+        print(f"next: endcap init my-shop --source {quote(str(out / 'export'))}")
+    if wanted and wanted.schema_change:
+        print(
+            f"from {wanted.schema_change} on a column has another name: under [events.reader] of its endcap.toml, set"
+        )
+        print("  columns = { " + ", ".join(f'{name} = "{after}"' for name, after in RENAMED.items()) + " }")
 
 
 def make_export(  # noqa: PLR0913 - all that a simulation can be asked for
@@ -103,13 +114,7 @@ def make_export(  # noqa: PLR0913 - all that a simulation can be asked for
         EndcapError: The folder holds no shop that can be served.
     """
     require(local_actor(), Action.SHOP_SIMULATE, Resource(name="export"), audit=KeptInMemory(), at_us=system_clock())
-    if not 1 <= workers <= _MOST_WORKERS:
-        raise UsageError(
-            f"a simulation has 1 to {_MOST_WORKERS} workers, not {workers}",
-            where="--workers",
-            fix="leave it out; as many as cores is the most that helps",
-            code=Code.USAGE,
-        )
+    check_asked(form, workers, faults)
     with _opened(policy, world) as fills_lists:
         return simulate(world, out, fills_lists, form=form, workers=workers, faults=faults, tell=tell)
 
@@ -120,18 +125,12 @@ def _opened(policy: str, world: World) -> Iterator[Policy]:
     if policy in _POLICIES:
         yield _POLICIES[policy]()
     elif policy.startswith(("http://", "https://")):
-        yield _asking(policy, world)
-    elif Path(policy).is_dir():
+        yield _asking(policy, world, {})
+    elif policy and Path(policy).is_dir():
         shop = find_shop(Path(policy))
-        if not shop.bundle_in_force():
-            raise BundleError(
-                "there is no bundle to serve yet",
-                where=str(shop.bundles),
-                fix=f"run `endcap refresh {policy}`",
-                code=Code.BUNDLE_MISSING,
-            )
-        with server_process(shop.root) as address:
-            yield _asking(address, world)
+        known_as = {"shop": shop.config.shop.project, "bundle": shop.bundle_in_force()}
+        with stand_in(shop) as served, server_process(served) as address:
+            yield _asking(address, world, known_as)
     else:
         raise UsageError(
             f"there is no policy and no folder '{policy}'; {near(policy, _POLICIES)}",
@@ -141,10 +140,10 @@ def _opened(policy: str, world: World) -> Iterator[Policy]:
         )
 
 
-def _asking(address: str, world: World) -> ServerPolicy:
-    """Return the policy of a server that is there."""
-    found = ServerPolicy(address, make_catalogue(world).item_ids)
-    found.check()
+def _asking(address: str, world: World, known_as: Mapping[str, str]) -> ServerPolicy:
+    """Return the policy of a server that is there and sells what the world has."""
+    found = ServerPolicy(address, make_catalogue(world).item_ids, known_as)
+    found.check(world.places)
     return found
 
 
@@ -159,12 +158,15 @@ def _told(made: Simulated, out: Path, policy: str) -> str:
     rows = sorted(((name, int(counts[name])) for name in NAMES), key=lambda pair: -pair[1])
     sessions, visitors, clicks = (f"{counts[name]:,.0f}" for name in ("sessions", "visitors", "clicks"))
     expected, bought = (f"{counts[f'expected_{name}']:,.1f}" for name in ("clicks", "purchases"))
+    empty = counts["empty_places"] / max(counts["places"], 1)
     lines = [
-        table(["event", "events"], rows),
+        table(["event", "before the faults" if made.broken else "events"], rows),
         f"{made.first_day} to {made.last_day}: {sessions} sessions of {visitors} visitors",
         f"lists by {policy}: {clicks} clicks; expected: {expected} clicks, and {bought} purchases of what they led to",
     ]
-    if made.broken:
+    if empty > _FEW_EMPTY:
+        lines.append(f"{empty:.0%} of the places of lists were left empty: what the server named there is not offered")
+    if any(made.broken.values()):
         lines.append("faults: " + ", ".join(f"{rows:,} {name}" for name, rows in made.broken.items() if rows))
     lines += [f"{out / 'export'}: what the shop hands over", f"{out / 'truth'}: what nobody in the shop knows"]
     if not made.is_new:

@@ -2,8 +2,8 @@
 
 The reference knows the world's laws but not the visitor. Its belief is K probabilities; each page multiplies them by
 how likely the page is under each taste (Bayes), each night mixes them with the prior, as tastes are drawn anew with a
-known probability. A ranking by what is expected under this belief is Bayes-optimal: no model that sees the same history
-can expect more. A ranking by the true taste is the clairvoyant's.
+known probability. A ranking by what is expected of the next step under this belief is Bayes-optimal: no model that sees
+the same history can expect more of it. A ranking by the true taste is the clairvoyant's.
 
 Shapes: V visitors, K tastes, P pages, B questions, N items, L places.
 """
@@ -138,20 +138,28 @@ def beliefs_of(likely_PK: Floats, pages: Pages, morning_VK: Floats) -> tuple[Flo
     Returns:
         P x K beliefs before each page, from all earlier ones of the visitor; V x K of the evening.
     """
-    order = np.lexsort((pages.number, pages.session_us, pages.visitor))
+    if not len(pages.visitor):
+        return likely_PK, morning_VK.copy()
+    # By the instant at which they are opened: sessions of one visitor on two devices may go side by side.
+    order = np.lexsort((pages.number, pages.session_us, pages.at_us, pages.visitor))
     visitor = pages.visitor[order]
     begins = np.flatnonzero(np.diff(visitor, prepend=-1))
-    logs = np.log(np.maximum(likely_PK[order], 1e-300))
+    logs = _log(likely_PK[order])
     sums = np.cumsum(logs, axis=0)
     own = np.repeat(begins, np.diff(begins, append=len(visitor)))
     earlier = sums - logs - (sums[own] - logs[own])
     before_PK = np.empty_like(logs)
-    before_PK[order] = _normal(np.log(morning_VK[visitor]) + earlier)
+    before_PK[order] = _normal(_log(morning_VK[visitor]) + earlier)
     ends = np.append(begins[1:], len(visitor)) - 1
     evening_VK = morning_VK.copy()
     whole = earlier[ends] + logs[ends]
-    evening_VK[visitor[ends]] = _normal(np.log(morning_VK[visitor[ends]]) + whole)
+    evening_VK[visitor[ends]] = _normal(_log(morning_VK[visitor[ends]]) + whole)
     return before_PK, evening_VK
+
+
+def _log(p: Floats) -> Floats:
+    found: Floats = np.log(np.maximum(p, 1e-300))
+    return found
 
 
 def _normal(logs: Floats) -> Floats:

@@ -12,7 +12,7 @@ from endcap.core.clock import DAY_US, day_start_us
 from endcap.simulation.catalogue import WEEK_DAYS, Catalogue
 from endcap.simulation.files import whole_file
 from endcap.simulation.ga4 import Log, ga4_table
-from endcap.simulation.journeys import Day, Journeys, journeys
+from endcap.simulation.journeys import Day, Journeys, Settle, journeys
 from endcap.simulation.logbook import Refunds, first_number, log_of, no_refunds, refund_log, refunds_due, refunds_of
 from endcap.simulation.policies import Policy
 from endcap.simulation.settings import World
@@ -103,15 +103,20 @@ class Block:
         if day:
             tastes_change(self.world, self.tastes, self.people, self.state, day)
 
-    def live(self, day: Day) -> DayOfBlock:
-        """Let the visitors live through a day; days come in order."""
+    def live(self, day: Day, settle: Settle | None) -> DayOfBlock:
+        """Let the visitors live through a day; days come in order.
+
+        Args:
+            day: What all blocks find.
+            settle: Sells what is there; see `journeys`.
+        """
         world, number = self.world, self.people.block
         drifted = np.zeros(0, np.int64)
         if day.number:
             drifted = tastes_change(world, self.tastes, self.people, self.state, day.number)
         drawn = self.state.taste[drifted].copy()
-        sessions = arrivals(world, self.people, self.state, day.number)
-        made = journeys(world, day, self.people, self.state, sessions, self.policy)
+        who = arrivals(world, self.people, self.state, day.number)
+        made = journeys(world, day, self.people, self.state, who, policy=self.policy, settle=settle)
         first = first_number(world, day.number, number)
         due, self.pending = refunds_due(self.pending, day.number)
         self.pending = self.pending.and_also(refunds_of(world, made, day, first=first))
@@ -133,7 +138,6 @@ class Block:
             np.savez(
                 file,
                 taste=state.taste.astype(np.int8),
-                rate=state.rate,
                 pleased=state.pleased,
                 bought=state.bought.astype(np.int32),
                 pending=np.stack([getattr(pending, each) for each in _PENDING]),
@@ -144,7 +148,6 @@ class Block:
         with np.load(path, allow_pickle=False) as kept:
             self.state = State(
                 taste=kept["taste"].astype(np.int64),
-                rate=kept["rate"],
                 pleased=kept["pleased"],
                 bought=kept["bought"].astype(np.int64),
             )

@@ -5,12 +5,15 @@ What a block does depends on the morning's shelves alone, so who computes it, an
 
 import multiprocessing
 import os
+import signal
+import traceback
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import reduce
-from multiprocessing.connection import Connection
+from dataclasses import dataclass
+from functools import partial, reduce
+from multiprocessing.connection import Connection, wait
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -29,14 +32,17 @@ from endcap.simulation.ga4 import NAMES
 from endcap.simulation.journeys import Day
 from endcap.simulation.policies import Policy
 from endcap.simulation.settings import World
-from endcap.simulation.stock import Shelves, allotted, open_day
+from endcap.simulation.stock import Shelves, Till, open_day, order_at_till
 from endcap.simulation.tastes import make_tastes
 from endcap.simulation.truth import Expected, drift_table, expected_of_day, pages_table, visitors_table
 from endcap.simulation.visitors import num_blocks
 
 __all__ = ["Crew", "Crews", "Evening", "Places", "crews", "together"]
 
+Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
+AskTill = Callable[[int, Ints, Ints], Bools]
+"""Settles what a block wants to pay for: its number, items and pieces in the order of payment."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,8 @@ class Evening:
         sold: N pieces paid for.
         came_back: N pieces returned.
         viewed: N views by people.
-        counts: What there was of everything: names of events and `sessions`, `clicks`, `refused_lines`,
+        counts: What there was of everything: names of events and `sessions`, `clicks`; order lines that were paid and
+            refused (sold out), in all and of items clicked in lists; places of lists and those left empty;
             `expected_clicks`, `expected_carts`, `expected_purchases`.
     """
 
@@ -97,17 +104,18 @@ class Crew:
             path = places.truth / "visitors" / f"visitors{self._suffix(block)}.parquet"
             write_parquet(path, [visitors_table(block.people, block.state)])
 
-    def day(self, number: int, shelves: Shelves, places: Places | None) -> dict[int, Evening]:
+    def day(self, number: int, shelves: Shelves, places: Places | None, ask_till: AskTill) -> dict[int, Evening]:
         """Live through a day; return what it came to for each block.
 
         Args:
             number: Of the day.
             shelves: Of the morning.
             places: Where its files are written; None if only what comes after the day is wanted.
+            ask_till: Asked once for each block, in their order of the day.
         """
         evenings = {}
-        for block, here in self._mornings(number, shelves):
-            lived = block.live(here)
+        here = open_day(self.world, self.laws.of_day(number), shelves, number)
+        for block, lived in self._lived(here, ask_till):
             rows, expected = self._rows(block, lived), expected_of_day(self.world, here, lived.made)
             if places:
                 self._write(block, lived, rows, pages_table(here, lived.made, expected), places)
@@ -115,8 +123,11 @@ class Crew:
         return evenings
 
     def rows(self, number: int, shelves: Shelves) -> list[list[pa.Table]]:
-        """Live through a day and return its GA4 rows: for each block the tables that its file holds."""
-        return [self._rows(block, block.live(here)) for block, here in self._mornings(number, shelves)]
+        """Live through a day alone and return its GA4 rows: for each block the tables that its file holds."""
+        here = open_day(self.world, self.laws.of_day(number), shelves, number)
+        lived = self._lived(here, Till(shelves).ask)
+        rows = {block.people.block: self._rows(block, each) for block, each in lived}
+        return [rows[block] for block in sorted(rows)]
 
     def pass_over(self, number: int) -> None:
         """Let a day pass of which nothing is wanted; see Block.pass_over."""
@@ -133,11 +144,13 @@ class Crew:
         for block in self.blocks:
             block.load(folder / f"block_{block.people.block:04d}.npz")
 
-    def _mornings(self, number: int, shelves: Shelves) -> Iterator[tuple[Block, Day]]:
-        """Give each block with what its visitors find in the morning."""
-        morning = open_day(self.world, self.laws.of_day(number), shelves, number)
-        for block in self.blocks:
-            yield block, replace(morning, left=allotted(self.world, shelves, number, block.people.block))
+    def _lived(self, here: Day, ask_till: AskTill) -> Iterator[tuple[Block, DayOfBlock]]:
+        """Let each block live through a day, in the order in which they come to the till."""
+        own = {block.people.block: block for block in self.blocks}
+        for number in order_at_till(num_blocks(self.world), here.number):
+            if number in own:
+                settle = partial(ask_till, number) if self.world.has_stock else None
+                yield own[number], own[number].live(here, settle)
 
     def _rows(self, block: Block, lived: DayOfBlock) -> list[pa.Table]:
         """Return the rows of a block's day; what happens after midnight waits for the next day's file."""
@@ -167,6 +180,11 @@ class Crew:
         counts["clicks"] = int((made.place >= 0).sum())
         counts["paid_lines"] = int(made.lines.is_paid.sum())
         counts["refused_lines"] = int(made.lines.is_refused.sum())
+        is_led = made.place[made.lines.page] >= 0
+        counts["paid_lines_of_lists"] = int((made.lines.is_paid & is_led).sum())
+        counts["refused_lines_of_lists"] = int((made.lines.is_refused & is_led).sum())
+        counts["places"] = made.slates.size
+        counts["empty_places"] = int((made.slates < 0).sum())
         sums = {f"expected_{name}": float(getattr(expected, name).sum()) for name in ("clicks", "carts", "purchases")}
         items = self.world.items
         return Evening(lived.sold(items), lived.came_back(items), lived.viewed(items), {**counts, **sums})
@@ -188,27 +206,90 @@ class Crews:
         """
         if self._crew is not None:
             return [getattr(self._crew, what)(*args)]
-        try:
-            for line in self._lines:
-                line.send((what, args))
-            answers = [line.recv() for line in self._lines]
-        except (EOFError, OSError) as error:
-            raise EndcapError(
-                f"a worker process ended before it had answered '{what}'",
-                where=f"{len(self._lines)} workers",
-                fix="run it again, it goes on where it was; fewer workers need less memory",
-                code=Code.INTERNAL,
-            ) from error
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                raise answer
-        return answers
+        for line in self._lines:
+            _say(line, (what, args))
+        return [_answer(line) for line in self._lines]
 
     def day(self, number: int, shelves: Shelves, places: Places | None) -> Evening:
         """Have all crews live through a day; see Crew.day."""
-        return together(
-            {block: each for part in self.ask("day", number, shelves, places) for block, each in part.items()}
-        )
+        till = Till(shelves)
+        if self._crew is not None:
+            return together(self._crew.day(number, shelves, places, till.ask))
+        for line in self._lines:
+            _say(line, ("day", (number, shelves, places)))
+        return together(self._evenings(number, till))
+
+    def _evenings(self, number: int, till: Till) -> dict[int, Evening]:
+        """Serve the blocks at the till in their order of the day, and gather what the day came to for each."""
+        evenings: dict[int, Evening] = {}
+        wanted: dict[int, tuple[Connection, Ints, Ints]] = {}
+        lines = list(self._lines)
+        queue: list[int] = []
+        while lines:
+            for line in [each for each in wait(lines) if isinstance(each, Connection)]:
+                told = _answer(line)
+                if isinstance(told, _Wants):
+                    wanted[told.block] = (line, told.item, told.quantity)
+                    queue = queue or order_at_till(told.blocks, number)
+                else:
+                    evenings |= told
+                    lines.remove(line)
+            while queue and queue[0] in wanted:
+                asker, item, quantity = wanted.pop(queue.pop(0))
+                _say(asker, till.settle(item, quantity))
+        return evenings
+
+
+@dataclass(frozen=True)
+class _Wants:
+    """What a block of a worker process wants to pay for.
+
+    Args:
+        block: Its number.
+        blocks: How many blocks there are.
+        item: T items, in the order of payment.
+        quantity: T pieces.
+    """
+
+    block: int
+    blocks: int
+    item: Ints
+    quantity: Ints
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """What went wrong in a worker process; what a method answers is never taken for it."""
+
+    error: Exception
+
+
+def _say(line: Connection, what: Any) -> None:
+    """Tell a worker process something."""
+    try:
+        line.send(what)
+    except OSError as error:
+        raise _gone() from error
+
+
+def _answer(line: Connection) -> Any:
+    """Return what a worker process answers, or raise what it raised."""
+    try:
+        told = line.recv()
+    except (EOFError, OSError) as error:
+        raise _gone() from error
+    if isinstance(told, _Failed):
+        raise told.error
+    return told
+
+
+def _gone() -> EndcapError:
+    return EndcapError(
+        "a worker process ended in the middle of its work",
+        where="--workers",
+        fix="run it again, it goes on where it was; fewer workers need less memory",
+        code=Code.INTERNAL,
+    )
 
 
 def together(evenings: Mapping[int, Evening]) -> Evening:
@@ -232,35 +313,51 @@ def crews(world: World, policy: Policy, *, workers: int) -> Iterator[Crews]:
         return
     context = multiprocessing.get_context("spawn")
     pairs = [context.Pipe() for _ in range(workers)]
-    processes = [
-        context.Process(target=_serve, args=(far, world, policy, blocks[number::workers]), daemon=True)
-        for number, (_, far) in enumerate(pairs)
-    ]
-    for process, (_, far) in zip(processes, pairs, strict=True):
-        process.start()
-        far.close()  # so that a process that dies is heard of
+    processes = []
     try:
+        for number, (_, far) in enumerate(pairs):
+            process = context.Process(target=_serve, args=(far, world, policy, blocks[number::workers]), daemon=True)
+            process.start()
+            processes.append(process)
+            far.close()  # so that a process that dies is heard of
         yield Crews(None, [near for near, _ in pairs])
     finally:
-        for (near, _), process in zip(pairs, processes, strict=True):
+        for near, _ in pairs:
             near.close()
+        for process in processes:
             process.terminate()
             process.join()
 
 
 def _serve(line: Connection, world: World, policy: Policy, numbers: Sequence[int]) -> None:
     """Answer what is asked over a line until it is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asks is stopped by it, and stops this process
     Thread(target=_end_with_parent, daemon=True).start()
     crew = Crew(world, policy, numbers)
+
+    def ask_till(block: int, item: Ints, quantity: Ints) -> Bools:
+        line.send(_Wants(block, num_blocks(world), item, quantity))
+        enough: Bools = line.recv()
+        return enough
+
     while True:
         try:
             what, args = line.recv()
         except EOFError:
             return
         try:
-            line.send(getattr(crew, what)(*args))
+            line.send(crew.day(args[0], args[1], args[2], ask_till) if what == "day" else getattr(crew, what)(*args))
         except Exception as error:  # noqa: BLE001 - it is raised again on the other side
-            line.send(error)
+            line.send(_Failed(_transportable(error)))
+
+
+def _transportable(error: Exception) -> Exception:
+    """Return an error that comes to the other side whole: itself, or its text where it cannot be sent."""
+    try:
+        ForkingPickler.loads(ForkingPickler.dumps(error))
+    except Exception:  # noqa: BLE001 - whatever keeps it from crossing, it is told
+        return RuntimeError("".join(traceback.format_exception(error)))
+    return error
 
 
 def _end_with_parent() -> None:

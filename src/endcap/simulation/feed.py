@@ -34,6 +34,7 @@ def write_feed(path: Path, goods: Catalogue, laws: Laws, pieces: NDArray[np.int6
     columns = {
         "id": goods.item_ids,
         "title": goods.titles,
+        "description": pc.binary_join_element_wise(goods.titles, goods.material, goods.colour, ", "),
         "product_type": pa.array(goods.categories).take(pa.array(goods.category)),
         "brand": pa.array(BRANDS).take(pa.array(goods.brand)),
         "color": goods.colour,

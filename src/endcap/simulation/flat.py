@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from endcap.simulation.files import whole_file
+
 __all__ = ["ORDERS", "iso_time", "param", "plain_events", "plain_items", "write_csv"]
 
 ORDERS = ("purchase", "refund")
@@ -52,7 +54,7 @@ def write_csv(path: Path, table: pa.Table) -> None:
 
     Args:
         path: The file, `events_YYYYMMDD.csv`; it appears whole or not at all.
-        table: The day's events as `simulation/export.py` writes them, E rows.
+        table: The day's events as `simulation/ga4.py` writes them, E rows.
     """
     items = plain_items(table)
     events = plain_events(table, items)
@@ -64,9 +66,8 @@ def write_csv(path: Path, table: pa.Table) -> None:
     of_event = events.take(pa.array(event_R))
     of_item = items.take(pa.array(item_R, mask=item_R < 0))
     rows = {name: (of_event if name in events.column_names else of_item)[name] for name in _COLUMNS}
-    part = path.with_name(f".{path.name}.part")
-    pa_csv.write_csv(pa.table(rows), part)
-    part.replace(path)
+    with whole_file(path) as part:
+        pa_csv.write_csv(pa.table(rows), part)
 
 
 def plain_events(table: pa.Table, items: pa.Table) -> pa.Table:

@@ -18,6 +18,7 @@ from endcap.simulation.files import remove_whole, whole_file
 __all__ = ["begin", "complete", "held", "is_there", "read_json", "write_json"]
 
 _NOTE = Path("truth") / "world.json"
+_SHOWN, _LONGEST = 3, 60
 
 
 def is_there(out: Path, told: Mapping[str, Any]) -> bool:
@@ -37,9 +38,12 @@ def is_there(out: Path, told: Mapping[str, Any]) -> bool:
         return False
     if not out.exists():
         return False
-    if _note_of(out) == _as_json(told):
+    note = _note_of(out)
+    if note == _as_json(told):
         return True
-    raise _refused(f"there is {'another world' if _note_of(out) else 'something'} in the folder already", out)
+    if note:
+        raise _refused(f"there is another world in the folder already: {_difference(note, _as_json(told))}", out)
+    raise _refused(f"there is {'something in the folder' if out.is_dir() else 'a file of that name'} already", out)
 
 
 @contextmanager
@@ -73,20 +77,28 @@ def held(part: Path) -> Iterator[None]:
 
 
 def begin(part: Path, told: Mapping[str, Any], folders: Sequence[str]) -> None:
-    """Prepare the folder of the work, which is held; what a run of other settings left there is removed.
+    """Prepare the folder of the work, which is held, or go on in it.
 
     Raises:
-        UsageError: It cannot be written to.
+        UsageError: A run of other settings left something there, or somebody else did, or it cannot be written to.
     """
+    note = _note_of(part)
+    begun = [path for path in part.rglob("*") if path.is_file() and not path.name.startswith(".world.json")]
+    if note != _as_json(told) and begun:
+        what = "a run of other settings was stopped" if note else "something lies"
+        raise UsageError(
+            f"{what} where this one would work: {_difference(note, _as_json(told))}",
+            where=str(part),
+            fix=f"remove that folder, or name another one than {part.name[1:].removesuffix('.part')}",
+            code=Code.USAGE,
+        )
     try:
-        if _note_of(part) != _as_json(told):
-            for path in part.iterdir():
-                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        (part / _NOTE).parent.mkdir(exist_ok=True)
+        write_json(part / _NOTE, told)
         for path in part.glob(".*.gone"):
             shutil.rmtree(path)
-        for name in (*folders, _NOTE.parent.name):
+        for name in folders:
             (part / name).mkdir(parents=True, exist_ok=True)
-        write_json(part / _NOTE, told)
     except OSError as error:
         raise _unmade(part, error) from error
 
@@ -120,6 +132,23 @@ def _note_of(folder: Path) -> Any:
         return read_json(folder / _NOTE)
     except (OSError, ValueError):
         return None
+
+
+def _difference(there: Any, asked: Any) -> str:
+    """Say in which settings two worlds differ, the first three of them."""
+    if not isinstance(there, dict):
+        return "it is no simulated shop"
+    one, other = (
+        {**told.get("world", {}), **{k: v for k, v in told.items() if k != "world"}} for told in (there, asked)
+    )
+    names = [name for name in other if one.get(name) != other[name]]
+    told = [f"{name} is {_short(one.get(name))} there, {_short(other[name])} asked" for name in names[:_SHOWN]]
+    return "; ".join(told) + (f"; and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
 
 
 def _as_json(told: Mapping[str, Any]) -> Any:

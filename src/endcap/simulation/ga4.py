@@ -34,8 +34,8 @@ NAMES = (
 )
 LISTS = ("Recommended", "Related Products")
 _SHIPPING_MINOR = 495
-_FIRST_WITH_VARIANT = NAMES.index("view_item")
 _VARIANTS = ("1", "2", "3")
+_MOST_VARIANTS = len(_VARIANTS)
 _PURCHASE, _REFUND = NAMES.index("purchase"), NAMES.index("refund")
 
 
@@ -55,6 +55,7 @@ class Log:
         allows_ads: E booleans.
         list_number: E numbers of the list that an event comes from, -1 for none; they are the recommendation's id.
         is_related: E booleans: the list was one of related products.
+        place: E places of the first item in that list, from 0.
         order: E order numbers, -1 for none.
         start: E.
         count: E.
@@ -74,6 +75,7 @@ class Log:
     allows_ads: Bools
     list_number: Ints
     is_related: Bools
+    place: Ints
     order: Ints
     start: Ints
     count: Ints
@@ -95,7 +97,7 @@ def ga4_table(log: Log, goods: Catalogue, price_minor: Ints) -> pa.Table:
     flat = np.arange(bounds[-1]) + np.repeat(log.start - bounds[:-1], log.count)
     item, quantity = log.item[flat], log.quantity[flat]
     unit_minor = price_minor[item] if log.unit_minor is None else np.repeat(log.unit_minor, log.count)
-    place = (np.arange(bounds[-1]) - np.repeat(bounds[:-1], log.count)).astype(np.int32)
+    place = (np.arange(bounds[-1]) - np.repeat(bounds[:-1] - log.place, log.count)).astype(np.int32)
     columns = {
         "event_date": _dates(log.at_us),
         "event_timestamp": pa.array(log.at_us),
@@ -165,6 +167,7 @@ def _ecommerce(log: Log, quantity: NDArray[np.int32], unit_minor: Ints, bounds: 
         transaction_id=_numbered(np.where(is_purchase | is_refund, log.order, -1), prefix="T"),
         purchase_revenue=pa.array((total + _SHIPPING_MINOR) / 100, mask=~is_purchase),
         refund_value=pa.array(total / 100, mask=~is_refund),
+        shipping_value=pa.array(np.full(len(total), _SHIPPING_MINOR / 100), mask=~is_purchase),
         total_item_quantity=pa.array(num_pieces.astype(np.float64), mask=num_pieces == 0),
     )
 
@@ -175,33 +178,35 @@ def _items(
     unit_minor: Ints,
     flat: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]],
 ) -> pa.Array:
-    """Build the nested items; lists name places and no variants, lists of related products tell no prices."""
+    """Build the nested items; lists and clicks in them name places and no variants, related lists tell no prices."""
     item, quantity, place = flat
     known, number = _seen(item, len(goods.weight))
     ids = goods.item_ids.take(pa.array(known))
     name = np.repeat(log.name.astype(np.int8), log.count)
-    is_list = name == 0
-    has_variant = name >= _FIRST_WITH_VARIANT
+    is_listed = name <= NAMES.index("select_item")
     related = np.repeat(log.is_related.astype(np.int8), log.count)
     price = unit_minor / 100
-    variants = pc.binary_join_element_wise(ids, pa.array(_VARIANTS).take(pa.array(known % len(_VARIANTS))), "-")
+    variants = pc.binary_join_element_wise(ids.take(pa.array(np.repeat(np.arange(len(known)), _MOST_VARIANTS))),
+                                           pa.array(np.tile(_VARIANTS, len(known))), "-")  # fmt: skip
+    # Who comes back to an item comes back to the variant in his size.
+    variant = number * _MOST_VARIANTS + np.repeat(log.cookie, log.count) % (1 + item % _MOST_VARIANTS)
     brand = np.array([-1, -1, *range(len(BRANDS) - 2)])[goods.brand[known]].astype(np.int32)
     most = int(place.max(initial=0)) + 1
     return _struct(
         item_id=pa.DictionaryArray.from_arrays(pa.array(number), ids),
         item_name=pa.DictionaryArray.from_arrays(pa.array(number), goods.titles.take(pa.array(known))),
         item_brand=_named(BRANDS[2:], brand[number]),
-        item_variant=pa.DictionaryArray.from_arrays(pa.array(number, mask=~has_variant), variants),
+        item_variant=pa.DictionaryArray.from_arrays(pa.array(variant.astype(np.int32), mask=is_listed), variants),
         item_category=pa.DictionaryArray.from_arrays(
             pa.array(goods.category[known].astype(np.int32)[number]), pa.array(goods.categories)
         ),
-        price=pa.array(price, mask=is_list & (related > 0)),
+        price=pa.array(price, mask=(name == 0) & (related > 0)),
         quantity=pa.array(quantity.astype(np.int64), mask=quantity == 0),
         item_revenue=pa.array(price * quantity, mask=name != _PURCHASE),
         item_refund=pa.array(price * quantity, mask=name != _REFUND),
-        item_list_name=pa.DictionaryArray.from_arrays(pa.array(related, mask=~is_list), pa.array(LISTS)),
+        item_list_name=pa.DictionaryArray.from_arrays(pa.array(related, mask=~is_listed), pa.array(LISTS)),
         item_list_index=pa.DictionaryArray.from_arrays(
-            pa.array(place, mask=~is_list), pa.array([str(each + 1) for each in range(most)])
+            pa.array(place, mask=~is_listed), pa.array([str(each + 1) for each in range(most)])
         ),
     )
 

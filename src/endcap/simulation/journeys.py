@@ -7,29 +7,28 @@ Shapes: S sessions, P pages (the first page of all sessions, then the second of 
 L places, T lines at the till.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from endcap.simulation.catalogue import STRENGTHS
-from endcap.simulation.policies import Asked, Policy, Slates
+from endcap.core.errors import Code, UsageError
+from endcap.simulation.luck import PageLuck, TillLuck, page_luck, till_luck, turned
+from endcap.simulation.policies import Asked, Policy, Popular, Random, Slates
 from endcap.simulation.settings import World
 from endcap.simulation.streams import Purpose, stream
 from endcap.simulation.tastes import Laws, pull
-from endcap.simulation.visitors import Sessions, State, Visitors
+from endcap.simulation.visitors import Arrivals, Sessions, State, Visitors
 
-__all__ = ["Day", "Journeys", "Lines", "journeys"]
+__all__ = ["Day", "Journeys", "Lines", "Settle", "journeys"]
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
-_STEPS = np.cumsum(STRENGTHS)[:-1]
-_PAUSE_S = (14.0, 1.2)  # median and sigma of the log-normal pauses between events
-_BOT_PAUSE_S = 1.0
-_AWAY = (0.002, 45 * 60)  # share of pages that are left open, and for how many seconds
-_MORE_PIECES = 0.12
+Settle = Callable[[Ints, Ints], Bools]
+"""Says for which order lines the stock suffices, from their items and pieces in the order of payment."""
+
 _REMOVED_AFTER_US = 5_000_000  # or half the pause before the next page
 
 
@@ -41,7 +40,6 @@ class Day:
         number: Of the day, from 0.
         laws: Of its week.
         in_stock: N booleans, at the day's start.
-        left: N pieces that this block may sell, or None where stock does not matter.
         offered: Numbers of the items that are sold and in stock, ascending.
         popular: Those of them viewed most often on earlier days, at most L, the first first.
     """
@@ -49,7 +47,6 @@ class Day:
     number: int
     laws: Laws
     in_stock: Bools
-    left: Ints | None
     offered: Ints
     popular: Ints
 
@@ -130,36 +127,16 @@ class Journeys:
     taste: Ints
 
 
-@dataclass(frozen=True)
-class _Luck:
-    """What is drawn for P pages before anybody moves: the same under every policy.
-
-    Args:
-        is_list: P booleans.
-        eye: P places that the eye falls on, beyond the list for none.
-        click: P numbers in [0, 1).
-        follows: P booleans.
-        step: P numbers of complements.
-        alone: P items that the visitor comes to by himself, -1 for lists.
-        cart: P numbers in [0, 1).
-        is_removed: P booleans.
-        quantity: P pieces.
-        pause_us: 2 x P pauses: before a click or a cart, before the next page.
-    """
-
-    is_list: Bools
-    eye: Ints
-    click: Floats
-    follows: Bools
-    step: Ints
-    alone: Ints
-    cart: Floats
-    is_removed: Bools
-    quantity: Ints
-    pause_us: Ints
-
-
-def journeys(world: World, day: Day, people: Visitors, state: State, sessions: Sessions, policy: Policy) -> Journeys:
+def journeys(  # noqa: PLR0913 - the world, its day, who lives in it and who fills the lists
+    world: World,
+    day: Day,
+    people: Visitors,
+    state: State,
+    arrivals: Arrivals,
+    *,
+    policy: Policy,
+    settle: Settle | None,
+) -> Journeys:
     """Let the visitors of a block go through their sessions of a day, and change their state by it.
 
     Args:
@@ -167,26 +144,28 @@ def journeys(world: World, day: Day, people: Visitors, state: State, sessions: S
         day: What is the same for all.
         people: The block's visitors.
         state: Their state in the morning; in the evening's when this returns.
-        sessions: Those of the day.
+        arrivals: Who may come and who does.
         policy: Fills the lists.
+        settle: Asked once, for the lines that are to be paid; None where stock does not matter.
     """
-    taste = state.taste[sessions.visitor]
-    bought = state.bought[sessions.visitor]
-    counts = np.bincount(sessions.pages - 1, minlength=1)[::-1].cumsum()[::-1] if len(taste) else np.zeros(0, np.int64)
-    session = np.concatenate([np.arange(count) for count in counts.tolist()] or [np.zeros(0, np.int64)])
-    luck = _luck(world, day, people.block, taste, bought, session)
-    walk = _Walk(world, day, people, sessions, policy, taste, counts, luck)
+    sessions, pages, at = arrivals.may.where(arrivals.come), turned(arrivals), (day.number, people.block)
+    taste, bought = state.taste[sessions.visitor], state.bought[sessions.visitor]
+    luck = page_luck(world, day.laws, at, taste, bought, pages)
+    walk = _Walk(world, day, people, sessions, policy, taste, pages.counts, luck)
     walk.go()
-    lines, till_us, paid_us = _till(world, day, people.block, walk, session)
+    paying = till_luck(world, at, pages)
+    till_us = walk.now_us + paying.pause_us
+    paid_us = till_us + 60_000_000
+    lines = _lines(walk, paying, pages.session, paid_us, settle)
     made = Journeys(
         people=people,
         sessions=sessions,
-        session=session,
-        number=np.repeat(np.arange(len(counts)), counts),
+        session=pages.session,
+        number=np.repeat(np.arange(len(pages.counts)), pages.counts),
         at_us=walk.at_us,
         is_list=luck.is_list,
         before=walk.before,
-        bought=bought[session],
+        bought=bought[pages.session],
         place=walk.place,
         item=walk.item,
         view_us=walk.view_us,
@@ -209,66 +188,6 @@ def journeys(world: World, day: Day, people: Visitors, state: State, sessions: S
     return made
 
 
-def _luck(world: World, day: Day, block: int, taste: Ints, bought: Ints, session: Ints) -> _Luck:
-    rng = stream(world.seed, Purpose.JOURNEYS, day=day.number, block=block)
-    pages = len(session)
-    is_first = np.arange(pages) < len(taste)
-    kind, eye, click, follow, cart, gone, more = rng.random((7, pages), np.float32)
-    is_bot = taste[session] == world.tastes
-    is_list = (kind < np.where(is_first, 1 - world.p_land_on_item, world.p_list)) & ~is_bot
-    step = np.searchsorted(_STEPS, follow / max(world.p_follow, 1e-9), side="right")
-    return _Luck(
-        is_list=is_list,
-        eye=_eyes(world, eye, is_list),
-        click=click,
-        follows=(follow < world.p_follow) & ~is_first & ~is_list,
-        step=np.minimum(step, len(STRENGTHS) - 1),
-        alone=_alone(world, day.laws, taste[session], np.where(is_first, bought[session], -1), is_list, rng),
-        cart=cart,
-        is_removed=gone < world.p_remove,
-        quantity=1 + (more < _MORE_PIECES) * (1 + (more * (2 / _MORE_PIECES)).astype(np.int64)),
-        pause_us=_pauses(pages, is_bot, rng),
-    )
-
-
-def _eyes(world: World, luck: NDArray[np.float32], is_list: Bools) -> Ints:
-    """Return the places that the eye falls on; `places` where it falls on none, and on item pages."""
-    eye = np.full(len(luck), world.places)
-    lists = np.flatnonzero(is_list)
-    eye[lists] = np.searchsorted(np.cumsum(world.attention).astype(np.float32), luck[lists], side="right")
-    return eye
-
-
-def _alone(world: World, laws: Laws, taste: Ints, bought: Ints, is_list: Bools, rng: np.random.Generator) -> Ints:
-    """Draw the items that visitors come to by themselves; `bought` is what a landing may go back to."""
-    item = np.full(len(taste), -1)
-    luck, again = rng.random(len(taste)), rng.random(len(taste), np.float32)
-    own = np.flatnonzero(~is_list)
-    # In ascending order within each taste: searching 235,000 items in random order took five times as long.
-    own = own[np.argsort(taste[own] + luck[own])]
-    bounds = np.searchsorted(taste[own], np.arange(world.tastes + 2))
-    last = int(np.flatnonzero(laws.is_sold)[-1])
-    for number in range(world.tastes + 1):
-        which = own[bounds[number] : bounds[number + 1]]
-        ends = laws.ends_KN[number]
-        item[which] = np.minimum(np.searchsorted(ends, luck[which] * ends[-1], side="right"), last)
-    returns = ~is_list & (bought >= 0) & (again < world.p_repeat)
-    returns &= laws.is_sold[bought]
-    item[returns] = bought[returns]
-    return item
-
-
-def _pauses(pages: int, is_bot: Bools, rng: np.random.Generator) -> Ints:
-    """Draw two pauses a page in whole milliseconds, as microseconds."""
-    median_s, sigma = _PAUSE_S
-    pause_s = np.exp(np.float32(np.log(median_s)) + np.float32(sigma) * rng.standard_normal((2, pages), np.float32))
-    pause_s[:, is_bot] = _BOT_PAUSE_S
-    away = rng.random(pages, np.float32) < _AWAY[0]
-    pause_s[1, away & ~is_bot] += _AWAY[1]
-    pause_us: Ints = (pause_s * 1_000).astype(np.int64) * 1_000 + 1_000
-    return pause_us
-
-
 @dataclass
 class _Walk:
     """All sessions of a block's day, side by side, page after page; what is drawn is drawn already.
@@ -285,7 +204,7 @@ class _Walk:
     policy: Policy
     taste: Ints
     counts: Ints
-    luck: _Luck
+    luck: PageLuck
 
     def __post_init__(self) -> None:
         """Nobody has looked at anything yet."""
@@ -296,6 +215,8 @@ class _Walk:
         self.at_us, self.view_us, self.cart_us = np.zeros((3, pages), np.int64)
         self.before, self.place, self.item, self.row = np.full((4, pages), -1)
         self.is_carted = np.zeros(pages, bool)
+        self.may_show = np.zeros(len(self.day.laws.is_sold) + 1, bool)
+        self.may_show[self.day.offered] = self.may_show[-1] = True  # -1 is an empty place
         self.shown: list[Slates] = []
         self.num_shown = 0
 
@@ -333,6 +254,9 @@ class _Walk:
         """Have the policy fill the lists of a page, and see what is clicked; `item` gets what is."""
         before, laws = self.current[lists], self.day.laws
         slates = self.policy.choose(self._asked(number, lists, before), self.rng)
+        is_ours = isinstance(self.policy, Popular | Random)  # they list what is offered: a look costs a tenth
+        if not is_ours and not self.may_show[slates.items].all():
+            raise self._unoffered(slates)
         eye = self.luck.eye[at][lists]
         looked = np.flatnonzero(eye < slates.items.shape[1])
         seen = slates.items[looked, eye[looked]].astype(np.int64)
@@ -344,6 +268,15 @@ class _Walk:
         self.row[at.start + lists] = self.num_shown + np.arange(len(lists))
         self.shown.append(slates)
         self.num_shown += len(lists)
+
+    def _unoffered(self, slates: Slates) -> UsageError:
+        wrong = slates.items[~self.may_show[slates.items]]
+        return UsageError(
+            f"the policy lists {len(wrong)} items not offered on day {self.day.number}, such as number {wrong[0]}",
+            where=f"policy {self.policy.name}",
+            fix="list numbers of Asked.offered, each once, and -1 at the end of a list that is shorter",
+            code=Code.USAGE,
+        )
 
     def _asked(self, number: int, lists: Ints, before: Ints) -> Asked:
         visitor = self.sessions.visitor[lists]
@@ -361,33 +294,17 @@ class _Walk:
         )
 
 
-def _till(world: World, day: Day, block: int, walk: _Walk, session: Ints) -> tuple[Lines, Ints, Ints]:
+def _lines(walk: _Walk, paying: TillLuck, session: Ints, paid_us: Ints, settle: Settle | None) -> Lines:
     """Take the carts to the till; an order line is paid while the stock lasts."""
-    rng = stream(world.seed, Purpose.TILL, day=day.number, block=block)
-    goes, pays = rng.random((2, len(walk.taste)), np.float32)
-    comes_back = rng.random(len(session), np.float32) < world.p_return
-    till_us = walk.now_us + _pauses(len(walk.taste), np.zeros(len(walk.taste), bool), rng)[0]
-    paid_us = till_us + 60_000_000
     page = np.flatnonzero(walk.is_carted & ~walk.luck.is_removed)
-    page = page[goes[session[page]] < world.p_checkout]
+    page = page[paying.goes[session[page]]]
     page = page[np.lexsort((page, session[page], paid_us[session[page]]))]
     of, quantity = session[page], walk.luck.quantity[page]
-    wants = is_paid = pays[of] < world.p_pay
-    if day.left is not None:
-        is_paid = wants & _while_it_lasts(walk.item[page], np.where(wants, quantity, 0), day.left)
-    return Lines(page, of, quantity, is_paid, wants & ~is_paid, comes_back[page] & is_paid), till_us, paid_us
-
-
-def _while_it_lasts(item: Ints, quantity: Ints, left: Ints) -> Bools:
-    """Return which lines the stock suffices for, first come, first served; lines in the order of their payment."""
-    enough = np.ones(len(item), bool)
-    wanted = np.bincount(item, quantity, len(left)).astype(np.int64)
-    for scarce in np.flatnonzero(wanted > left).tolist():
-        there = int(left[scarce])
-        for line in np.flatnonzero(item == scarce).tolist():
-            enough[line] = quantity[line] <= there
-            there -= int(quantity[line]) * bool(enough[line])
-    return enough
+    wants = paying.pays[of]
+    is_paid = wants.copy()
+    if settle is not None:
+        is_paid[wants] = settle(walk.item[page[wants]], quantity[wants])
+    return Lines(page, of, quantity, is_paid, wants & ~is_paid, paying.comes_back[page] & is_paid)
 
 
 def _feel(world: World, made: Journeys, state: State) -> None:
@@ -404,4 +321,3 @@ def _feel(world: World, made: Journeys, state: State) -> None:
     felt = np.where(made.place[listed] >= 0, 0.4, -0.05)
     who, back = np.unique(made.sessions.visitor[made.session[listed]], return_inverse=True)
     state.pleased[who] = np.clip(0.7 * state.pleased[who] + np.bincount(back, felt, len(who)), -1, 1)
-    state.rate[who] = made.people.activity[who] / world.days * np.exp(world.later_visits * state.pleased[who])

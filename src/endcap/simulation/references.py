@@ -2,12 +2,12 @@
 
 The clairvoyant knows each visitor's taste. The Bayes-optimal reference knows the world's laws and what the visitor was
 seen to do (all of it, on all his devices), and ranks by what is expected under its belief. Both rank by the same
-scores; they differ in the belief alone, for the clairvoyant's is certain.
+scores; they differ in the belief alone, for the clairvoyant's is certain. They are the best for the next view, and for
+the clicks or carts of one list; a policy that looks further ahead than one list may bring a visitor to click more.
 
 Shapes: B questions, K tastes, N items, L places.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,9 +19,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from endcap.core.clock import next_day
+from endcap.core.errors import Code, UsageError
 from endcap.simulation.belief import Pages, belief_overnight, beliefs_of, likelihood, pages_of
 from endcap.simulation.block import LawsOfWeeks
 from endcap.simulation.catalogue import STRENGTHS, make_catalogue
+from endcap.simulation.folder import read_json
 from endcap.simulation.settings import World
 from endcap.simulation.tastes import Laws, make_tastes
 
@@ -67,7 +69,7 @@ class SeenDay:
         laws: Of its week.
         offered: N booleans: sold and in stock in the morning.
         popular: What was viewed most often, the first first.
-        pages: P pages in order of visitor, session and page.
+        pages: P pages in order of visitor and instant.
         taste: P tastes, the truth.
         before_PK: Beliefs before each page.
         after_PK: Beliefs after each page.
@@ -88,12 +90,22 @@ class Truth:
 
     Args:
         out: The folder that `simulate` wrote.
+
+    Raises:
+        UsageError: It holds no truth.
     """
 
     def __init__(self, out: Path) -> None:
         """Read what does not change from day to day."""
         self.folder = out / "truth"
-        told = json.loads((self.folder / "world.json").read_text(encoding="utf-8"))
+        if not (self.folder / "world.json").is_file():
+            raise UsageError(
+                "there is no simulated shop here",
+                where=str(out),
+                fix="name the folder that `endcap simulate` made; it holds export and truth",
+                code=Code.USAGE,
+            )
+        told = read_json(self.folder / "world.json")
         self.world: World = World(**{name: _as_tuples(value) for name, value in told["world"].items()})
         self.policy: str = told["policy"]
         self.goods = make_catalogue(self.world)
@@ -135,7 +147,7 @@ class Truth:
         table = pa.concat_tables(pq.read_table(path) for path in self._files("pages", number))
         taste = table.column("taste").to_numpy().astype(np.int64)
         pages = pages_of(table, self.world.places)
-        order = np.lexsort((pages.number, pages.session_us, pages.visitor))
+        order = np.lexsort((pages.number, pages.session_us, pages.at_us, pages.visitor))
         people = order[taste[order] < self.world.tastes]
         return pages.rows(people), taste[people]
 
@@ -171,16 +183,19 @@ def certain(taste: Ints, tastes: int) -> Floats:
     return found
 
 
-def click_scores(laws: Laws, belief_BK: Floats, before: Ints, *, orders: bool = False) -> Floats:
+def click_scores(
+    laws: Laws, belief_BK: Floats, before: Ints, offered: NDArray[np.bool_], *, orders: bool = False
+) -> Floats:
     """Return B x N: how likely each item is clicked when it is looked at; the best slate is in descending order.
 
     What a list brings is a sum over its places of attention x this, and attention falls with the place: no other order
-    of any items brings more.
+    of any items brings more, of this list. What a list leads to later may be worth more than its own clicks.
 
     Args:
         laws: Of the week.
         belief_BK: Probabilities of tastes.
         before: B items viewed before, -1 for none.
+        offered: N booleans: sold and in stock; what is not is -inf.
         orders: Whether what counts is that the item is put into the cart after the click.
     """
     p_KN = laws.attraction_KN[:-1].astype(np.float64)
@@ -191,7 +206,7 @@ def click_scores(laws: Laws, belief_BK: Floats, before: Ints, *, orders: bool = 
         near = laws.complements[before[known], turn]
         then = (belief_BK[known] * cart_KN[:, near].T).sum(axis=1)
         scores_BN[known, near] += laws.pull_strength * share * then
-    return scores_BN
+    return np.where(offered, scores_BN, -np.inf)
 
 
 def next_view_scores(world: World, laws: Laws, looked_at: Floats, belief_BK: Floats, before: Ints) -> Floats:

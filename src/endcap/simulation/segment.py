@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from endcap.simulation.files import whole_file
 from endcap.simulation.flat import ORDERS, iso_time, param, plain_events, plain_items
 
 __all__ = ["SEGMENT_NAMES", "write_segment"]
@@ -49,17 +50,15 @@ _PRODUCT = {
 def write_segment(path: Path, table: pa.Table) -> None:
     """Write one day as track calls, in the order of the events; what an event does not say is left out.
 
-    Instants are cut to milliseconds, as Segment has them. `revenue` is the total that the order tells, shipping in it.
+    Instants are cut to milliseconds, as Segment has them. `total` is what an order came to, `revenue` without shipping.
 
     Args:
         path: The file, `events_YYYYMMDD.jsonl`; it appears whole or not at all.
-        table: The day's events as `simulation/export.py` writes them, E rows.
+        table: The day's events as `simulation/ga4.py` writes them, E rows.
     """
-    part = path.with_name(f".{path.name}.part")
     encoder = msgspec.json.Encoder()
-    with part.open("wb") as file:
+    with whole_file(path) as part, part.open("wb") as file:
         file.writelines(encoder.encode(call) + b"\n" for call in _calls(table))
-    part.replace(path)
 
 
 def _calls(table: pa.Table) -> Iterator[dict[str, Any]]:
@@ -70,7 +69,9 @@ def _calls(table: pa.Table) -> Iterator[dict[str, Any]]:
     products, lists = _products(items), items["item_list_name"].to_pylist()
     ends = np.cumsum(np.bincount(items["event"], minlength=len(events))).tolist()
     begin = 0
-    for event, context, at, end in zip(events.to_pylist(), _contexts(table, events), times, ends, strict=True):
+    shipping = pc.struct_field(table["ecommerce"], "shipping_value").to_pylist()
+    rows = zip(events.to_pylist(), shipping, _contexts(table, events), times, ends, strict=True)
+    for event, shipped, context, at, end in rows:
         list_id = lists[begin] if begin < end else None
         said = {
             "type": "track",
@@ -81,19 +82,25 @@ def _calls(table: pa.Table) -> Iterator[dict[str, Any]]:
             "timestamp": at,
             "receivedAt": at,
             "context": context,
-            "properties": _properties(event, list_id, products[begin:end]),
+            "properties": _properties(event, shipped, list_id, products[begin:end]),
         }
         yield _known(said)
         begin = end
 
 
-def _properties(event: dict[str, Any], list_id: str | None, products: list[dict[str, Any]]) -> dict[str, Any]:
+def _properties(
+    event: dict[str, Any], shipped: float | None, list_id: str | None, products: list[dict[str, Any]]
+) -> dict[str, Any]:
     """Return what one event says of products and money."""
-    name, value = event["event_name"], event["value"]
+    name, value = event["event_name"], None if event["value"] is None else float(event["value"])
+    is_order = name in ORDERS and value is not None
     said = {
         "list_id": list_id,
         "order_id": event["order_id"],
-        "revenue" if name in ORDERS else "value": None if value is None else float(value),
+        "total": value if is_order else None,
+        "revenue": round(value - (shipped or 0.0), 2) if is_order and value is not None else None,
+        "shipping": shipped,
+        "value": None if is_order else value,
         "currency": event["currency"],
         "query": event["search_term"],
         "recommendation_id": event["recommendation_id"],

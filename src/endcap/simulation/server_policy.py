@@ -8,8 +8,8 @@ Shapes: B lists of one page, L places, N items.
 
 import json
 import weakref
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
@@ -35,21 +35,25 @@ _BEFORE_LIST_US = 1_000  # the view is told as of a millisecond before the list 
 class ServerPolicy:
     """Asks a server of a shop that sells the same items.
 
-    What the server recommends that the world does not have, or does not offer that day, is left out.
+    What the server recommends that the world does not have, or does not offer that day, is left out, and so is what it
+    names twice.
 
     Args:
         address: Of the server, such as http://127.0.0.1:8000.
         item_ids: N ids of the world's items, as `Catalogue.item_ids`.
+        known_as: What tells it from others, where its address does not: that of a server for a while is another each
+            time.
     """
 
     address: str
     item_ids: pa.Array
+    known_as: Mapping[str, str] = field(default_factory=dict)
     name: str = "server"
 
     @property
     def settings(self) -> dict[str, Any]:
         """Whom it asks; what that one would answer another time is not known."""
-        return {"address": self.address}
+        return dict(self.known_as) or {"address": self.address}
 
     def __post_init__(self) -> None:
         """Nobody has been seen yet."""
@@ -58,15 +62,27 @@ class ServerPolicy:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Go to another process without the connection, which is made there anew."""
-        return ServerPolicy, (self.address, self.item_ids)
+        return ServerPolicy, (self.address, self.item_ids, self.known_as)
 
-    def check(self) -> None:
-        """Ask the server whether it can answer.
+    def check(self, places: int) -> None:
+        """Ask the server whether it can answer, and for a list.
+
+        Args:
+            places: Items of a list.
 
         Raises:
-            EndcapError: It cannot, or there is none.
+            EndcapError: It cannot, or there is none, or none of what it recommends is in the world.
         """
         self._server.ask("/health/ready")
+        told = [each["item_id"] for each in self._server.ask("/v1/recommend", self._question(0, -1, places))["items"]]
+        if not any(item_id in self._numbers for item_id in told):
+            raise UsageError(
+                f"none of the {len(told)} items that the server recommends is among the world's {len(self._ids):,}"
+                + (f": {told[0]} is not, {self._ids[0]} is" if told else ""),
+                where="--policy",
+                fix="simulate the world that its shop was made from (--preset, --items, --scale)",
+                code=Code.USAGE,
+            )
 
     def choose(self, asked: Asked, rng: np.random.Generator) -> Slates:  # noqa: ARG002 - the server draws what it draws
         """Choose the lists; see Policy.
@@ -82,7 +98,7 @@ class ServerPolicy:
         propensity = np.full((lists, asked.places), np.nan, np.float32)
         for row, (cookie, before) in enumerate(zip(asked.cookie.tolist(), asked.before.tolist(), strict=True)):
             answer = self._server.ask("/v1/recommend", self._question(cookie, before, asked.places))
-            kept = self._kept(answer["items"], is_offered)
+            kept = self._kept(answer["items"][: asked.places], is_offered)
             items[row, : len(kept)] = [number for number, _ in kept]
             propensity[row, : len(kept)] = [told for _, told in kept]
         return Slates(items, propensity)
@@ -96,13 +112,13 @@ class ServerPolicy:
 
         An item that moved up stands where the server did not draw it: its propensity is known only if it is certain.
         """
-        kept: list[tuple[int, float]] = []
+        kept: dict[int, float] = {}
         for place, each in enumerate(places):
             number = self._numbers.get(each["item_id"], -1)
-            if number >= 0 and is_offered[number]:
+            if number >= 0 and is_offered[number] and number not in kept:
                 told = float(each.get("propensity", np.nan))
-                kept.append((number, told if told == 1 or place == len(kept) else np.nan))
-        return kept
+                kept[number] = told if told == 1 or place == len(kept) else np.nan
+        return list(kept.items())
 
     def _tell(self, asked: Asked) -> None:
         """Send the server what visitors have viewed since their last list."""
@@ -154,7 +170,7 @@ class _Server:
         content = None if question is None else json.dumps(question).encode()
         try:
             status, body = self._once(route, content)
-        except (OSError, HTTPException):  # it had ended while nothing was asked; asking twice does nothing twice
+        except (OSError, HTTPException):  # it had mostly ended while nothing was asked; else it logs a list twice
             self._connection.close()
             try:
                 status, body = self._once(route, content)

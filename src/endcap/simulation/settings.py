@@ -51,11 +51,12 @@ class World:
         items: Products, at least 10.
         seed: Of everything that is drawn, >= 0.
         start: First day, YYYY-MM-DD.
-        block: Visitors that are simulated together; memory is bounded by it.
+        block: Visitors that are simulated together; a block's day is what is in memory at once, beside some 90 bytes of
+            every visitor. What is drawn depends on it.
         tastes: Latent tastes, 2..64.
         item_weights: Events an item over the mean.
         activity: Later sessions a visitor may have over all days, beside the first one.
-        p_next_page: A session goes on after a page.
+        p_next_page: A session goes on after a page, up to 400 pages.
         p_land_on_item: A session's first page is an item's, not a list.
         p_list: A later page is a list.
         places: Items a list shows.
@@ -64,7 +65,7 @@ class World:
         complement_pull: What is added to it for an item that goes with the one before; the two sum to <= 1.
         p_follow: An item page that is not landed on is one that goes with the item before.
         p_repeat: A session lands on what the visitor bought last.
-        p_cart: A viewed item of fair price is put into the cart.
+        p_cart: A viewed item of fair price is put into the cart; at most 0.9 of the cheapest are.
         p_remove: A cart line is taken out again.
         p_checkout: A session with a cart goes to the till.
         p_pay: Who is at the till pays.
@@ -72,7 +73,7 @@ class World:
         drift: A visitor's taste is drawn anew from one day to the next.
         later_visits: How strongly good and bad lists change the rate of later sessions; 0: not at all.
         has_stock: Items sell out and are restocked.
-        changes_range: Launches, delistings and promotions, on Mondays of the world (every 7th day).
+        changes_range: Launches, delistings and promotions, on every seventh day.
         has_seasons: Weekdays and holidays matter; hours of the day always do.
         bot_share: Of the visitors.
         account_share: Of the people: they log in, some only late in a session.
@@ -166,7 +167,7 @@ PRESETS: dict[str, World] = {
         p_pay=0.507,
         feed_every_days=7,
         bot_share=0.00005,
-        **_LIVELY,
+        **{**_LIVELY, "later_visits": 0.1},
     ),
     # 12.9 M visitors, 1.86 M items and 217 M events in four weeks (OTTO, August 2022): most will scale it down.
     "otto": World(
@@ -176,12 +177,12 @@ PRESETS: dict[str, World] = {
         items=1_855_603,
         start="2022-08-01",
         block=1 << 18,
-        activity=((0, 0.2), (0.5, 1.7), (0.75, 5.4), (0.9, 18.0), (0.95, 31.5), (1, 85.0)),
+        activity=((0, 0.2), (0.5, 1.85), (0.75, 6.0), (0.9, 20.3), (0.95, 35.5), (1, 95.5)),
         p_list=0.6,
         p_cart=0.0695,
         p_pay=0.483,
         feed_every_days=7,
-        **_LIVELY,
+        **{**_LIVELY, "later_visits": 0.1},
     ),
 }
 
@@ -209,7 +210,8 @@ def make_world(name: str, *, scale: float = 1.0, **changes: Any) -> World:
             raise _refused(f"there is no setting '{setting}'; {near(setting, known)}", "")
     world = replace(world, **{setting: value for setting, value in changes.items() if value is not None})
     _check(world)
-    return replace(world, start=next_day(world.start, 0))
+    shock_day = world.shock_day and next_day(world.shock_day, 0)
+    return replace(world, start=next_day(world.start, 0), shock_day=shock_day)
 
 
 def planted_shock(world: World, words: Sequence[str]) -> tuple[World, list[str]]:
@@ -230,7 +232,7 @@ def planted_shock(world: World, words: Sequence[str]) -> tuple[World, list[str]]
     if "all" in words and not asked and world.days > 1:
         asked = [""]
     if asked:
-        day = _day(asked[-1], "drift_shock") if asked[-1] else next_day(world.start, max(1, 2 * world.days // 3))
+        day = _day(asked[-1], _SHOCK) if asked[-1] else next_day(world.start, max(1, 2 * world.days // 3))
         world = replace(world, shock_day=day)
         _check(world)
     return world, left
@@ -241,16 +243,16 @@ def _check(world: World) -> None:
     for name, low, high in _RANGES:
         value = getattr(world, name)
         if isinstance(low, int) and not isinstance(value, int):
-            raise _refused(f"{name} is {value!r}, it must be a whole number", f"--{name.replace('_', '-')}")
+            raise _refused(f"{name} is {value!r}, it must be a whole number", _where(name))
         if not low <= value <= high:
-            raise _refused(f"{name} is {value}, it must lie in {low:,}..{high:,}", f"--{name.replace('_', '-')}")
+            raise _refused(f"{name} is {value}, it must lie in {low:,}..{high:,}", _where(name))
     first = _day(world.start, "--start")
     try:
         last = next_day(first, world.days - 1)
     except OverflowError as error:
         raise _refused(f"'{world.start}' with {world.days} days is no range of days", "--start") from error
-    if world.shock_day and not first < _day(world.shock_day, "drift_shock") <= last:
-        raise _refused(f"the shock's day {world.shock_day} is not after {first} and up to {last}", "drift_shock")
+    if world.shock_day and not first < _day(world.shock_day, _SHOCK) <= last:
+        raise _refused(f"the shock's day {world.shock_day} is not after {first} and up to {last}", _SHOCK)
     seen = world.attention[: world.places]
     falls = all(one >= other >= 0 for one, other in pairwise([*seen, 0.0]))
     if len(seen) < world.places or not falls or sum(seen) > 1:
@@ -262,6 +264,11 @@ def _check(world: World) -> None:
         _check_knots(name, getattr(world, name))
     if world.attraction + world.complement_pull > 1:
         raise _refused("attraction and complement_pull must sum to at most 1", "attraction")
+
+
+def _where(name: str) -> str:
+    """Return the option of a setting, or its name where only code can give it."""
+    return f"--{name}" if name in _OPTIONS else name
 
 
 def _day(text: str, where: str) -> str:
@@ -284,6 +291,9 @@ def _refused(what: str, where: str) -> UsageError:
     return UsageError(what, where=where, fix="see `endcap simulate --help`", code=Code.USAGE)
 
 
+_SHOCK = "--faults drift_shock"
+_OPTIONS = ("days", "visitors", "items", "seed", "start")
+
 _RANGES: tuple[tuple[str, float, float], ...] = (
     ("days", 1, 3660),
     ("visitors", 1, 100_000_000),
@@ -294,8 +304,9 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("places", 1, 100),
     ("attraction", 0.001, 0.999),
     ("complement_pull", 0.0, 0.999),
-    ("p_next_page", 0.0, 0.99),
-    *((name, 0.0, 1.0) for name in ("p_land_on_item", "p_list", "p_follow", "p_repeat", "p_cart", "p_remove")),
+    ("p_next_page", 0.0, 0.95),  # sessions end after 400 pages: above that some would
+    ("p_cart", 0.0, 0.9),
+    *((name, 0.0, 1.0) for name in ("p_land_on_item", "p_list", "p_follow", "p_repeat", "p_remove")),
     *((name, 0.0, 1.0) for name in ("p_checkout", "p_pay", "p_return", "drift", "bot_share", "account_share")),
     ("shock_share", 0.0, 1.0),
     ("later_visits", 0.0, 3.0),

@@ -25,13 +25,13 @@ from endcap.simulation.formats import FORMATS, Format
 from endcap.simulation.logbook import BACK_WITHIN_DAYS
 from endcap.simulation.policies import Policy, Popular, Random
 from endcap.simulation.settings import World
-from endcap.simulation.stock import Shelves, close_day, first_shelves, open_day
+from endcap.simulation.stock import Shelves, Till, close_day, first_shelves, open_day
 from endcap.simulation.tastes import Laws, Tastes, make_tastes
 from endcap.simulation.truth import morning_table, write_world
 from endcap.simulation.value import value_of
 from endcap.simulation.visitors import num_blocks
 
-__all__ = ["Simulated", "day_alone", "simulate"]
+__all__ = ["Simulated", "check_asked", "day_alone", "simulate"]
 
 Ints = NDArray[np.int64]
 
@@ -39,6 +39,7 @@ _FOLDERS = (
     *("export/feeds", "export/inventory", "kept"),
     *("truth/pages", "truth/drift", "truth/mornings", "truth/days", "truth/visitors"),
 )
+_MOST_WORKERS = 256
 _FROM_0 = "count the days from 0"
 _MOST_ITEMS_OF_A_VALUE = 5_000  # its chances from item to item take 200 MB
 _KEPT_EVERY_DAYS = 7  # a state of a million visitors is 20 MB; a killed run repeats at most this many days
@@ -96,7 +97,7 @@ def simulate(  # noqa: PLR0913 - a world, its policy, and how it is written
         out: A folder that does not exist yet, is empty, or holds the same world.
         policy: Fills the lists.
         form: Format of the log.
-        workers: Processes, at least 1.
+        workers: Processes, 1..256.
         faults: What the export gets wrong; the clean log then lies in `truth/clean`.
         tell: Called with a line a day.
 
@@ -105,7 +106,7 @@ def simulate(  # noqa: PLR0913 - a world, its policy, and how it is written
         StoreError: Another run is writing `out`.
     """
     out = out.resolve()  # a link stays one: what it leads to is made
-    _check(form, workers, faults)
+    check_asked(form, workers, faults)
     told: dict[str, Any] = {"endcap": __version__, "policy": policy.name, "format": form, "world": asdict(world)}
     told |= {"policy_settings": policy.settings, "faults": asdict(faults) if faults else None}
     if is_there(out, told):
@@ -153,7 +154,7 @@ def day_alone(world: World, policy: Policy, number: int) -> list[list[pa.Table]]
         if world.is_memoryless and day < number - BACK_WITHIN_DAYS:
             crew.pass_over(day)
         else:
-            evening = together(crew.day(day, shelves, None))
+            evening = together(crew.day(day, shelves, None, Till(shelves).ask))
             close_day(world, shelves, day, sold=evening.sold, came_back=evening.came_back, viewed=evening.viewed)
     return crew.rows(number, shelves)
 
@@ -181,6 +182,7 @@ class _Run:
             self._day(day, writes=True)
             if keeps:
                 (self.kept / "next").replace(self.kept / f"{day:05d}")
+                self._remove_older()
             self.tell(f"{next_day(self.world.start, day)}, day {day + 1} of {self.world.days}")
 
     def _day(self, day: int, *, writes: bool) -> None:
@@ -223,7 +225,7 @@ class _Run:
 
     def _take_up(self) -> int:
         """Take up the latest state that counts; return the first day that is not done."""
-        kept = sorted(path for path in self.kept.glob("[0-9]*") if path.is_dir())
+        kept = self._states()
         if not kept:
             return 0
         with np.load(kept[-1] / "shelves.npz", allow_pickle=False) as there:
@@ -231,12 +233,20 @@ class _Run:
         self.hands.ask("load", kept[-1])
         day = int(kept[-1].name)
         self._day(day, writes=False)  # it is written; the next one needs what happened after its midnight
-        for older in kept[:-1]:
-            remove_whole(older)
+        self._remove_older()
+        self.tell(f"going on from {next_day(self.world.start, day)}, day {day + 1} of {self.world.days}")
         return day + 1
 
+    def _remove_older(self) -> None:
+        """Remove all states but the latest that counts."""
+        for older in self._states()[:-1]:
+            remove_whole(older)
 
-def _check(form: str, workers: int, faults: Faults | None) -> None:
+    def _states(self) -> list[Path]:
+        return sorted(path for path in self.kept.glob("[0-9]*") if path.is_dir())
+
+
+def check_asked(form: str, workers: int, faults: Faults | None) -> None:
     """Refuse what cannot be done before anything is written.
 
     Raises:
@@ -245,8 +255,10 @@ def _check(form: str, workers: int, faults: Faults | None) -> None:
     if form not in FORMATS:
         fix = f"use {', '.join(FORMATS)}"
         raise UsageError(f"there is no format '{form}'; {near(form, FORMATS)}", fix=fix, code=Code.USAGE)
-    if workers < 1:
-        raise UsageError(f"a simulation has 1 worker or more, not {workers}", fix="leave it out", code=Code.USAGE)
+    if not 1 <= workers <= _MOST_WORKERS:
+        what = f"a simulation has 1 to {_MOST_WORKERS} workers, not {workers}"
+        fix = "leave it out; as many as cores is the most that helps"
+        raise UsageError(what, where="--workers", fix=fix, code=Code.USAGE)
     if faults and form != "ga4":
         what = f"faults are for a GA4 export, the format is {form}"
         raise UsageError(what, fix="leave --format or --faults out", code=Code.USAGE)

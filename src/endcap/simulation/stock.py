@@ -13,9 +13,8 @@ from endcap.simulation.journeys import Day
 from endcap.simulation.settings import World
 from endcap.simulation.streams import Purpose, stream
 from endcap.simulation.tastes import Laws, Tastes
-from endcap.simulation.visitors import num_blocks
 
-__all__ = ["Shelves", "allotted", "close_day", "first_shelves", "open_day"]
+__all__ = ["Shelves", "Till", "close_day", "first_shelves", "open_day", "order_at_till"]
 
 Ints = NDArray[np.int64]
 
@@ -65,7 +64,7 @@ def open_day(world: World, laws: Laws, shelves: Shelves, day: int) -> Day:
     if not len(offered):  # a shop that has sold out shows what it will have again
         offered = np.flatnonzero(laws.is_sold)
     places = min(world.places, len(offered))
-    return Day(day, laws, in_stock, None, offered, _most_viewed(offered, shelves.views[offered], places))
+    return Day(day, laws, in_stock, offered, _most_viewed(offered, shelves.views[offered], places))
 
 
 def _most_viewed(offered: Ints, views: NDArray[np.float64], places: int) -> Ints:
@@ -76,20 +75,41 @@ def _most_viewed(offered: Ints, views: NDArray[np.float64], places: int) -> Ints
     return offered[chosen[:places]]
 
 
-def allotted(world: World, shelves: Shelves, day: int, block: int) -> Ints | None:
-    """Return the pieces that one block may sell on a day, or None where stock does not matter.
+class Till:
+    """A day's stock while it is sold: blocks come to it one after the other, each with all that it wants to pay for."""
 
-    A day's stock is dealt out to the blocks beforehand, so that they need not wait for each other; who gets the odd
-    piece goes round.
-    """
-    if not world.has_stock:
-        return None
-    blocks = num_blocks(world)
-    if blocks == 1:
-        return np.maximum(shelves.pieces, 0)
-    turn = (np.arange(len(shelves.pieces)) + day + block) % blocks
-    pieces = np.maximum(shelves.pieces, 0)
-    return pieces // blocks + (turn < pieces % blocks)
+    def __init__(self, shelves: Shelves) -> None:
+        """Take what is there in the morning."""
+        self._left = np.maximum(shelves.pieces, 0)
+
+    def settle(self, item: Ints, quantity: Ints) -> NDArray[np.bool_]:
+        """Sell what there is, first come, first served; a line is sold whole or not at all.
+
+        Args:
+            item: T items, in the order of their payment.
+            quantity: T pieces.
+
+        Returns:
+            T booleans: the lines that are sold.
+        """
+        enough = np.ones(len(item), bool)
+        wanted = np.bincount(item, quantity, len(self._left)).astype(np.int64)
+        for scarce in np.flatnonzero(wanted > self._left).tolist():
+            there = int(self._left[scarce])
+            for line in np.flatnonzero(item == scarce).tolist():
+                enough[line] = quantity[line] <= there
+                there -= int(quantity[line]) * bool(enough[line])
+        self._left -= np.bincount(item[enough], quantity[enough], len(self._left)).astype(np.int64)
+        return enough
+
+    def ask(self, _block: int, item: Ints, quantity: Ints) -> NDArray[np.bool_]:
+        """Settle for a block that comes in its turn."""
+        return self.settle(item, quantity)
+
+
+def order_at_till(blocks: int, day: int) -> list[int]:
+    """Return in which order the blocks of a world come to the till on a day: another one comes first each day."""
+    return [(day + each) % blocks for each in range(blocks)]
 
 
 def close_day(world: World, shelves: Shelves, day: int, *, sold: Ints, came_back: Ints, viewed: Ints) -> None:

@@ -22,8 +22,7 @@ class Purpose(IntEnum):
     JOURNEYS = 7
     POLICY = 8
     TILL = 9
-    VARIANTS = 10
-    REFUNDS = 11
+    REFUNDS = 11  # 10 was another's
     DELIVERIES = 12
     FAULTS = 13
 

@@ -1,12 +1,13 @@
 """Who there is and who comes when: people and bots of one block, their devices and accounts, and the sessions of a day.
 
 The block is the unit of work: what is drawn for one depends on nobody outside it. Everybody comes once, on a day that
-follows from his number; later sessions are a Poisson process whose rate good and bad lists may change.
+follows from his number; later sessions are a Poisson process whose rate good and bad lists may change. They are drawn
+at the greatest rate that there can be, and lists decide which of them take place: two policies meet the same world.
 
 Shapes: U visitors of the block, S sessions of the day.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 
 import numpy as np
@@ -23,6 +24,7 @@ __all__ = [
     "DEVICES",
     "NEVER",
     "TRAFFIC",
+    "Arrivals",
     "Sessions",
     "State",
     "Visitors",
@@ -94,6 +96,7 @@ class Visitors:
         account: Customer numbers, -1 for who has none.
         cookie: U x 2 numbers of 18 digits, one for each device.
         device: U x 2 places in DEVICES.
+        traffic: U x 2 places in TRAFFIC: where the device came from the first time.
         country: Places in COUNTRIES.
         allows_ads: The visitor consented to personalised advertising.
     """
@@ -105,6 +108,7 @@ class Visitors:
     account: Ints
     cookie: Ints
     device: Ints
+    traffic: Ints
     country: Ints
     allows_ads: Bools
 
@@ -115,13 +119,11 @@ class State:
 
     Args:
         taste: Numbers of tastes; that of a bot is K.
-        rate: Later sessions on a mean day.
         pleased: What lists made of them, -1..1.
         bought: The item each bought last, -1 for none.
     """
 
     taste: Ints
-    rate: Floats
     pleased: Floats
     bought: Ints
 
@@ -135,7 +137,6 @@ class Sessions:
         start_us: Instants, whole milliseconds.
         pages: Pages looked at, at least 1.
         which: 0 or 1: the device.
-        traffic: Places in TRAFFIC.
         login_page: Page from which the visitor is logged in: 0 from the start, NEVER for who is not.
     """
 
@@ -143,8 +144,24 @@ class Sessions:
     start_us: Ints
     pages: Ints
     which: Ints
-    traffic: Ints
     login_page: Ints
+
+    def where(self, chosen: Bools) -> "Sessions":
+        """Return some of the sessions."""
+        return Sessions(*(getattr(self, each.name)[chosen] for each in fields(self)))
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """Who may come on a day and who does.
+
+    Args:
+        may: The sessions that there may be, whatever lists were shown on the days before.
+        come: For each of them whether it takes place.
+    """
+
+    may: Sessions
+    come: Bools
 
 
 def num_blocks(world: World) -> int:
@@ -165,12 +182,18 @@ def draw_visitors(world: World, block: int) -> Visitors:
         first=first,
         activity=np.where(is_bot, _BOT_ACTIVITY, activity),
         is_bot=is_bot,
-        account=np.where(has_account, first + np.arange(count), -1),
+        account=np.where(has_account, _customers(first + np.arange(count), world.seed), -1),
         cookie=rng.integers(10**17, 10**18, (count, 2)),
         device=rng.integers(0, len(DEVICES), (count, 2)),
+        traffic=np.searchsorted(np.cumsum([0.4, 0.35, 0.1]), rng.random((count, 2))),
         country=np.searchsorted(np.cumsum([each[1] for each in COUNTRIES])[:-1], rng.random(count)),
         allows_ads=rng.random(count) < 0.8,
     )
+
+
+def _customers(visitor: Ints, seed: int) -> Ints:
+    """Return customer numbers, each visitor's another, that do not tell his number: an odd factor modulo 2^32."""
+    return (visitor * 2_654_435_761 + seed % 2**32) % 2**32
 
 
 def first_state(world: World, tastes: Tastes, people: Visitors) -> State:
@@ -179,7 +202,6 @@ def first_state(world: World, tastes: Tastes, people: Visitors) -> State:
     taste = rng.choice(world.tastes, len(people.is_bot), p=tastes.prior)
     return State(
         taste=np.where(people.is_bot, world.tastes, taste),
-        rate=people.activity / world.days,
         pleased=np.zeros(len(taste)),
         bought=np.full(len(taste), -1),
     )
@@ -224,20 +246,32 @@ def newcomers_until(world: World, count: int) -> Ints:
     return until
 
 
-def arrivals(world: World, people: Visitors, state: State, day: int) -> Sessions:
-    """Draw the sessions that the visitors of a block start on a day."""
+def arrivals(world: World, people: Visitors, state: State, day: int) -> Arrivals:
+    """Draw the sessions that the visitors of a block may start on a day, and which of them they do.
+
+    A later session takes place with probability exp(later_visits (pleased - 1)): of a Poisson process at the greatest
+    rate, activity / days x exp(later_visits), that leaves one at the rate of who is as pleased as that.
+    """
     rng = stream(world.seed, Purpose.ARRIVALS, day=day, block=people.block)
     until = newcomers_until(world, len(people.is_bot))
     known, now_known = (int(until[day - 1]) if day else 0), int(until[day])
-    ends = np.cumsum(state.rate[:known])
+    ends = np.cumsum(people.activity[:known]) * (np.exp(world.later_visits) / world.days)
     returning = rng.poisson(day_factors(world)[day] * ends[-1]) if known else 0
     luck = np.sort(rng.random(returning))  # in order: searching a million visitors at random took four times as long
     back = np.searchsorted(ends, luck * (ends[-1] if known else 0), side="right")
     visitor = np.concatenate([np.minimum(back, known - 1), np.arange(known, now_known)])
-    return _sessions(world, people, visitor, day, rng)
+    may, place = _sessions(world, people, visitor, day, rng)
+    come = np.ones(len(visitor), bool)
+    if world.later_visits:
+        pleased = state.pleased[visitor[:returning]]
+        come[:returning] = rng.random(returning) < np.exp(world.later_visits * (pleased - 1))
+    return Arrivals(may, come[place])
 
 
-def _sessions(world: World, people: Visitors, visitor: Ints, day: int, rng: np.random.Generator) -> Sessions:
+def _sessions(
+    world: World, people: Visitors, visitor: Ints, day: int, rng: np.random.Generator
+) -> tuple[Sessions, Ints]:
+    """Draw a session for each of these visitors; return also where in `visitor` each of them stood."""
     count = len(visitor)
     is_bot, has_account = people.is_bot[visitor], people.account[visitor] >= 0
     pages = np.minimum(rng.geometric(1 - world.p_next_page, count), _MOST_PAGES)
@@ -248,13 +282,12 @@ def _sessions(world: World, people: Visitors, visitor: Ints, day: int, rng: np.r
     luck, late = rng.random(count), rng.integers(1, 6, count)
     login = np.where(luck < _LOGGED_IN, 0, np.where(luck < _LOGGED_IN + _LOGS_IN_LATE, late, NEVER))
     which = (has_account & (rng.random(count) < _SECOND_DEVICE)).astype(np.int64)
-    traffic = np.searchsorted(np.cumsum([0.4, 0.35, 0.1]), rng.random(count))
     order = np.argsort(-pages, kind="stable")
-    return Sessions(
+    found = Sessions(
         visitor=visitor[order],
         start_us=(day_start_us(world.start) + day * DAY_US + start_ms * 1_000)[order],
         pages=pages[order],
         which=which[order],
-        traffic=traffic[order],
         login_page=np.where(has_account, login, NEVER)[order],
     )
+    return found, order

@@ -43,7 +43,13 @@ def test_a_word_that_is_not_understood_is_refused(word, told):
     assert "--faults all" in caught.value.fix
 
 
-@pytest.mark.parametrize("word", ["missing_day", "missing_day=2026-01-01", "all"])
+@pytest.mark.parametrize("word", ["missing_day", "missing_day=2026-01-01"])
 def test_the_only_day_of_a_log_cannot_be_missing(word):
     with pytest.raises(UsageError, match="only day"):
         parse_faults([word], days=DAYS[:1])
+    assert parse_faults(["all"], days=DAYS[:1]).missing_day == ""
+
+
+def test_the_drift_shock_is_among_the_faults_that_are_known():
+    with pytest.raises(UsageError, match="did you mean 'drift_shock'"):
+        parse_faults(["drift-shock"], days=DAYS)

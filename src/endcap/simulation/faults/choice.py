@@ -67,9 +67,10 @@ malformed=0.0, missing_day='2026-01-02')
     for word in words:
         name, equals, value = word.partition("=")
         if name == "all" and not equals:
-            asked |= {each: _usual(each, days) for each in FAULTS}
+            named = [each for each in FAULTS if each != "missing_day" or len(days) > 1]
+            asked |= {each: _usual(each, days) for each in named}
         elif name not in FAULTS:
-            raise _refused(f"there is no fault '{name}'; {near(name, ['all', *FAULTS])}")
+            raise _refused(f"there is no fault '{name}'; {near(name, ['all', *FAULTS, 'drift_shock'])}")
         else:
             asked[name] = _value(name, value, days) if equals else _usual(name, days)
     if asked.get("missing_day") and len(days) == 1:

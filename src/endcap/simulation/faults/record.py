@@ -21,6 +21,7 @@ import pyarrow as pa
 from endcap.core.clock import DAY_US, day_start_us
 from endcap.core.errors import Code, UsageError
 from endcap.simulation.faults.choice import Faults
+from endcap.simulation.streams import Purpose as WorldPurpose
 
 __all__ = [
     "CHANGES",
@@ -57,7 +58,7 @@ CHANGES = pa.schema(
 """The clean row, from 0; the fault; the field that is missing or the kind of clock; by how much the clock is ahead."""
 
 
-FAULTS_STREAM = 13
+FAULTS_STREAM = int(WorldPurpose.FAULTS)
 """What the world draws has other numbers here: a world and its faults may have the same seed."""
 
 
