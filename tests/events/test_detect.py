@@ -124,3 +124,26 @@ def test_a_missing_or_empty_folder_and_a_damaged_file_are_named(tmp_path, engine
     with pytest.raises(SourceError) as caught:
         detect(engine, tmp_path)
     assert caught.value.code == Code.SOURCE_UNREADABLE
+
+
+def test_a_shop_of_flat_files_with_its_products_beside_them_is_recognised(tmp_path, engine):
+    """The products are CSV too: the glob of the events does not take them in."""
+    for day in ("01", "02"):
+        (tmp_path / f"orders-{day}.csv").write_text(
+            f"order_date,order_id,customer_id,sku,quantity,unit_price\n2026-08-{day},o{day},ann,MUG,1,9.50\n"
+        )
+    (tmp_path / "products.csv").write_text("ID,Type,SKU,Name,Regular price\n1,simple,MUG,Mug,9.50\n")
+    detected = detect(engine, tmp_path)
+    assert detected.settings["reader"]["files"] == "orders-0*.csv"
+    assert detected.settings["catalogue"] == {"kind": "woocommerce", "file": "products.csv"}
+    assert "WooCommerce's products: products.csv, 1 items, 0 without a price" in detected.found
+    assert any("1 items of products.csv whose prices name no currency" in each for each in detected.ignored)
+    said = detect(engine, tmp_path, currency="EUR")
+    assert (said.default_currency, said.ignored) == ("EUR", [])
+
+
+@pytest.mark.parametrize("name", ["log.csv.zst", "log.csv.gz"])
+def test_packed_files_are_recognised(tmp_path, engine, name):
+    with pa.output_stream(str(tmp_path / name), compression="detect") as file:
+        file.write(b"event_time,event_type,user_id,product_id\n2026-08-01,view,u,mug\n")
+    assert detect(engine, tmp_path).settings["reader"]["files"] == f"*{name.removeprefix('log')}"

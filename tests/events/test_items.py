@@ -6,8 +6,8 @@ from endcap.core.tables import EVENTS, ITEMS
 from endcap.engines.contracts import check_contract
 from endcap.engines.port import arrow_schema
 from endcap.events.config import EventsConfig
+from endcap.events.feed import FEED_COLUMNS
 from endcap.events.items import build_items
-from endcap.events.sources.merchant import FEED_COLUMNS
 
 AT = day_start_us("2026-08-01")
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from endcap.events.catalogue import read_catalogue
 from endcap.events.config import MerchantCatalogue
-from endcap.events.sources.merchant import read_merchant
 from endcap.simulation.catalogue import BRANDS, make_catalogue
 from endcap.simulation.feed import write_feed, write_inventory
 from endcap.simulation.settings import make_world
@@ -57,7 +57,9 @@ def test_the_header_is_plain(range_of_a_week, tmp_path):
 
 def test_our_own_reader_takes_every_line(range_of_a_week, tmp_path):
     write_feed(tmp_path / "catalog.tsv", *range_of_a_week, np.ones(10, int))
-    read = read_merchant(tmp_path / "catalog.tsv", MerchantCatalogue(), default_currency=None, day="2026-01-01")
+    read = read_catalogue(
+        tmp_path / "catalog.tsv", MerchantCatalogue(), default_currency=None, day="2026-01-01", at_us=0
+    )
     assert (read.items.num_rows, read.quarantine.num_rows) == (9, 0)
 
 
@@ -88,11 +90,13 @@ def test_prices_are_told_alike_in_feed_and_inventory(range_of_a_week, tmp_path):
 def test_titles_categories_brands_and_prices_come_through_our_own_reader(range_of_a_week, tmp_path):
     goods, laws = range_of_a_week
     write_feed(tmp_path / "catalog.tsv", goods, laws, np.ones(10, int))
-    feed = read_merchant(tmp_path / "catalog.tsv", MerchantCatalogue(), default_currency=None, day="2026-01-01")
+    feed = read_catalogue(
+        tmp_path / "catalog.tsv", MerchantCatalogue(), default_currency=None, day="2026-01-01", at_us=0
+    )
     for item in feed.items.to_pylist():
         number = int(item["item_id"][1:]) - 1
         assert item["title"] == goods.titles[number].as_py()
         assert item["category"] == goods.categories[goods.category[number]]
         assert (item["brand"] or "") == BRANDS[goods.brand[number]]
-        expected = (goods.price_minor[number], "USD") if number != 1 else (None, None)
+        expected = (laws.price_minor[number], "USD") if number != 1 else (None, None)
         assert (item["price_minor"], item["currency"]) == expected

@@ -7,7 +7,17 @@ import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
-__all__ = ["DAY_US", "Clock", "day_of", "day_start_us", "days_between", "fixed_clock", "next_day", "system_clock"]
+__all__ = [
+    "DAY_US",
+    "Clock",
+    "day_of",
+    "day_start_us",
+    "days_between",
+    "fixed_clock",
+    "instant_of",
+    "next_day",
+    "system_clock",
+]
 
 Clock = Callable[[], int]
 """A function without arguments that returns the present instant in microseconds UTC."""
@@ -30,10 +40,22 @@ def fixed_clock(at: str) -> Clock:
     >>> fixed_clock("2016-09-15T00:00:01")()
     1473897601000000
     """
-    instant = datetime.fromisoformat(at)
-    instant = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
-    at_us = (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    at_us = instant_of(at)
     return lambda: at_us
+
+
+def instant_of(written: str) -> int:
+    """Return an ISO instant in microseconds UTC; it is in UTC if it names no zone.
+
+    >>> instant_of("2026-03-01T08:00+0100"), instant_of("2026-03-01")
+    (1772348400000000, 1772323200000000)
+
+    Raises:
+        ValueError: It is none.
+    """
+    instant = datetime.fromisoformat(written.strip())
+    instant = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+    return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def day_of(at_us: int) -> str:

@@ -7,7 +7,7 @@ import ibis
 
 from endcap.core.errors import Code, DataError, SourceError
 from endcap.engines.port import Engine
-from endcap.events.config import EventsConfig, MerchantCatalogue
+from endcap.events.config import EventsConfig, NoCatalogue
 from endcap.events.files import NO_DAY
 from endcap.events.ingest import Ingested
 
@@ -56,7 +56,7 @@ def check_feed(num_items: int, num_bad: int, *, num_before: int, config: EventsC
     Raises:
         DataError: TOO_MANY_BAD_ROWS.
     """
-    where = f"file {config.catalogue.file}" if isinstance(config.catalogue, MerchantCatalogue) else ""
+    where = "" if isinstance(config.catalogue, NoCatalogue) else f"file {config.catalogue.file}"
     if num_items == 0 or num_bad > max(_FEW, config.max_bad_share * (num_items + num_bad)):
         raise DataError(
             f"{num_bad:,} of {num_items + num_bad:,} lines of the feed are bad, and {num_items:,} items are left",

@@ -13,15 +13,19 @@ from endcap.core.tables import CANONICAL_EVENT_NAMES
 __all__ = [
     "GA4_AUTOMATIC_EVENT_NAMES",
     "GA4_READ_COLUMNS",
+    "Catalogue",
     "Condition",
     "EventsConfig",
     "Fold",
     "Ga4Reader",
+    "JsonLdCatalogue",
     "KeepRule",
     "MappedReader",
     "MerchantCatalogue",
     "NoCatalogue",
     "RowRule",
+    "ShopifyCatalogue",
+    "WooCommerceCatalogue",
 ]
 
 GA4_AUTOMATIC_EVENT_NAMES = (
@@ -159,7 +163,9 @@ class MappedReader(_Settings):
     """Any flat file, one row an event x item: which column holds what. A setting left out means that nothing does."""
 
     kind: Literal["mapped"] = "mapped"
-    files: str = Field(default="*.parquet", description="Glob within `source`: .parquet, .csv(.gz), .jsonl(.gz).")
+    files: str = Field(
+        default="*.parquet", description="Glob within `source`: .parquet, .csv, .jsonl; packed: .gz, .zst"
+    )
     time: str = Field(description="Column of the instant: timestamp, ISO text, or integer (see `time_unit`).")
     time_unit: Literal["s", "ms", "us"] = Field(default="us", description="Unit of integer times since 1970.")
     timezone: str = Field(default="UTC", description="IANA zone of times that name no zone.")
@@ -237,13 +243,45 @@ class NoCatalogue(_Settings):
 
 
 class MerchantCatalogue(_Settings):
-    """A Google Merchant feed, tab-separated, one row a product."""
+    """A Google Merchant feed: text with tabs, RSS or Atom, or products of the Content or Merchant API as JSON."""
 
     kind: Literal["merchant"] = "merchant"
-    file: str = Field(default="catalog.tsv", description="The feed, within `source`.")
+    file: str = Field(default="catalog.tsv", description="The feed, within `source`: .tsv, .txt, .xml or .json(l).")
     columns: dict[str, str] = Field(
-        default_factory=dict, description="Merchant name -> the feed's own column name, where they differ."
+        default_factory=dict, description="Merchant name -> the feed's own column name, where a text feed differs."
     )
+
+
+class ShopifyCatalogue(_Settings):
+    """Products as Shopify exports them, CSV; under the headers of before 2025 (Handle) or since (URL handle)."""
+
+    kind: Literal["shopify"] = "shopify"
+    file: str = Field(default="products_export.csv", description="The export, within `source`.")
+    item_id: Literal["handle", "sku"] = Field(
+        default="handle", description="What events name: the handle of a product, or the SKU of a variant."
+    )
+
+
+class WooCommerceCatalogue(_Settings):
+    """Products as WooCommerce exports them, CSV with English headers."""
+
+    kind: Literal["woocommerce"] = "woocommerce"
+    file: str = Field(default="products.csv", description="The export, within `source`.")
+    item_id: Literal["id", "sku"] = Field(
+        default="id", description="What events name: the id of a product, or the SKU of a product or variation."
+    )
+
+
+class JsonLdCatalogue(_Settings):
+    """Products as schema.org JSON-LD: a document, a list of them, one a line, or the scripts of an HTML page."""
+
+    kind: Literal["json_ld"] = "json_ld"
+    file: str = Field(default="products.jsonld", description="The file, within `source`.")
+    item_id: Literal["sku", "productID", "@id"] = Field(default="sku", description="Property that events name.")
+
+
+Catalogue = MerchantCatalogue | ShopifyCatalogue | WooCommerceCatalogue | JsonLdCatalogue
+"""Where items are described; each kind has its reader in `events/sources`."""
 
 
 class EventsConfig(_Settings):
@@ -256,7 +294,7 @@ class EventsConfig(_Settings):
     reader: Annotated[Ga4Reader | MappedReader, Field(discriminator="kind")] = Field(
         default=Ga4Reader(), description="How the files are read."
     )
-    catalogue: Annotated[MerchantCatalogue | NoCatalogue, Field(discriminator="kind")] = Field(
+    catalogue: Annotated[Catalogue | NoCatalogue, Field(discriminator="kind")] = Field(
         default=NoCatalogue(), description="Where items are described."
     )
     default_currency: str | None = Field(

@@ -3,26 +3,29 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from os.path import commonprefix
 from pathlib import Path
 from typing import Any
 
 import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import TypeAdapter
 
 from endcap.core.errors import Code, SourceError, near
 from endcap.core.tables import CANONICAL_EVENT_NAMES
 from endcap.engines.port import Engine
-from endcap.events.config import GA4_AUTOMATIC_EVENT_NAMES, MappedReader, MerchantCatalogue
+from endcap.events.catalogue import KIND_NAMES, catalogue_kind, read_catalogue
+from endcap.events.config import GA4_AUTOMATIC_EVENT_NAMES, Catalogue, MappedReader
 from endcap.events.sources.ga4 import GA4_COLUMNS
 from endcap.events.sources.guesses import COLUMN_SETTINGS, FOLDED_BY_DEFAULT, RENAMES, guess_columns
 from endcap.events.sources.lines import read_csv, read_json_lines
-from endcap.events.sources.merchant import read_merchant
 
 __all__ = ["Detected", "detect"]
 
-_TEXT = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz")
-_FEED = (".tsv", ".txt")
+_TEXT = (".csv", ".csv.gz", ".csv.zst", ".jsonl", ".jsonl.gz", ".jsonl.zst")
+_PACKED = (".gz", ".zst")
 _LOOKED_AT_ROWS = 1_000
 _SIGNS = (("time",), ("user_id", "device_id", "transaction_id"), ("item_id", "item_name"))
 
@@ -73,9 +76,10 @@ def detect(engine: Engine, folder: Path, *, columns: Mapping[str, str] | None = 
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
     if not files:
         raise _missing(f"the folder {folder} is empty", folder)
-    feed = next((path for path in files if path.suffix in _FEED and _is_feed(path)), None)
+    kinds = {path: catalogue_kind(path) for path in files}
+    feed = next((path for path in files if kinds[path]), None)
     parquet = [path for path in files if path.suffix == ".parquet"]
-    texts = [path for path in files if path.name.endswith(_TEXT)]
+    texts = [path for path in files if path.name.endswith(_TEXT) and not kinds[path]]
     known = [*parquet, *([] if parquet else texts), *([feed] if feed else [])]
     others = [path.name for path in files if path not in known]
     if parquet and _is_ga4(parquet[0]):
@@ -83,10 +87,11 @@ def detect(engine: Engine, folder: Path, *, columns: Mapping[str, str] | None = 
         _add_unlike(detected, [path for path in parquet if not _is_ga4(path)])
     elif parquet or texts:
         detected = _mapped(engine, folder, parquet or texts, columns or {})
+        detected.settings["reader"]["files"] = _glob(detected.settings["reader"]["files"], parquet or texts, files)
     else:
         raise _unknown(folder, files)
     if feed is not None:
-        _add_feed(detected, feed, folder)
+        _add_feed(detected, feed, folder, currency)
     if columns and detected.kind != "mapped":
         raise SourceError(
             "the columns of a GA4 export are known",
@@ -153,7 +158,7 @@ def _add_event_names(detected: Detected, counts: dict[str, int]) -> None:
 
 
 def _mapped(engine: Engine, folder: Path, paths: Sequence[Path], said: Mapping[str, str]) -> Detected:
-    suffix = "".join(paths[0].suffixes[-2:]) if paths[0].suffix == ".gz" else paths[0].suffix
+    suffix = "".join(paths[0].suffixes[-2:]) if paths[0].suffix in _PACKED else paths[0].suffix
     same = [path for path in paths if path.name.endswith(suffix)]
     raw = _opened(engine, same[0])
     columns = [name for name in raw.columns if not name.startswith("_")]
@@ -237,32 +242,35 @@ def _opened(engine: Engine, path: Path) -> ibis.Table:
     return engine.read_arrow(table.slice(0, _LOOKED_AT_ROWS))
 
 
-def _add_feed(detected: Detected, feed: Path, folder: Path) -> None:
-    name = str(feed.relative_to(folder))
-    read = read_merchant(feed, MerchantCatalogue(), default_currency=None, day="1970-01-01")
-    detected.settings["catalogue"] = {"kind": "merchant", "file": name}
-    currencies = Counter(code for code in read.items.column("currency").to_pylist() if code)
+def _add_feed(detected: Detected, feed: Path, folder: Path, currency: str) -> None:
+    name, kind = str(feed.relative_to(folder)), catalogue_kind(feed)
+    detected.settings["catalogue"] = {"kind": kind, "file": name}
+    settings: Catalogue = TypeAdapter(Catalogue).validate_python(detected.settings["catalogue"])
+    read = read_catalogue(feed, settings, default_currency=currency or None, day="1970-01-01", at_us=0)
+    bad = Counter(read.quarantine.column("reason").to_pylist())
+    unsaid = bad.pop("currency_missing", 0)
+    told = Counter(code for code in read.items.column("currency").to_pylist() if code)
     no_price = read.items.column("price_minor").null_count
-    detected.found.append(
-        f"a Google Merchant feed: {name}, {read.items.num_rows:,} items, {no_price:,} without a price"
-    )
-    if currencies:
-        code = min(currencies, key=lambda each: (-currencies[each], each))
+    num_items = read.items.num_rows + unsaid
+    detected.found.append(f"{KIND_NAMES[kind]}: {name}, {num_items:,} items, {no_price:,} without a price")
+    if told and not currency:
+        code = min(told, key=lambda each: (-told[each], each))
         detected.settings["default_currency"] = code
         detected.found.append(f"prices in {code}, read off the feed")
-    if read.quarantine.num_rows:
+    if unsaid and not told:
         detected.ignored.append(
-            f"{read.quarantine.num_rows:,} lines of {name} that cannot be read: they go to quarantine"
+            f"{unsaid:,} items of {name} whose prices name no currency: run init with --currency, or set "
+            "events.default_currency"
         )
+    if bad.total():
+        detected.ignored.append(f"{bad.total():,} lines of {name} that cannot be read: they go to quarantine")
 
 
-def _is_feed(path: Path) -> bool:
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            header = {name.strip('"') for name in file.readline().rstrip("\r\n").split("\t")}
-    except (OSError, UnicodeDecodeError):
-        return False
-    return {"id", "title"} <= header
+def _glob(wide: str, wanted: Sequence[Path], files: Sequence[Path]) -> str:
+    """Return a glob of the wanted files that takes in no other one, if there is one by how their names begin."""
+    if all(path in wanted for path in files if fnmatch(path.name, wide)):
+        return wide
+    return commonprefix([path.name for path in wanted if fnmatch(path.name, wide)]) + wide  # noqa: RUF071 - of names, not of paths
 
 
 def _is_ga4(path: Path) -> bool:

@@ -8,7 +8,7 @@ import ibis
 from endcap.core.tables import ITEMS
 from endcap.engines.contracts import under_contract
 from endcap.events.config import EventsConfig
-from endcap.events.sources.merchant import FEED_COLUMNS
+from endcap.events.feed import FEED_COLUMNS
 
 __all__ = ["build_items", "items_seen"]
 

@@ -23,8 +23,9 @@ from endcap.core.tables import (
     SLATES,
     USER_FEATURES,
 )
+from endcap.events.catalogue import read_catalogue
 from endcap.events.checks import check_feed, check_intake
-from endcap.events.config import MerchantCatalogue
+from endcap.events.config import NoCatalogue
 from endcap.events.files import (
     SourceFile,
     cache_of,
@@ -39,7 +40,6 @@ from endcap.events.ingest import ingest
 from endcap.events.inputs import files_of, is_left_alone, plan_days
 from endcap.events.items import build_items
 from endcap.events.slates import build_slates, quarantined_under, read_slates, slate_files_by_day
-from endcap.events.sources.merchant import read_merchant
 from endcap.features import daily
 from endcap.features import sequences as sequence_room
 from endcap.features.checks import check_examples, check_features, check_sequences
@@ -160,7 +160,7 @@ def _by_event_name(counts: Iterable[dict[str, Any]]) -> dict[str, dict[str, int]
 
 def _feed_path(flow: Flow) -> Path | None:
     catalogue = flow.shop.config.events.catalogue
-    return flow.shop.source / catalogue.file if isinstance(catalogue, MerchantCatalogue) else None
+    return None if isinstance(catalogue, NoCatalogue) else flow.shop.source / catalogue.file
 
 
 def plan_items(flow: Flow) -> Plan:
@@ -176,8 +176,9 @@ def run_items(flow: Flow, _pending: list[str]) -> Outcome:
     """Bring the items up to date; a change comes into force at the start of the last day."""
     config, engine, path = flow.shop.config.events, flow.engine, _feed_path(flow)
     tables, partitions, feed, num_feed = {}, {}, None, 0
-    if path is not None and isinstance(config.catalogue, MerchantCatalogue):
-        read = read_merchant(path, config.catalogue, default_currency=config.default_currency, day="feed")
+    if path is not None and not isinstance(config.catalogue, NoCatalogue):
+        currency, at_us = config.default_currency, day_start_us(flow.through)
+        read = read_catalogue(path, config.catalogue, default_currency=currency, day="feed", at_us=at_us)
         num_feed = read.items.num_rows
         before = 0 if "items" in flow.again else flow.ledger.outputs("items").get("", {}).get("num_feed", 0)
         check_feed(num_feed, read.quarantine.num_rows, num_before=before, config=config)

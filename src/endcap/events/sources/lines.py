@@ -1,6 +1,6 @@
 """Text files as Arrow tables: every line that cannot be read is kept as a row with `_fault`, none stops the file."""
 
-import gzip
+import csv
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ import pyarrow.csv as pa_csv
 
 from endcap.core.errors import Code, SourceError
 
-__all__ = ["FAULT", "read_csv", "read_json_lines", "split_lines"]
+__all__ = ["FAULT", "plain_name", "read_content", "read_csv", "read_json_lines", "read_rows", "split_lines"]
 
 FAULT = "line_unreadable"
 _MARKS = ("_file", "_row", "_fault")
@@ -28,7 +28,7 @@ def read_csv(path: Path) -> pa.Table:
     Raises:
         SourceError: The file has no header, or is no UTF-8 text.
     """
-    content = _content(path)
+    content = read_content(path)
     bad: list[int] = []
 
     def keep_place(row: Any) -> str:
@@ -64,7 +64,7 @@ def read_json_lines(path: Path) -> pa.Table:
     read: list[dict[str, Any]] = []
     places: list[int] = []
     bad: list[int] = []
-    for place, line in split_lines(_content(path)):
+    for place, line in split_lines(read_content(path)):
         try:
             read.append(msgspec.json.decode(line, type=dict[str, Any]))
             places.append(place)
@@ -75,6 +75,24 @@ def read_json_lines(path: Path) -> pa.Table:
     return _marked(pa.table(columns), path, places, bad)
 
 
+def plain_name(path: Path) -> str:
+    """Return a file's name without the ending of its compression, lower case."""
+    return path.name.lower().removesuffix(".gz").removesuffix(".zst")
+
+
+def read_rows(path: Path, *, delimiter: str) -> Iterator[list[str]]:
+    """Yield the rows of a text file, fields as they are; a field in quotes may have several lines.
+
+    Raises:
+        SourceError: The file is missing, damaged, or no UTF-8 text.
+    """
+    try:
+        text = read_content(path).decode("utf-8-sig")
+        yield from csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise _unreadable(path, error) from error
+
+
 def split_lines(content: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield each line that is not blank with its place in the file, from 0."""
     for place, line in enumerate(content.split(b"\n")):
@@ -82,12 +100,23 @@ def split_lines(content: bytes) -> Iterator[tuple[int, bytes]]:
             yield place, line
 
 
-def _content(path: Path) -> bytes:
+def read_content(path: Path, *, most: int | None = None) -> bytes:
+    """Return what a file holds, or its first bytes, unpacked where its name ends in .gz or .zst.
+
+    Args:
+        path: The file.
+        most: How many bytes are wanted; None for all.
+
+    Raises:
+        SourceError: It is missing or damaged.
+    """
+    content: bytes
     try:
-        content = path.read_bytes()
-        return gzip.decompress(content) if path.name.endswith(".gz") else content
-    except (OSError, EOFError) as error:
+        with pa.input_stream(str(path), compression="detect") as file:
+            content = file.read(most)
+    except (OSError, EOFError, pa.ArrowException) as error:
         raise _unreadable(path, error) from error
+    return content
 
 
 def _as_text(value: Any) -> str | None:
@@ -116,5 +145,5 @@ def _unreadable(path: Path, error: Exception) -> SourceError:
         f"the file cannot be read: {first_line}",
         where=path.name,
         fix="export the file again, or move it out of the source folder",
-        code=Code.SOURCE_UNREADABLE,
+        code=Code.SOURCE_UNREADABLE if path.exists() else Code.SOURCE_MISSING,
     )
