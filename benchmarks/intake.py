@@ -20,12 +20,12 @@ from endcap.core.clock import fixed_clock
 from endcap.core.tables import EVENTS, QUARANTINE
 from endcap.engines.adapters.duckdb import DuckDBEngine
 from endcap.engines.contracts import check_contract
+from endcap.events.catalogue import read_catalogue
 from endcap.events.checks import check_intake, raw_ids_found
 from endcap.events.config import EventsConfig, Fold, MerchantCatalogue
 from endcap.events.files import days_fed, files_for, read_files, scan_files
 from endcap.events.ingest import ingest
 from endcap.events.items import build_items
-from endcap.events.sources.merchant import read_merchant
 
 _NOW_US = fixed_clock("2026-11-01T00:00:00")()
 _KEY = bytes(range(32))
@@ -71,7 +71,7 @@ def _intake(engine: DuckDBEngine, folder: Path, *, quick: bool) -> dict[str, Any
     ingested.drop(engine)
     check_contract(engine, events, EVENTS)
     check_contract(engine, quarantine, QUARANTINE)
-    feed = read_merchant(folder / "catalog.tsv", _CATALOGUE, default_currency="USD", day=list(fed)[-1])
+    feed = read_catalogue(folder / "catalog.tsv", _CATALOGUE, default_currency="USD", day=list(fed)[-1], at_us=_NOW_US)
     items = engine.materialise(build_items(engine.read_arrow(feed.items), events, None, _CONFIG, as_of_us=_NOW_US))
     told = engine.to_arrow(
         events.group_by("event_name").aggregate(rows=events.count(), events=events.event_id.nunique())
