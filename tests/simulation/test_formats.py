@@ -30,6 +30,25 @@ def test_each_format_writes_one_file_with_all_events(rows, tmp_path, form, name)
         assert len({line.split(",")[2] for line in (tmp_path / name).read_text().splitlines()[1:]}) == num_events
 
 
+def test_bigquerys_json_has_whole_numbers_as_text_and_no_nulls(rows, tmp_path):
+    write_events(tmp_path / "day", rows, "ga4-json")
+    told = [json.loads(line) for line in (tmp_path / "day.jsonl").read_text().splitlines()]
+    assert len(told) == sum(table.num_rows for table in rows)
+    assert all(event["event_timestamp"].isdigit() and None not in event.values() for event in told)
+    quantities = {item["quantity"] for event in told for item in event["items"] if "quantity" in item}
+    assert quantities <= {"1", "2", "3", "4", "5", "6"}
+    assert isinstance(told[0]["items"][0]["price"], float)
+
+
+def test_interactions_name_who_what_when_and_leave_lists_out(rows, tmp_path):
+    write_events(tmp_path / "day", rows, "personalize")
+    header, *lines = (tmp_path / "day.csv").read_text().replace('"', "").splitlines()
+    assert header == "USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE,RECOMMENDATION_ID"
+    assert lines
+    assert not any("view_item_list" in line for line in lines)
+    assert all(len(line.split(",")[2]) == 10 for line in lines)
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_world_can_be_handed_over_in_each_format(tmp_path, form):
     made = simulate(WORLD, tmp_path / "shop", Popular(), form=form)

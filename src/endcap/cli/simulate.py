@@ -66,7 +66,7 @@ def simulate_verb(  # noqa: PLR0913 - a command has as many arguments as it has 
         policy: Who fills the lists: popular, random, the folder of a shop (a stand-in with its bundle in force is
             served meanwhile; the shop itself learns nothing of it), or the address of a running server,
             http://HOST:PORT, which takes the visitors for real ones. Its shop should sell the same items.
-        form: Format of the events: ga4, segment or csv.
+        form: Format of the events: ga4, ga4-json, segment, snowplow, vertex, csv or personalize.
         faults: What goes wrong: all, or some of duplicates, late=0.05, out_of_order, clock_skew, missing_fields,
             schema_change=2026-01-20, malformed, missing_day=2026-01-09 and drift_shock.
         workers: Processes, 1 to 256; a world of few visitors needs only one.
@@ -79,8 +79,7 @@ def simulate_verb(  # noqa: PLR0913 - a command has as many arguments as it has 
     print(_told(made, out, policy))
     if world.shock_day:
         print(f"drift shock: on {world.shock_day} {world.shock_share:.0%} of the tastes are drawn anew")
-    if form != "segment":  # its items are nested, which no reader of flat files finds
-        print(f"next: endcap init my-shop --source {quote(str(out / 'export'))}")
+    print(f"next: endcap init my-shop --source {quote(str(out / 'export'))}")
     if wanted and wanted.schema_change:
         print(
             f"from {wanted.schema_change} on a column has another name: under [events.reader] of its endcap.toml, set"

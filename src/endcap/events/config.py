@@ -1,7 +1,7 @@
 """Settings of the events room: `[events]` of endcap.toml."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -11,8 +11,10 @@ from endcap.core.errors import near
 from endcap.core.tables import CANONICAL_EVENT_NAMES
 
 __all__ = [
+    "AUTOMATIC_EVENT_NAMES",
     "GA4_AUTOMATIC_EVENT_NAMES",
     "GA4_READ_COLUMNS",
+    "AnyReader",
     "Catalogue",
     "Condition",
     "EventsConfig",
@@ -24,7 +26,10 @@ __all__ = [
     "MerchantCatalogue",
     "NoCatalogue",
     "RowRule",
+    "SegmentReader",
     "ShopifyCatalogue",
+    "SnowplowReader",
+    "VertexReader",
     "WooCommerceCatalogue",
 ]
 
@@ -46,6 +51,14 @@ GA4_AUTOMATIC_EVENT_NAMES = (
 )
 """Events that GA4 collects by itself and that say nothing about an item."""
 
+AUTOMATIC_EVENT_NAMES = (
+    *GA4_AUTOMATIC_EVENT_NAMES,
+    *("page", "screen", "identify", "group", "alias"),
+    *("page_ping", "link_click", "application_error", "trns_error"),
+    *("home-page-view", "category-page-view"),
+)
+"""These, and those of Segment, Snowplow and Vertex that say nothing about an item."""
+
 GA4_READ_COLUMNS = (
     "event_timestamp",
     "event_name",
@@ -64,6 +77,15 @@ class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class _Reader(_Settings):
+    """How events are read.
+
+    EVENT_NAMES has the names that the kind of source has for what GA4 names, beside GA4's own.
+    """
+
+    EVENT_NAMES: ClassVar[dict[str, str]] = {}
+
+
 class Fold(_Settings):
     """Two events of the source that tell one thing: the first is folded into the second where both are there."""
 
@@ -79,8 +101,8 @@ class Fold(_Settings):
         return _known_event_name(name)
 
 
-class Ga4Reader(_Settings):
-    """A GA4 BigQuery export in Parquet: one row an event, nested `items` and `event_params`."""
+class Ga4Reader(_Reader):
+    """A GA4 BigQuery export in Parquet or newline JSON: one row an event, nested `items` and `event_params`."""
 
     kind: Literal["ga4"] = "ga4"
     files: str = Field(default="events_*.parquet", description="Glob of the files within `source`.")
@@ -103,6 +125,62 @@ class Ga4Reader(_Settings):
             msg = "two GA4 names have the same column of the export"
             raise ValueError(msg)
         return columns
+
+
+class SegmentReader(_Reader):
+    """Segment's calls, one JSON object a line."""
+
+    EVENT_NAMES: ClassVar[dict[str, str]] = {
+        "Product List Viewed": "view_item_list",
+        "Product Clicked": "select_item",
+        "Product Viewed": "view_item",
+        "Product Added": "add_to_cart",
+        "Product Removed": "remove_from_cart",
+        "Product Added to Wishlist": "add_to_wishlist",
+        "Cart Viewed": "view_cart",
+        "Checkout Started": "begin_checkout",
+        "Payment Info Entered": "add_payment_info",
+        "Order Completed": "purchase",
+        "Order Refunded": "refund",
+        "Promotion Viewed": "view_promotion",
+        "Promotion Clicked": "select_promotion",
+        "Products Searched": "search",
+    }
+
+    kind: Literal["segment"] = "segment"
+    files: str = Field(default="*.jsonl*", description="Glob of the files within `source`; .gz or .zst if packed.")
+
+
+class SnowplowReader(_Reader):
+    """Enriched events of Snowplow with its e-commerce entities: the enricher's text (.tsv) or JSON lines."""
+
+    EVENT_NAMES: ClassVar[dict[str, str]] = {
+        "list_view": "view_item_list",
+        "list_click": "select_item",
+        "product_view": "view_item",
+        "checkout_step": "begin_checkout",
+        "transaction": "purchase",
+        "promo_view": "view_promotion",
+        "promo_click": "select_promotion",
+    }
+
+    kind: Literal["snowplow"] = "snowplow"
+    files: str = Field(default="*.tsv*", description="Glob of the files within `source`; .gz or .zst if packed.")
+
+
+class VertexReader(_Reader):
+    """User events of Google's search and recommendations for commerce, one JSON object a line."""
+
+    EVENT_NAMES: ClassVar[dict[str, str]] = {
+        "detail-page-view": "view_item",
+        "add-to-cart": "add_to_cart",
+        "remove-from-cart": "remove_from_cart",
+        "shopping-cart-page-view": "view_cart",
+        "purchase-complete": "purchase",
+    }
+
+    kind: Literal["vertex"] = "vertex"
+    files: str = Field(default="*.jsonl*", description="Glob of the files within `source`; .gz or .zst if packed.")
 
 
 class Condition(_Settings):
@@ -159,7 +237,7 @@ class KeepRule(_Settings):
         return _compiled(pattern) or pattern
 
 
-class MappedReader(_Settings):
+class MappedReader(_Reader):
     """Any flat file, one row an event x item: which column holds what. A setting left out means that nothing does."""
 
     kind: Literal["mapped"] = "mapped"
@@ -236,6 +314,10 @@ class MappedReader(_Settings):
         return self
 
 
+AnyReader = Ga4Reader | SegmentReader | SnowplowReader | VertexReader | MappedReader
+"""How events are read; each kind has its reader in `events/sources`."""
+
+
 class NoCatalogue(_Settings):
     """No catalogue: items are what events name."""
 
@@ -291,7 +373,7 @@ class EventsConfig(_Settings):
     site: str = Field(
         default="main", min_length=1, description="Name of the site; a shop with one site needs no other."
     )
-    reader: Annotated[Ga4Reader | MappedReader, Field(discriminator="kind")] = Field(
+    reader: Annotated[AnyReader, Field(discriminator="kind")] = Field(
         default=Ga4Reader(), description="How the files are read."
     )
     catalogue: Annotated[Catalogue | NoCatalogue, Field(discriminator="kind")] = Field(
@@ -307,7 +389,7 @@ class EventsConfig(_Settings):
     )
     folds: tuple[Fold, ...] = Field(default=(), description="Events of the source that tell a thing twice.")
     ignored_event_names: tuple[str, ...] = Field(
-        default=GA4_AUTOMATIC_EVENT_NAMES,
+        default=AUTOMATIC_EVENT_NAMES,
         description="Events that are counted and left out; every other unknown name is quarantined.",
     )
     max_price: float = Field(
@@ -354,6 +436,7 @@ class EventsConfig(_Settings):
         """Every event name of the source that is understood -> its canonical name (folds keep their own name)."""
         return (
             {name: name for name in CANONICAL_EVENT_NAMES}
+            | self.reader.EVENT_NAMES
             | self.renames
             | {f.event_name: f.event_name for f in self.folds}
         )

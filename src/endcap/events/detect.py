@@ -17,14 +17,16 @@ from endcap.core.errors import Code, SourceError, near
 from endcap.core.tables import CANONICAL_EVENT_NAMES
 from endcap.engines.port import Engine
 from endcap.events.catalogue import KIND_NAMES, catalogue_kind, read_catalogue
-from endcap.events.config import GA4_AUTOMATIC_EVENT_NAMES, Catalogue, MappedReader
+from endcap.events.config import AUTOMATIC_EVENT_NAMES, AnyReader, Catalogue, MappedReader
+from endcap.events.recognise import NESTED_NAMES, event_names, nested_kind
 from endcap.events.sources.ga4 import GA4_COLUMNS
 from endcap.events.sources.guesses import COLUMN_SETTINGS, FOLDED_BY_DEFAULT, RENAMES, guess_columns
-from endcap.events.sources.lines import read_csv, read_json_lines
+from endcap.events.sources.lines import plain_name, read_csv, read_json_lines
 
 __all__ = ["Detected", "detect"]
 
-_TEXT = (".csv", ".csv.gz", ".csv.zst", ".jsonl", ".jsonl.gz", ".jsonl.zst")
+_TEXT = (".csv", ".jsonl", ".ndjson", ".json", ".tsv", ".txt")
+_MAYBE = (".json", ".tsv", ".txt")  # events only if they are of a known kind
 _PACKED = (".gz", ".zst")
 _LOOKED_AT_ROWS = 1_000
 _SIGNS = (("time",), ("user_id", "device_id", "transaction_id"), ("item_id", "item_name"))
@@ -35,7 +37,7 @@ class Detected:
     """What was recognised.
 
     Args:
-        kind: `ga4` or `mapped`.
+        kind: Of the reader.
         folder: The source's folder.
         settings: `[events]` as far as it is known, under the names of EventsConfig.
         unsure: Column -> type, for the columns of a flat file that nothing was guessed for.
@@ -76,25 +78,14 @@ def detect(engine: Engine, folder: Path, *, columns: Mapping[str, str] | None = 
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
     if not files:
         raise _missing(f"the folder {folder} is empty", folder)
-    kinds = {path: catalogue_kind(path) for path in files}
-    feed = next((path for path in files if kinds[path]), None)
-    parquet = [path for path in files if path.suffix == ".parquet"]
-    texts = [path for path in files if path.name.endswith(_TEXT) and not kinds[path]]
-    known = [*parquet, *([] if parquet else texts), *([feed] if feed else [])]
-    others = [path.name for path in files if path not in known]
-    if parquet and _is_ga4(parquet[0]):
-        detected = _ga4(engine, folder, [path for path in parquet if _is_ga4(path)])
-        _add_unlike(detected, [path for path in parquet if not _is_ga4(path)])
-    elif parquet or texts:
-        detected = _mapped(engine, folder, parquet or texts, columns or {})
-        detected.settings["reader"]["files"] = _glob(detected.settings["reader"]["files"], parquet or texts, files)
-    else:
-        raise _unknown(folder, files)
+    feed = next((path for path in files if catalogue_kind(path)), None)
+    detected, known = _events_of(engine, folder, files, columns or {})
+    others = [path.name for path in files if path not in known and path != feed]
     if feed is not None:
         _add_feed(detected, feed, folder, currency)
     if columns and detected.kind != "mapped":
         raise SourceError(
-            "the columns of a GA4 export are known",
+            f"what {NESTED_NAMES[detected.kind]} holds is known",
             where="--columns",
             fix="leave --columns out",
             code=Code.SOURCE_COLUMN,
@@ -112,6 +103,28 @@ def detect(engine: Engine, folder: Path, *, columns: Mapping[str, str] | None = 
     return detected
 
 
+def _events_of(
+    engine: Engine, folder: Path, files: Sequence[Path], columns: Mapping[str, str]
+) -> tuple[Detected, Sequence[Path]]:
+    """Recognise the events of a folder; return also the files that were looked at for them."""
+    parquet = [path for path in files if path.suffix == ".parquet"]
+    if parquet and _is_ga4(parquet[0]):
+        detected = _ga4(engine, folder, [path for path in parquet if _is_ga4(path)])
+        _add_unlike(detected, [path for path in parquet if not _is_ga4(path)])
+        return detected, parquet
+    texts = [path for path in files if plain_name(path).endswith(_TEXT) and not catalogue_kind(path)]
+    texts = [path for path in texts if not plain_name(path).endswith(_MAYBE) or nested_kind(path)]
+    if not parquet and not texts:
+        raise _unknown(folder, files)
+    kind = "" if parquet else nested_kind(texts[0])
+    if kind:
+        texts = [path for path in texts if nested_kind(path) == kind]
+        return _nested(folder, texts, files), texts
+    detected = _mapped(engine, folder, parquet or texts, columns)
+    detected.settings["reader"]["files"] = _glob(detected.settings["reader"]["files"], parquet or texts, files)
+    return detected, parquet or texts
+
+
 def _ga4(engine: Engine, folder: Path, paths: Sequence[Path]) -> Detected:
     glob = "events_*.parquet" if all(path.name.startswith("events_") for path in paths) else "*.parquet"
     raw = engine.read_parquet([str(path) for path in paths])
@@ -124,6 +137,24 @@ def _ga4(engine: Engine, folder: Path, paths: Sequence[Path]) -> Detected:
     )
     _add_event_names(detected, counts)
     return detected
+
+
+def _nested(folder: Path, paths: Sequence[Path], files: Sequence[Path]) -> Detected:
+    kind = nested_kind(paths[0])
+    wide = f"*{_ending(paths[0])}"
+    same = [path for path in paths if fnmatch(path.name, wide)]
+    detected = Detected(kind, str(folder), {"reader": {"kind": kind, "files": _glob(wide, same, files)}})
+    counts = event_names(same[0], kind)
+    detected.found.append(
+        f"{NESTED_NAMES[kind]}: {len(same)} files; of {same[0].name} {sum(counts.values()):,} events were looked at"
+    )
+    _add_event_names(detected, counts)
+    return detected
+
+
+def _ending(path: Path) -> str:
+    """Return the ending of a file's name, that of its compression too."""
+    return "".join(path.suffixes[-2:]) if path.suffix in _PACKED else path.suffix
 
 
 def _add_unlike(detected: Detected, paths: Sequence[Path]) -> None:
@@ -139,6 +170,7 @@ def _add_unlike(detected: Detected, paths: Sequence[Path]) -> None:
 def _add_event_names(detected: Detected, counts: dict[str, int]) -> None:
     """Say which event names are known, and propose folds and renames for those that can be guessed."""
     folds, renames = [], {}
+    own = type(TypeAdapter(AnyReader).validate_python(detected.settings["reader"])).EVENT_NAMES
     for name, num in sorted(counts.items(), key=lambda each: (-each[1], each[0])):
         plain = name.strip().lower()
         if name in CANONICAL_EVENT_NAMES:
@@ -147,10 +179,12 @@ def _add_event_names(detected: Detected, counts: dict[str, int]) -> None:
             into = FOLDED_BY_DEFAULT[plain]
             folds.append({"event_name": name, "into": into, "within_s": 2.0})
             detected.found.append(f"{num:,} {name} events: folded into the {into} within 2 s, else taken as {into}")
+        elif name in own:
+            detected.found.append(f"{num:,} {name} events: taken as {own[name]}")
         elif plain in RENAMES:
             renames[name] = RENAMES[plain]
             detected.found.append(f"{num:,} {name} events: taken as {RENAMES[plain]}")
-        elif name in GA4_AUTOMATIC_EVENT_NAMES:
+        elif name in AUTOMATIC_EVENT_NAMES:
             detected.ignored.append(f"{num:,} {name} events: they say nothing about an item")
         else:
             detected.ignored.append(f"{num:,} {name or '(no name)'} events: unknown name, they go to quarantine")
@@ -158,7 +192,7 @@ def _add_event_names(detected: Detected, counts: dict[str, int]) -> None:
 
 
 def _mapped(engine: Engine, folder: Path, paths: Sequence[Path], said: Mapping[str, str]) -> Detected:
-    suffix = "".join(paths[0].suffixes[-2:]) if paths[0].suffix in _PACKED else paths[0].suffix
+    suffix = _ending(paths[0])
     same = [path for path in paths if path.name.endswith(suffix)]
     raw = _opened(engine, same[0])
     columns = [name for name in raw.columns if not name.startswith("_")]
@@ -172,12 +206,22 @@ def _mapped(engine: Engine, folder: Path, paths: Sequence[Path], said: Mapping[s
     detected = Detected("mapped", str(folder), {"reader": reader})
     detected.found.append(f"{len(same)} flat {suffix} files with the columns {', '.join(columns)}")
     detected.found.extend(f"column {column} is taken as {setting}" for setting, column in guessed.items())
+    _add_unit(engine, raw, reader)
     _add_orders(detected, engine, raw, reader)
     if "event_name" in guessed:
         named = raw.group_by(name=raw[guessed["event_name"]].cast("string")).aggregate(num=raw.count()).limit(100)
         _add_event_names(detected, {row["name"] or "": row["num"] for row in engine.to_arrow(named).to_pylist()})
     detected.unsure.update({name: str(kinds[name]) for name in columns if name not in guessed.values()})
     return detected
+
+
+def _add_unit(engine: Engine, raw: ibis.Table, reader: dict[str, Any]) -> None:
+    """Settle the unit of times that are numbers, by how large the largest is: seconds pass 1e11 in the year 5138."""
+    if "time" not in reader or raw[reader["time"]].type().is_timestamp():
+        return
+    latest = engine.to_arrow(raw.aggregate(latest=raw[reader["time"]].try_cast("float64").max())).column(0)[0].as_py()
+    if latest:
+        reader["time_unit"] = "s" if latest < 1e11 else "ms" if latest < 1e14 else "us"
 
 
 def _check_said(said: Mapping[str, str], columns: Sequence[str], path: Path) -> None:
@@ -238,7 +282,7 @@ def _opened(engine: Engine, path: Path) -> ibis.Table:
     if path.suffix == ".parquet":
         _schema(path)
         return engine.read_parquet([str(path)])
-    table = read_json_lines(path) if ".jsonl" in path.name else read_csv(path)
+    table = read_csv(path) if plain_name(path).endswith(".csv") else read_json_lines(path)
     return engine.read_arrow(table.slice(0, _LOOKED_AT_ROWS))
 
 

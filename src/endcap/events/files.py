@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import ibis
 import pyarrow as pa
@@ -19,11 +18,8 @@ from endcap.core.errors import Code, SourceError, near
 from endcap.core.ids import digest_of
 from endcap.engines.port import Engine
 from endcap.events.config import GA4_READ_COLUMNS, EventsConfig, Ga4Reader
+from endcap.events.readers import LANDING, SourceReader, reader_of
 from endcap.events.reading import Reading, require_columns, union_of
-from endcap.events.sources.ga4 import GA4_COLUMNS, ga4_instant_us, read_ga4, under_ga4_names
-from endcap.events.sources.landing import open_landing, read_landing
-from endcap.events.sources.lines import read_csv, read_json_lines
-from endcap.events.sources.mapped import mapped_columns, mapped_instant_us, read_mapped
 from endcap.events.validate import believed_day
 
 __all__ = [
@@ -40,7 +36,6 @@ __all__ = [
     "scan_landing",
 ]
 
-LANDING = "landing"
 _FAR_US = 253_370_764_800_000_000  # 9999-01-01: the scan knows no present; `days_fed` does
 NO_DAY = "1970-01-01"
 """The day of rows of which neither they nor their file tell one."""
@@ -54,7 +49,7 @@ class SourceFile:
     """One file of a source as it was when it was scanned.
 
     Args:
-        source: `ga4`, `mapped` or `landing`.
+        source: Kind of the reader, or `landing`.
         path: Where it lies.
         name: Its name without folders; tables name it so.
         size: Bytes.
@@ -183,24 +178,15 @@ def read_files(engine: Engine, config: EventsConfig, files: Sequence[SourceFile]
     for source in sorted({file.source for file in ordered}):
         own = [file for file in ordered if file.source == source]
         numbers_own = {file.name: numbers[file.source, file.name] for file in own}
-        for raw, names in _opened(engine, source, [Path(file.path) for file in own]):
+        reader = reader_of(source, config)
+        for raw, names in _opened(engine, reader, [Path(file.path) for file in own]):
             days = [(raw["_file"] == file.name, file.file_day(last)) for file in own if file.name in names]
-            readings.append(_read(raw, source, config, numbers_own, ibis.cases(*days, else_=NO_DAY)))
+            readings.append(reader.read(raw, numbers_own, ibis.cases(*days, else_=NO_DAY)))
     return union_of(readings)
 
 
-def _read(raw: ibis.Table, source: str, config: EventsConfig, numbers: Mapping[str, int], file_day: Any) -> Reading:
-    if source == LANDING:
-        return read_landing(raw, numbers, file_day, config.default_currency)
-    if isinstance(config.reader, Ga4Reader):
-        return read_ga4(raw, config.reader, numbers, file_day)
-    return read_mapped(raw, config.reader, numbers, file_day)
-
-
-def _opened(engine: Engine, source: str, paths: Sequence[Path]) -> list[tuple[ibis.Table, set[str]]]:
+def _opened(engine: Engine, reader: SourceReader, paths: Sequence[Path]) -> list[tuple[ibis.Table, set[str]]]:
     """Open files as raw tables, one for each set of columns and types, so that files that differ do not clash."""
-    if source == LANDING:
-        return [_taken_in(engine, [open_landing(path) for path in paths], paths)]
     groups: dict[str, list[Path]] = {}
     for path in paths:
         kind = str(_parquet_schema(path)) if path.suffix == ".parquet" else "text"
@@ -208,8 +194,7 @@ def _opened(engine: Engine, source: str, paths: Sequence[Path]) -> list[tuple[ib
     opened = []
     for kind, group in groups.items():
         if kind == "text":
-            read = [read_json_lines(path) if ".jsonl" in path.name else read_csv(path) for path in group]
-            opened.append(_taken_in(engine, read, group))
+            opened.append(_taken_in(engine, [reader.open_text(path) for path in group], group))
         else:
             opened.append((engine.read_parquet([str(path) for path in group]), {path.name for path in group}))
     return opened
@@ -248,7 +233,7 @@ def _scanned(
         _refuse_unknown_columns(config, fresh)
     found = _instants_by_file(make_engine(), config, source, fresh) if fresh else {}
     for path in fresh:
-        known[path.name] = _source_file(path, source, settings, found.get(path.name, {}))
+        known[path.name] = _source_file(path, source, settings, found.get(path.name, {}), reader_of(source, config))
     return [known[path.name] for path in paths]
 
 
@@ -259,7 +244,7 @@ def _refuse_unknown_columns(config: EventsConfig, paths: Sequence[Path]) -> None
     """
     if not isinstance(config.reader, Ga4Reader) or not config.reader.columns:
         return
-    known = {name for path in paths for name in _parquet_schema(path).names}
+    known = {name for path in paths if path.suffix == ".parquet" for name in _parquet_schema(path).names}
     for name, column in config.reader.columns.items():
         if column not in known and difflib.get_close_matches(column, known - {*GA4_READ_COLUMNS}, cutoff=0.8):
             raise SourceError(
@@ -270,7 +255,9 @@ def _refuse_unknown_columns(config: EventsConfig, paths: Sequence[Path]) -> None
             )
 
 
-def _source_file(path: Path, source: str, settings: str, rows_by_day: Mapping[str, int]) -> SourceFile:
+def _source_file(
+    path: Path, source: str, settings: str, rows_by_day: Mapping[str, int], reader: SourceReader
+) -> SourceFile:
     stat = path.stat()
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -282,7 +269,7 @@ def _source_file(path: Path, source: str, settings: str, rows_by_day: Mapping[st
         mtime_ns=stat.st_mtime_ns,
         sha256=sha256,
         days=tuple(sorted(day for day in rows_by_day if day)),
-        named_day=_named_day(path.name) if source == "ga4" else "",
+        named_day=_named_day(path.name) if reader.claims_day else "",
         num_unplaced=rows_by_day.get("", 0),
         num_rows=sum(rows_by_day.values()),
         settings=settings,
@@ -294,39 +281,24 @@ def _instants_by_file(
 ) -> dict[str, dict[str, int]]:
     """Return file name -> UTC day ("" for none) -> rows, reading the column of time alone."""
     found: dict[str, dict[str, int]] = {}
-    for opened, names in _opened(engine, source, paths):
-        raw = _under_known_names(opened, source, config)
-        _require(raw, source, config, sorted(names))
-        instant = _instant(raw, source, config)
-        day = believed_day(instant, ibis.literal(""), last_us=_FAR_US)
+    reader = reader_of(source, config)
+    for opened, names in _opened(engine, reader, paths):
+        raw = reader.named(opened)
+        _require(raw, reader, sorted(names))
+        day = believed_day(reader.instant_us(raw), ibis.literal(""), last_us=_FAR_US)
         counted = raw.select(file=raw["_file"], day=day).group_by(["file", "day"]).aggregate(num=ibis._.count())
         for row in engine.to_arrow(counted).to_pylist():
             found.setdefault(row["file"], {})[row["day"]] = row["num"]
     return found
 
 
-def _under_known_names(raw: ibis.Table, source: str, config: EventsConfig) -> ibis.Table:
-    if source == LANDING or not isinstance(config.reader, Ga4Reader):
-        return raw
-    return under_ga4_names(raw, config.reader)
-
-
-def _require(raw: ibis.Table, source: str, config: EventsConfig, names: list[str]) -> None:
+def _require(raw: ibis.Table, reader: SourceReader, names: list[str]) -> None:
     """Refuse files that lack a column, naming them."""
-    if source == LANDING:
-        return
-    needed = GA4_COLUMNS if isinstance(config.reader, Ga4Reader) else mapped_columns(config.reader)
     try:
-        require_columns(raw, needed)
+        require_columns(raw, reader.needed)
     except SourceError as error:
         files = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         raise SourceError(error.what, where=f"{files}, {error.where}", fix=error.fix, code=error.code) from error
-
-
-def _instant(raw: ibis.Table, source: str, config: EventsConfig) -> Any:
-    if source == LANDING:
-        return raw.at_us
-    return ga4_instant_us(raw) if isinstance(config.reader, Ga4Reader) else mapped_instant_us(raw, config.reader)
 
 
 def last_day(config: EventsConfig, now_us: int) -> str:

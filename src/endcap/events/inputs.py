@@ -14,7 +14,8 @@ from endcap.core.clock import next_day
 from endcap.core.errors import Code, SourceError
 from endcap.core.ids import digest_of
 from endcap.events.config import EventsConfig
-from endcap.events.files import LANDING, SourceFile, days_fed, last_day
+from endcap.events.files import SourceFile, days_fed, last_day
+from endcap.events.readers import LANDING
 
 __all__ = ["MadeOf", "files_of", "is_left_alone", "plan_days"]
 

@@ -3,8 +3,9 @@
 from typing import Any
 
 import msgspec
+from pydantic import TypeAdapter
 
-from endcap.events.config import EventsConfig, Ga4Reader, MappedReader
+from endcap.events.config import AnyReader, EventsConfig, MappedReader
 from endcap.events.detect import Detected
 
 __all__ = ["toml_section"]
@@ -37,11 +38,12 @@ def toml_section(detected: Detected) -> str:
 
 def _reader(detected: Detected) -> list[str]:
     reader = detected.settings["reader"]
-    if detected.kind == "ga4":
-        settings = [name for name in Ga4Reader.model_fields if name != "kind"]
+    if detected.kind != "mapped":
+        model = type(TypeAdapter(AnyReader).validate_python(reader))
+        settings = [name for name in model.model_fields if name != "kind"]
         return [
-            _pair("kind", "ga4"),
-            *[line for name in settings for line in _setting(Ga4Reader, name, reader.get(name))],
+            _pair("kind", detected.kind),
+            *[line for name in settings for line in _setting(model, name, reader.get(name))],
         ]
     lines = [_pair("kind", "mapped")]
     chosen = (

@@ -5,7 +5,9 @@ Shapes: E events, F items of all events one after the other, R rows of the file.
 """
 
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +16,16 @@ import pyarrow.csv as pa_csv
 
 from endcap.simulation.files import whole_file
 
-__all__ = ["ORDERS", "iso_time", "param", "plain_events", "plain_items", "write_csv"]
+__all__ = [
+    "ORDERS",
+    "events_with_items",
+    "iso_time",
+    "param",
+    "plain_events",
+    "plain_items",
+    "write_csv",
+    "write_interactions",
+]
 
 ORDERS = ("purchase", "refund")
 """Events whose value is the total that the order itself tells."""
@@ -68,6 +79,38 @@ def write_csv(path: Path, table: pa.Table) -> None:
     rows = {name: (of_event if name in events.column_names else of_item)[name] for name in _COLUMNS}
     with whole_file(path) as part:
         pa_csv.write_csv(pa.table(rows), part)
+
+
+def events_with_items(table: pa.Table) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Yield E events, each with its items, as `plain_events` and `plain_items` have them."""
+    items = plain_items(table)
+    ends = np.cumsum(np.bincount(items["event"], minlength=len(table))).tolist()
+    rows, begin = items.to_pylist(), 0
+    for event, end in zip(plain_events(table, items).to_pylist(), ends, strict=True):
+        yield event, rows[begin:end]
+        begin = end
+
+
+def write_interactions(path: Path, table: pa.Table) -> None:
+    """Write one day as interactions of Amazon Personalize: who did what to which item, and nothing else.
+
+    Args:
+        path: The file; it appears whole or not at all.
+        table: The day's events as `simulation/ga4.py` writes them. Lists, for which it has no rows, are left out.
+    """
+    items = plain_items(table)
+    events = plain_events(table, items).take(items["event"])
+    rows = pa.table(
+        {
+            "USER_ID": pc.coalesce(events["user_id"], events["device_id"]),
+            "ITEM_ID": items["item_id"],
+            "TIMESTAMP": pc.divide(events["at_us"], 1_000_000),
+            "EVENT_TYPE": events["event_name"],
+            "RECOMMENDATION_ID": events["recommendation_id"],
+        }
+    )
+    with whole_file(path) as part:
+        pa_csv.write_csv(rows.filter(pc.not_equal(rows["EVENT_TYPE"], "view_item_list")), part)
 
 
 def plain_events(table: pa.Table, items: pa.Table) -> pa.Table:

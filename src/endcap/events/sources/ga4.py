@@ -98,6 +98,7 @@ def _events(raw: ibis.Table, settings: Ga4Reader) -> ibis.Table:
         "recommendation_id": ibis.coalesce(*[param(name) for name in _RECOMMENDATION_PARAMS]),
         "country": text(field(raw, "geo", "country")),
         "device_category": text(field(raw, "device", "category")),
+        "fault": field(raw, "_fault"),
     }
     return shaped(raw, EVENT_COLUMNS, values)
 

@@ -1,0 +1,94 @@
+"""Which reader a source has: how its text files are opened, where its instants are, and what it reads into."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import ibis
+import pyarrow as pa
+
+from endcap.events.config import EventsConfig, Ga4Reader, MappedReader, SegmentReader, SnowplowReader, VertexReader
+from endcap.events.reading import Reading
+from endcap.events.sources.ga4 import GA4_COLUMNS, ga4_instant_us, read_ga4, under_ga4_names
+from endcap.events.sources.ga4_lines import open_ga4_lines
+from endcap.events.sources.landing import open_landing, read_landing
+from endcap.events.sources.lines import plain_name, read_csv, read_json_lines
+from endcap.events.sources.mapped import mapped_columns, mapped_instant_us, read_mapped
+from endcap.events.sources.segment import tell_segment
+from endcap.events.sources.snowplow import snowplow_objects, tell_snowplow
+from endcap.events.sources.told import open_told, read_told, told_instant_us
+from endcap.events.sources.vertex import tell_vertex
+
+__all__ = ["LANDING", "SourceReader", "reader_of"]
+
+LANDING = "landing"
+_JSON_LINES = (".jsonl", ".ndjson", ".json")
+
+Read = Callable[[ibis.Table, Mapping[str, int], Any], Reading]
+
+
+@dataclass(frozen=True)
+class SourceReader:
+    """How one kind of source is read.
+
+    Args:
+        open_text: Reads a file that is no Parquet into a table with `_file`, `_row` and `_fault`.
+        needed: Columns without which it is no such source.
+        instant_us: The instants of raw rows, microseconds UTC.
+        read: Reads raw rows, the numbers of their files and the days of these into the common shape.
+        named: Gives the raw columns the names that the reader knows them by.
+        claims_day: Whether a file claims the day that its name tells: then it must hold an event.
+    """
+
+    open_text: Callable[[Path], pa.Table]
+    needed: Sequence[str]
+    instant_us: Callable[[ibis.Table], Any]
+    read: Read
+    named: Callable[[ibis.Table], ibis.Table] = lambda raw: raw
+    claims_day: bool = False
+
+
+def reader_of(source: str, config: EventsConfig) -> SourceReader:
+    """Return the reader of a source.
+
+    Args:
+        source: `landing`, or the kind of the shop's reader.
+        config: `[events]`.
+    """
+    if source == LANDING:
+        read = partial(_read_landing, currency=config.default_currency)
+        return SourceReader(open_landing, (), lambda raw: raw.at_us, read)
+    match config.reader:
+        case Ga4Reader() as ga4:
+            return SourceReader(
+                open_text=lambda path: open_ga4_lines(path, ga4.columns),
+                needed=GA4_COLUMNS,
+                instant_us=ga4_instant_us,
+                read=lambda raw, numbers, day: read_ga4(raw, ga4, numbers, day),
+                named=lambda raw: under_ga4_names(raw, ga4),
+                claims_day=True,
+            )
+        case MappedReader() as mapped:
+            return SourceReader(
+                open_text=_open_flat,
+                needed=mapped_columns(mapped),
+                instant_us=lambda raw: mapped_instant_us(raw, mapped),
+                read=lambda raw, numbers, day: read_mapped(raw, mapped, numbers, day),
+            )
+        case SegmentReader():
+            return SourceReader(partial(open_told, tell=tell_segment), (), told_instant_us, read_told)
+        case VertexReader():
+            return SourceReader(partial(open_told, tell=tell_vertex), (), told_instant_us, read_told)
+        case SnowplowReader():
+            opened = partial(open_told, tell=tell_snowplow, objects=snowplow_objects)
+            return SourceReader(opened, (), told_instant_us, read_told)
+
+
+def _read_landing(raw: ibis.Table, numbers: Mapping[str, int], file_day: Any, *, currency: str | None) -> Reading:
+    return read_landing(raw, numbers, file_day, currency)
+
+
+def _open_flat(path: Path) -> pa.Table:
+    return read_json_lines(path) if plain_name(path).endswith(_JSON_LINES) else read_csv(path)

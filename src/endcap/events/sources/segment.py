@@ -1,0 +1,48 @@
+"""Segment's e-commerce spec, version 2: one call an object, as Segment writes them into a bucket or a warehouse."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from endcap.events.sources.told import Told, as_text, nested, told_items
+
+__all__ = ["tell_segment"]
+
+_TRACK = "track"
+_PRODUCT = {
+    "item_id": ("product_id", "productId", "id", "sku"),
+    "item_name": ("name",),
+    "item_variant": ("variant", "sku"),
+    "price": ("price",),
+    "quantity": ("quantity",),
+    "place": ("position",),
+}
+
+
+def tell_segment(call: Mapping[str, Any]) -> Told:
+    """Read a call: a track call tells the event that it names, any other call (page, identify) its own type.
+
+    A product stands among `products`, or is the properties themselves. Of an order `total` is what it came to;
+    `revenue` is without shipping and counts where no total is told.
+    """
+    told, context = call.get("properties"), call.get("context")
+    products = nested(told, "products")
+    is_single = any(nested(told, name) is not None for name in ("product_id", "productId", "sku"))
+    values = (nested(told, name) for name in ("total", "revenue", "value"))
+    return {
+        "event_name": as_text(call.get("event") if call.get("type", _TRACK) == _TRACK else call.get("type")),
+        "time": as_text(call.get("timestamp") or call.get("originalTimestamp")),
+        "received": as_text(call.get("receivedAt")),
+        "user_id": as_text(call.get("userId")),
+        "device_id": as_text(call.get("anonymousId")),
+        "event_id": as_text(call.get("messageId")),
+        "session_id": as_text(nested(context, "sessionId") or nested(told, "session_id")),
+        "value": as_text(next((value for value in values if value is not None), None)),
+        "currency": as_text(nested(told, "currency")),
+        "transaction_id": as_text(nested(told, "order_id")),
+        "search_term": as_text(nested(told, "query")),
+        "recommendation_id": as_text(nested(told, "recommendation_id")),
+        "country": as_text(nested(context, "location", "country")),
+        "device_category": as_text(nested(context, "device", "type")),
+        "item_list_id": as_text(nested(told, "list_id") or nested(told, "list")),
+        "items": told_items(products if isinstance(products, list) else [told] if is_single else [], _PRODUCT),
+    }

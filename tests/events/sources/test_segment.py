@@ -1,0 +1,65 @@
+import pytest
+
+from endcap.events.sources.segment import tell_segment
+
+CALL = {
+    "type": "track",
+    "event": "Product Added",
+    "messageId": "m1",
+    "anonymousId": "c1",
+    "userId": "ann",
+    "timestamp": "2026-08-01T10:00:00.123Z",
+    "receivedAt": "2026-08-01T10:00:01.000Z",
+    "context": {"location": {"country": "Peru"}, "device": {"type": "mobile"}, "sessionId": 7},
+    "properties": {"product_id": "mug", "sku": "mug-2", "name": "Mug", "price": 9.5, "quantity": 2, "currency": "EUR"},
+}
+
+
+def test_a_call_tells_who_did_what_when_to_which_product():
+    told = tell_segment(CALL)
+    assert {name: value for name, value in told.items() if value is not None and name != "items"} == {
+        "event_name": "Product Added",
+        "time": "2026-08-01T10:00:00.123Z",
+        "received": "2026-08-01T10:00:01.000Z",
+        "user_id": "ann",
+        "device_id": "c1",
+        "event_id": "m1",
+        "session_id": "7",
+        "currency": "EUR",
+        "country": "Peru",
+        "device_category": "mobile",
+    }
+    assert told["items"] == [
+        {"item_id": "mug", "item_name": "Mug", "item_variant": "mug-2", "price": "9.5", "quantity": "2", "place": None}
+    ]
+
+
+def test_products_stand_in_a_list_with_their_positions():
+    properties = {"list_id": "sale", "products": [{"product_id": "mug", "position": 1}, {"sku": "pen-1"}, "oops"]}
+    told = tell_segment({**CALL, "event": "Product List Viewed", "properties": properties})
+    assert told["item_list_id"] == "sale"
+    assert [(item["item_id"], item["place"]) for item in told["items"]] == [("mug", "1"), ("pen-1", None), (None, None)]
+
+
+@pytest.mark.parametrize(
+    ("properties", "value"),
+    [({"total": 23.95, "revenue": 19.0}, "23.95"), ({"revenue": 19.0}, "19"), ({"value": 3}, "3"), ({"total": 0}, "0")],
+)
+def test_an_order_is_worth_its_total_else_its_revenue(properties, value):
+    told = tell_segment({**CALL, "event": "Order Completed", "properties": {"order_id": "T1", **properties}})
+    assert (told["transaction_id"], told["value"]) == ("T1", value)
+
+
+def test_a_search_names_no_product():
+    told = tell_segment({**CALL, "event": "Products Searched", "properties": {"query": "blue mug"}})
+    assert (told["search_term"], told["items"]) == ("blue mug", [])
+
+
+@pytest.mark.parametrize("kind", ["page", "identify", "screen"])
+def test_other_calls_are_named_by_their_type(kind):
+    assert tell_segment({"type": kind, "anonymousId": "c1", "name": "Home"})["event_name"] == kind
+
+
+@pytest.mark.parametrize("properties", [None, [], "x", {"products": {"product_id": "mug"}}])
+def test_properties_of_another_form_tell_nothing(properties):
+    assert tell_segment({**CALL, "properties": properties})["items"] == []
