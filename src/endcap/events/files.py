@@ -185,8 +185,11 @@ def read_files(engine: Engine, config: EventsConfig, files: Sequence[SourceFile]
     return union_of(readings)
 
 
-def _opened(engine: Engine, reader: SourceReader, paths: Sequence[Path]) -> list[tuple[ibis.Table, set[str]]]:
+def _opened(
+    engine: Engine, reader: SourceReader, paths: Sequence[Path], *, times_only: bool = False
+) -> list[tuple[ibis.Table, set[str]]]:
     """Open files as raw tables, one for each set of columns and types, so that files that differ do not clash."""
+    open_text = reader.open_times if times_only and reader.open_times else reader.open_text
     groups: dict[str, list[Path]] = {}
     for path in paths:
         kind = str(_parquet_schema(path)) if path.suffix == ".parquet" else "text"
@@ -194,7 +197,7 @@ def _opened(engine: Engine, reader: SourceReader, paths: Sequence[Path]) -> list
     opened = []
     for kind, group in groups.items():
         if kind == "text":
-            opened.append(_taken_in(engine, [reader.open_text(path) for path in group], group))
+            opened.append(_taken_in(engine, [open_text(path) for path in group], group))
         else:
             opened.append((engine.read_parquet([str(path) for path in group]), {path.name for path in group}))
     return opened
@@ -282,7 +285,7 @@ def _instants_by_file(
     """Return file name -> UTC day ("" for none) -> rows, reading the column of time alone."""
     found: dict[str, dict[str, int]] = {}
     reader = reader_of(source, config)
-    for opened, names in _opened(engine, reader, paths):
+    for opened, names in _opened(engine, reader, paths, times_only=True):
         raw = reader.named(opened)
         _require(raw, reader, sorted(names))
         day = believed_day(reader.instant_us(raw), ibis.literal(""), last_us=_FAR_US)

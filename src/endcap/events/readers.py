@@ -40,6 +40,7 @@ class SourceReader:
         read: Reads raw rows, the numbers of their files and the days of these into the common shape.
         named: Gives the raw columns the names that the reader knows them by.
         claims_day: Whether a file claims the day that its name tells: then it must hold an event.
+        open_times: Reads of such a file what the instants need; None for all of it.
     """
 
     open_text: Callable[[Path], pa.Table]
@@ -48,6 +49,7 @@ class SourceReader:
     read: Read
     named: Callable[[ibis.Table], ibis.Table] = lambda raw: raw
     claims_day: bool = False
+    open_times: Callable[[Path], pa.Table] | None = None
 
 
 def reader_of(source: str, config: EventsConfig) -> SourceReader:
@@ -78,12 +80,16 @@ def reader_of(source: str, config: EventsConfig) -> SourceReader:
                 read=lambda raw, numbers, day: read_mapped(raw, mapped, numbers, day),
             )
         case SegmentReader():
-            return SourceReader(partial(open_told, tell=tell_segment), (), told_instant_us, read_told)
+            return _told_by(partial(open_told, tell=tell_segment))
         case VertexReader():
-            return SourceReader(partial(open_told, tell=tell_vertex), (), told_instant_us, read_told)
+            return _told_by(partial(open_told, tell=tell_vertex))
         case SnowplowReader():
-            opened = partial(open_told, tell=tell_snowplow, objects=snowplow_objects)
-            return SourceReader(opened, (), told_instant_us, read_told)
+            return _told_by(partial(open_told, tell=tell_snowplow, objects=snowplow_objects))
+
+
+def _told_by(opened: Callable[..., pa.Table]) -> SourceReader:
+    times = partial(opened, times_only=True)
+    return SourceReader(opened, (), told_instant_us, read_told, open_times=times)
 
 
 def _read_landing(raw: ibis.Table, numbers: Mapping[str, int], file_day: Any, *, currency: str | None) -> Reading:

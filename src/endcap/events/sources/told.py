@@ -79,28 +79,36 @@ _SCHEMA = pa.schema(
     [(name, pa.list_(_ITEM) if name == "items" else pa.string()) for name in Told.__annotations__]
     + [("_file", pa.string()), ("_row", pa.int64()), ("_fault", pa.string())]
 )
+_TIMES = pa.schema([_SCHEMA.field(name) for name in ("time", "_file", "_row", "_fault")])
 _ROWS = 50_000  # that are turned into Arrow at once
 
 
-def open_told(path: Path, tell: Tell, objects: Callable[[Path], Iterator[tuple[int, Any]]] | None = None) -> pa.Table:
+def open_told(
+    path: Path,
+    tell: Tell,
+    objects: Callable[[Path], Iterator[tuple[int, Any]]] | None = None,
+    *,
+    times_only: bool = False,
+) -> pa.Table:
     """Read a file; what is no object is kept as a row with `_fault`.
 
     Args:
         path: JSON lines, or a list of objects (.json); maybe packed.
         tell: Of the source.
         objects: Yields what stands at each place of a file that is neither; what is no object has a fault.
+        times_only: Whether `time` is the only column that is wanted beside the marks.
 
     Raises:
         SourceError: The file is missing or damaged.
     """
-    tables, rows = [], []
+    tables, rows, schema = [], [], _TIMES if times_only else _SCHEMA
     for place, each in (objects or _objects)(path):
         marks = {"_file": path.name, "_row": place, "_fault": None}
         rows.append({**tell(each), **marks} if isinstance(each, Mapping) else {**marks, "_fault": FAULT})
         if len(rows) == _ROWS:
-            tables.append(pa.Table.from_pylist(rows, schema=_SCHEMA))
+            tables.append(pa.Table.from_pylist(rows, schema=schema))
             rows = []
-    return pa.concat_tables([*tables, pa.Table.from_pylist(rows, schema=_SCHEMA)])
+    return pa.concat_tables([*tables, pa.Table.from_pylist(rows, schema=schema)])
 
 
 def _objects(path: Path) -> Iterator[tuple[int, Any]]:
