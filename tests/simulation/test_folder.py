@@ -64,6 +64,35 @@ def test_two_runs_never_work_in_one_folder(tmp_path):
         assert (part / "export").is_dir()
 
 
+def test_who_may_not_have_the_folder_leaves_it_alone(tmp_path):
+    """The holder has not written anything yet."""
+    part = tmp_path / ".shop.part"
+    with held(part):
+        for _ in range(2):
+            with pytest.raises(StoreError, match="another run"), held(part):
+                pass
+        assert part.is_dir()
+        begin(part, TOLD, ("export",))
+    assert (part / "export").is_dir()
+
+
+def test_what_was_completed_while_one_waited_for_the_lock_is_not_mistaken_for_the_work(tmp_path, monkeypatch):
+    part, flock, calls = tmp_path / ".shop.part", folder.fcntl.flock, []
+
+    def complete_first(handle, how):
+        calls.append(handle)
+        if len(calls) == 1:
+            part.rename(tmp_path / "shop")
+        flock(handle, how)
+
+    monkeypatch.setattr(folder.fcntl, "flock", complete_first)
+    with held(part):
+        assert part.is_dir()
+        (part / "mine").touch()
+    assert len(calls) == 2
+    assert list((tmp_path / "shop").iterdir()) == []
+
+
 def test_a_folder_in_which_nothing_was_done_is_gone_afterwards(tmp_path):
     with held(tmp_path / "new" / ".shop.part"):
         pass

@@ -9,7 +9,6 @@ from endcap.simulation.block import Block, LawsOfWeeks
 from endcap.simulation.catalogue import make_catalogue
 from endcap.simulation.ga4 import NAMES
 from endcap.simulation.logbook import (
-    BACK_WITHIN_DAYS,
     LISTS_A_DAY,
     first_number,
     log_of,
@@ -18,6 +17,7 @@ from endcap.simulation.logbook import (
     refunds_due,
     refunds_of,
 )
+from endcap.simulation.luck import BACK_WITHIN_DAYS
 from endcap.simulation.policies import Random
 from endcap.simulation.settings import make_world
 from endcap.simulation.stock import first_shelves, open_day
@@ -142,7 +142,7 @@ def test_numbers_of_lists_and_orders_are_different_on_all_days_and_in_all_blocks
 
 
 def test_paid_lines_come_back_once_at_the_price_they_were_bought_for(made, day):
-    pending = refunds_of(WORLD, made, day, first=100)
+    pending = refunds_of(made, day, first=100)
     assert len(pending.due) == made.lines.comes_back.sum() > 5
     assert (made.lines.is_paid | ~made.lines.comes_back).all()
     assert ((pending.due >= 1) & (pending.due <= BACK_WITHIN_DAYS)).all()
@@ -159,6 +159,17 @@ def test_paid_lines_come_back_once_at_the_price_they_were_bought_for(made, day):
 
 
 def test_nothing_and_something_pending_is_something_pending(made, day):
-    pending = refunds_of(WORLD, made, day, first=0)
+    pending = refunds_of(made, day, first=0)
     both = no_refunds().and_also(pending)
     np.testing.assert_array_equal(both.order, pending.order)
+
+
+def test_a_refund_comes_from_the_device_that_bought_and_from_where_that_came_first(made, day):
+    pending = refunds_of(made, day, first=100)
+    for number in range(1, BACK_WITHIN_DAYS + 1):
+        due, pending = refunds_due(pending, number)
+        log = refund_log(WORLD, made.people, due, number, day_start_us=0)
+        assert (log.traffic == made.people.traffic[due.visitor, due.which]).all()
+        assert (log.cookie == made.people.cookie[due.visitor, due.which]).all()
+    traffic = made.people.traffic
+    assert (traffic[:, 0] != traffic[:, 1]).any()

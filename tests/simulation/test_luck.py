@@ -61,8 +61,11 @@ def test_what_a_session_draws_does_not_depend_on_which_others_take_place(seed):
         assert len(found) == some.come.sum()
     for name in ("goes", "pays", "pause_us"):
         assert (getattr(paying, name) == getattr(all_paying, name)[some.come]).all()
-    back = by_session(everybody, all_pages, all_paying.comes_back)
-    assert by_session(some, pages, paying.comes_back) == {each: back[each] for each in np.flatnonzero(some.come)}
+    for name in ("comes_back", "back_after"):
+        back = by_session(everybody, all_pages, getattr(all_paying, name))
+        found = by_session(some, pages, getattr(paying, name))
+        assert found == {each: back[each] for each in np.flatnonzero(some.come)}
+    assert set(all_paying.back_after.tolist()) == set(range(1, 15))
 
 
 def test_bots_see_no_lists_and_follow_nothing_and_go_on_in_a_second():

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from endcap.core.errors import UsageError
@@ -211,16 +213,68 @@ def stop(_line):
 
 
 def test_no_more_than_two_states_are_kept_and_where_it_goes_on_is_told(tmp_path, lively):
-    def stop_late(line):
-        if line.startswith("2026-01-16"):
-            raise StoppedError
-
     with pytest.raises(StoppedError):
-        simulate(lively, tmp_path / "shop", Popular(), tell=stop_late)
+        simulate(lively, tmp_path / "shop", Popular(), tell=stop_at("2026-01-16"))
     assert [path.name for path in (tmp_path / ".shop.part" / "kept").iterdir()] == ["00014"]
     told = []
     simulate(lively, tmp_path / "shop", Popular(), tell=told.append)
     assert told[:2] == ["going on from 2026-01-15, day 15 of 20", "2026-01-16, day 16 of 20"]
+
+
+class Moody(Popular):
+    """Chooses as it likes, as a server does: its lists do not follow from what it is asked."""
+
+    is_repeatable = False
+
+    def choose(self, asked, _rng):
+        return super().choose(asked, MOOD)
+
+
+MOOD = np.random.default_rng(5)
+
+
+def test_a_run_whose_lists_cannot_be_had_again_starts_over_and_is_of_one_piece(tmp_path, lively):
+    """Every refund is of a line that was bought, and no morning has fewer pieces than the day before has left."""
+    policy = Moody(0.5)
+    with pytest.raises(StoppedError):
+        simulate(lively, tmp_path / "shop", policy, tell=stop_at("2026-01-10"))
+    told = []
+    made = simulate(lively, tmp_path / "shop", policy, tell=told.append)
+    assert told[0] == "2026-01-01, day 1 of 20"
+    events = pa.concat_tables(pq.read_table(path) for path in sorted(made.export.glob("events_*"))).to_pylist()
+    bought = {
+        (event["ecommerce"]["transaction_id"], item["item_id"])
+        for event in events
+        if event["event_name"] == "purchase"
+        for item in event["items"]
+    }
+    back = [
+        (event["ecommerce"]["transaction_id"], event["items"][0]["item_id"])
+        for event in events
+        if event["event_name"] == "refund"
+    ]
+    assert len(back) > 30
+    assert set(back) <= bought
+
+
+def stop_at(day):
+    def stop(line):
+        if line.startswith(day):
+            raise StoppedError
+
+    return stop
+
+
+def test_of_two_runs_at_once_one_writes_and_the_other_is_refused_or_finds_it_done(tmp_path, lively, made, bytes_of):
+    script, out = tmp_path / "run.py", tmp_path / "shop"
+    script.write_text(RUN.replace("WORLD", repr(lively)))
+    command = [sys.executable, script, str(out), "1"]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    told = [process.communicate(timeout=60) for process in both]
+    assert 0 in [process.returncode for process in both]
+    for process, (_, said) in zip(both, told, strict=True):
+        assert process.returncode == 0 or "another run is writing this shop" in said
+    assert bytes_of(out) == bytes_of(made.out)
 
 
 def test_a_link_stays_a_link_and_what_it_leads_to_is_made(tmp_path, lively):

@@ -88,7 +88,7 @@ def test_what_is_named_is_changed_and_what_is_not_named_stays(scale, days, seed)
         ({"attraction": 0.0}, "attraction is 0.0"),
         ({"attraction": 0.7, "complement_pull": 0.31}, "attraction and complement_pull must sum to at most 1"),
         ({"p_next_page": 1.0}, "p_next_page is 1.0, it must lie in 0.0..0.95"),
-        ({"later_visits": 3.1}, "later_visits is 3.1"),
+        ({"later_visits": 1.1}, "later_visits is 1.1"),
         ({"feed_every_days": 0}, "feed_every_days is 0"),
         ({"drift": float("nan")}, "drift is nan"),
         ({"start": "yesterday"}, "'yesterday' is no day"),

@@ -15,6 +15,7 @@ from endcap.simulation.catalogue import WEEK_DAYS, make_catalogue
 from endcap.simulation.faults.choice import Faults
 from endcap.simulation.faults.mend_log import mend_log
 from endcap.simulation.ga4 import NAMES
+from endcap.simulation.in_memory import live
 from endcap.simulation.policies import Popular, Random
 from endcap.simulation.settings import make_world
 from endcap.simulation.shop import day_alone, simulate
@@ -90,6 +91,22 @@ def test_counts_are_those_of_the_files(made, events):
     assert counted == {name: made.counts[name] for name in NAMES}
     assert 0 <= made.counts["clicks"] - made.counts["select_item"] < 10  # the last midnight's are in no file
     assert abs(made.counts["clicks"] - made.counts["expected_clicks"]) < 4 * np.sqrt(made.counts["expected_clicks"])
+
+
+def test_lines_of_lists_are_those_whose_item_was_clicked_in_one(made, lively):
+    """Counted again from the pages of the truth and the world lived through in memory."""
+    paid = refused = lines = 0
+    for each in live(lively, Popular()):
+        lived = each.lived.made
+        led = lived.place[lived.lines.page] >= 0
+        paid += int((lived.lines.is_paid & led).sum())
+        refused += int((lived.lines.is_refused & led).sum())
+        lines += int(lived.lines.is_paid.sum())
+    assert (made.counts["paid_lines_of_lists"], made.counts["refused_lines_of_lists"]) == (paid, refused)
+    assert 0 < paid < lines == made.counts["paid_lines"]
+    pages = [pq.read_table(path).to_pylist() for path in (made.truth / "pages").iterdir()]
+    places = sum(len(row["slate"]) for table in pages for row in table if row["is_list"])
+    assert (made.counts["places"], made.counts["empty_places"]) == (places, 0)
 
 
 def test_sessions_cross_midnight_and_their_files(events):

@@ -248,3 +248,13 @@ def test_a_shop_sells_out_and_is_restocked_and_every_piece_is_accounted_for():
     assert ((mornings[:-1] == 0) & (mornings[1:] > 0)).any()
     assert (mornings[1:] > booked).any(axis=0).sum() >= 5
     assert came_back.sum() > 0
+
+
+def test_when_an_item_is_delivered_does_not_depend_on_which_others_are_ordered():
+    one, other = shelves([0, 20, 0, 20, 0] * 20), shelves([0] * 100)
+    for there in (one, other):
+        close(there, 3)
+    ordered = np.arange(100) % 5 % 2 == 0
+    assert (one.due[ordered] == other.due[ordered]).all()  # -1 where it has come already
+    assert (one.pieces[ordered] == other.pieces[ordered]).all()
+    assert set(other.due.tolist()) == {-1, 5, 6, 7}

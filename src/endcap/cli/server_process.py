@@ -1,5 +1,6 @@
 """A server of a shop as a process of its own, for as long as a command needs one."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -11,29 +12,38 @@ from pathlib import Path
 from threading import Timer
 
 from endcap.core.errors import BundleError, Code
+from endcap.flows.shop import USER_KEY_VARIABLE, Shop
+from endcap.serving.process import ENDS_WITH_STDIN
 
 __all__ = ["server_process"]
 
 _STARTS_WITHIN_S = 60
 _ENDS_WITHIN_S = 20
+_SHOWN = 200
 
 
 @contextmanager
-def server_process(shop: Path) -> Iterator[str]:
+def server_process(root: Path, *, of: Shop | None = None) -> Iterator[str]:
     """Start `endcap serve` on a free port and give its address; end it after the block.
 
-    What it says on its way is in `SHOP/serve.log`.
+    It ends with this process too, however that ends. What it says on its way is in `serve.log`.
 
     Args:
-        shop: The shop's folder, with a bundle in force.
+        root: The shop's folder, with a bundle in force.
+        of: The shop that the folder stands in for, whose key it is served with.
 
     Raises:
         BundleError: It did not come up.
     """
-    command = [sys.executable, "-m", "endcap", "serve", str(shop), "--port", "0", "--workers", "1"]
-    log = shop / "serve.log"
+    command = [sys.executable, "-m", "endcap", "serve", str(root), "--port", "0", "--workers", "1"]
+    environment = os.environ | {ENDS_WITH_STDIN: "1"}
+    if of is not None:
+        environment[USER_KEY_VARIABLE] = of.user_key().hex()
+    log = root / "serve.log"
     with log.open("wb") as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)  # noqa: S603 - our own command
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
+        )
     limit = Timer(_STARTS_WITHIN_S, process.kill)  # of the wait for its first line
     try:
         limit.start()
@@ -41,13 +51,20 @@ def server_process(shop: Path) -> Iterator[str]:
         address = next((line.split()[-1] for line in lines if line.startswith("listening")), None)
         limit.cancel()
         if address is None or not _is_ready(address, process):
-            raise BundleError(
-                "the server did not come up", where=str(log), fix=f"try `endcap serve {shop}`", code=Code.BUNDLE_DAMAGED
-            )
+            raise _not_up(log, root if of is None else of.root)
         yield address
     finally:
         limit.cancel()
         _end(process)
+
+
+def _not_up(log: Path, shop: Path) -> BundleError:
+    """Return the error with what the server said last: a stand-in's log is gone when a user reads this."""
+    said = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    why = f": {said[-1][:_SHOWN]}" if said else ""
+    return BundleError(
+        f"the server did not come up{why}", where=str(shop), fix=f"try `endcap serve {shop}`", code=Code.BUNDLE_DAMAGED
+    )
 
 
 def _end(process: subprocess.Popen[str]) -> None:
@@ -57,8 +74,9 @@ def _end(process: subprocess.Popen[str]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    if process.stdout is not None:
-        process.stdout.close()
+    for line in (process.stdin, process.stdout):
+        if line is not None:
+            line.close()
 
 
 def _is_ready(address: str, process: subprocess.Popen[str]) -> bool:

@@ -127,8 +127,9 @@ def _opened(policy: str, world: World) -> Iterator[Policy]:
         yield _asking(policy, world, {})
     elif policy and Path(policy).is_dir():
         shop = find_shop(Path(policy))
-        known_as = {"shop": shop.config.shop.project, "bundle": shop.bundle_in_force()}
-        with stand_in(shop) as served, server_process(served) as address:
+        bundle = shop.bundle_in_force()
+        known_as = {"shop": shop.config.shop.project, "bundle": bundle}
+        with stand_in(shop, bundle) as served, server_process(served, of=shop) as address:
             yield _asking(address, world, known_as)
     else:
         raise UsageError(

@@ -13,6 +13,7 @@ from endcap.core.tables import CANONICAL_EVENT_NAMES
 __all__ = [
     "AUTOMATIC_EVENT_NAMES",
     "GA4_AUTOMATIC_EVENT_NAMES",
+    "GA4_COLUMN_NAMES",
     "GA4_READ_COLUMNS",
     "AnyReader",
     "Catalogue",
@@ -71,6 +72,15 @@ GA4_READ_COLUMNS = (
     "items",
 )
 """Columns of a GA4 export that are read; the others are left alone."""
+
+GA4_COLUMN_NAMES = (
+    *GA4_READ_COLUMNS,
+    *("event_date", "event_previous_timestamp", "event_value_in_usd", "event_bundle_sequence_id", "event_dimensions"),
+    *("event_server_timestamp_offset", "privacy_info", "user_properties", "user_first_touch_timestamp", "user_ltv"),
+    *("app_info", "traffic_source", "collected_traffic_source", "session_traffic_source_last_click", "stream_id"),
+    *("platform", "is_active_user", "batch_event_index", "batch_page_id", "batch_ordering_id", "publisher"),
+)
+"""All columns that GA4 exports."""
 
 
 class _Settings(BaseModel):

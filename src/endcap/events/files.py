@@ -17,7 +17,7 @@ from endcap.core.clock import day_of, next_day
 from endcap.core.errors import Code, SourceError, near
 from endcap.core.ids import digest_of
 from endcap.engines.port import Engine
-from endcap.events.config import GA4_READ_COLUMNS, EventsConfig, Ga4Reader
+from endcap.events.config import GA4_COLUMN_NAMES, EventsConfig, Ga4Reader
 from endcap.events.readers import LANDING, SourceReader, reader_of
 from endcap.events.reading import Reading, require_columns, union_of
 from endcap.events.validate import believed_day
@@ -248,10 +248,11 @@ def _refuse_unknown_columns(config: EventsConfig, paths: Sequence[Path]) -> None
     if not isinstance(config.reader, Ga4Reader) or not config.reader.columns:
         return
     known = {name for path in paths if path.suffix == ".parquet" for name in _parquet_schema(path).names}
+    own = sorted(known - {*GA4_COLUMN_NAMES})
     for name, column in config.reader.columns.items():
-        if column not in known and difflib.get_close_matches(column, known - {*GA4_READ_COLUMNS}, cutoff=0.8):
+        if column not in known and difflib.get_close_matches(column, own, cutoff=0.8):
             raise SourceError(
-                f"no file of the export has a column {column!r} for {name}; {near(column, sorted(known))}",
+                f"no file of the export has a column {column!r} for {name}; {near(column, own)}",
                 where="events.reader.columns",
                 fix="correct its name there, or take it out",
                 code=Code.SOURCE_COLUMN,

@@ -12,7 +12,10 @@ from typing import NoReturn
 
 from endcap.core.errors import Code, UsageError
 
-__all__ = ["free_port", "serve", "server_command"]
+__all__ = ["ENDS_WITH_STDIN", "free_port", "serve", "server_command"]
+
+ENDS_WITH_STDIN = "ENDCAP_ENDS_WITH_STDIN"
+"""Environment variable of a server that ends when its standard input does: with the process that started it."""
 
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 

@@ -23,6 +23,7 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 
 from endcap.core.errors import EndcapError
+from endcap.serving.process import ENDS_WITH_STDIN
 
 __all__ = ["main"]
 
@@ -40,6 +41,8 @@ def main(arguments: Sequence[str]) -> None:
         arguments: `module:function` that makes the application; host; port; number of workers.
     """
     target, host, port, workers = arguments
+    if os.environ.pop(ENDS_WITH_STDIN, ""):
+        threading.Thread(target=_end_with_stdin, daemon=True).start()
     scratch = Path(tempfile.mkdtemp(prefix="endcap-serving-"))
     (scratch / "meters").mkdir()
     os.environ[_MULTIPROCESS_VARIABLE] = str(scratch / "meters")
@@ -94,6 +97,13 @@ def _end_with_the_server() -> None:
         while True:  # one that has not begun yet still has the server's own handler, which would swallow the signal
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(1)
+
+
+def _end_with_stdin() -> None:
+    """End as TERM does when the standard input ends; read without a buffer, whose lock the forks would share."""
+    while os.read(0, 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":

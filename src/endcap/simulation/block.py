@@ -119,7 +119,7 @@ class Block:
         made = journeys(world, day, self.people, self.state, who, policy=self.policy, settle=settle)
         first = first_number(world, day.number, number)
         due, self.pending = refunds_due(self.pending, day.number)
-        self.pending = self.pending.and_also(refunds_of(world, made, day, first=first))
+        self.pending = self.pending.and_also(refunds_of(made, day, first=first))
         start_us = day_start_us(world.start) + day.number * DAY_US
         return DayOfBlock(
             number=day.number,

@@ -15,7 +15,7 @@ from functools import partial, reduce
 from multiprocessing.connection import Connection, wait
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
-from threading import Thread
+from threading import Thread, current_thread, main_thread
 from typing import Any
 
 import numpy as np
@@ -317,7 +317,8 @@ def crews(world: World, policy: Policy, *, workers: int) -> Iterator[Crews]:
     try:
         for number, (_, far) in enumerate(pairs):
             process = context.Process(target=_serve, args=(far, world, policy, blocks[number::workers]), daemon=True)
-            process.start()
+            with _deaf_to_interrupts():
+                process.start()
             processes.append(process)
             far.close()  # so that a process that dies is heard of
         yield Crews(None, [near for near, _ in pairs])
@@ -329,9 +330,21 @@ def crews(world: World, policy: Policy, *, workers: int) -> Iterator[Crews]:
             process.join()
 
 
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Start processes that Ctrl-C does not reach: who asks is stopped by it, and stops them."""
+    if current_thread() is not main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _serve(line: Connection, world: World, policy: Policy, numbers: Sequence[int]) -> None:
     """Answer what is asked over a line until it is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asks is stopped by it, and stops this process
     Thread(target=_end_with_parent, daemon=True).start()
     crew = Crew(world, policy, numbers)
 

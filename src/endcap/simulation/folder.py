@@ -54,26 +54,45 @@ def held(part: Path) -> Iterator[None]:
         UsageError: It cannot be made.
         StoreError: Another process is at work in it.
     """
+    handle = _locked(part)
     try:
-        part.mkdir(parents=True, exist_ok=True)
-        handle = os.open(part, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise _unmade(part, error) from error
-    try:
-        # The folder itself is what is locked: a file in it would have to leave before the folder takes its place.
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
-    except BlockingIOError as error:
-        raise StoreError(
-            "another run is writing this shop just now",
-            where=str(part),
-            fix="wait until it has ended, or name another folder",
-            code=Code.STORE_UNUSABLE,
-        ) from error
     finally:
-        os.close(handle)
         with suppress(OSError):  # where nothing was done in it
-            part.rmdir()
+            if _is_it(part, handle):
+                part.rmdir()
+        os.close(handle)
+
+
+def _locked(part: Path) -> int:
+    """Return a handle on the locked folder, which is what is locked: a file in it would have to leave in the end."""
+    while True:
+        try:
+            part.mkdir(parents=True, exist_ok=True)
+            handle = os.open(part, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            raise _unmade(part, error) from error
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(handle)
+            raise StoreError(
+                "another run is writing this shop just now",
+                where=str(part),
+                fix="wait until it has ended, or name another folder",
+                code=Code.STORE_UNUSABLE,
+            ) from error
+        if _is_it(part, handle):
+            return handle
+        os.close(handle)  # whoever held it has completed or removed it between the two calls
+
+
+def _is_it(part: Path, handle: int) -> bool:
+    """Say whether a handle is on the folder that has this name now."""
+    try:
+        return os.path.samestat(os.fstat(handle), part.stat())
+    except OSError:
+        return False
 
 
 def begin(part: Path, told: Mapping[str, Any], folders: Sequence[str]) -> None:

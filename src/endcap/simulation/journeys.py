@@ -62,6 +62,7 @@ class Lines:
         is_paid: The order was paid and the stock sufficed.
         is_refused: The order was paid, but without this line: it had sold out.
         comes_back: It is returned within two weeks.
+        back_after: After how many days it is.
     """
 
     page: Ints
@@ -70,6 +71,7 @@ class Lines:
     is_paid: Bools
     is_refused: Bools
     comes_back: Bools
+    back_after: Ints
 
 
 @dataclass(frozen=True)
@@ -304,7 +306,8 @@ def _lines(walk: _Walk, paying: TillLuck, session: Ints, paid_us: Ints, settle: 
     is_paid = wants.copy()
     if settle is not None:
         is_paid[wants] = settle(walk.item[page[wants]], quantity[wants])
-    return Lines(page, of, quantity, is_paid, wants & ~is_paid, paying.comes_back[page] & is_paid)
+    comes_back = paying.comes_back[page] & is_paid
+    return Lines(page, of, quantity, is_paid, wants & ~is_paid, comes_back, paying.back_after[page])
 
 
 def _feel(world: World, made: Journeys, state: State) -> None:

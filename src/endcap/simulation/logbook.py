@@ -17,7 +17,6 @@ from endcap.simulation.streams import Purpose, stream
 from endcap.simulation.visitors import NEVER, Visitors, num_blocks
 
 __all__ = [
-    "BACK_WITHIN_DAYS",
     "LISTS_A_DAY",
     "Refunds",
     "first_number",
@@ -32,9 +31,6 @@ Ints = NDArray[np.int64]
 
 LISTS_A_DAY = 10**8
 """Numbers of lists and of orders that one block has on one day."""
-
-BACK_WITHIN_DAYS = 14
-"""What is returned is returned within so many days."""
 
 
 @dataclass(frozen=True)
@@ -169,14 +165,13 @@ def no_refunds() -> Refunds:
     return Refunds(*(np.zeros(0, np.int64) for _ in fields(Refunds)))
 
 
-def refunds_of(world: World, made: Journeys, day: Day, *, first: int) -> Refunds:
+def refunds_of(made: Journeys, day: Day, *, first: int) -> Refunds:
     """Return the lines of a block's day that will come back, each within two weeks."""
-    rng = stream(world.seed, Purpose.REFUNDS, day=day.number, block=made.people.block)
     lines = made.lines
     back = np.flatnonzero(lines.comes_back)
     session, item = lines.session[back], made.item[lines.page[back]]
     return Refunds(
-        due=day.number + rng.integers(1, BACK_WITHIN_DAYS + 1, len(back)),
+        due=day.number + lines.back_after[back],
         visitor=made.sessions.visitor[session],
         which=made.sessions.which[session],
         order=first + session,

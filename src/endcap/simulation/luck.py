@@ -17,7 +17,7 @@ from endcap.simulation.streams import Purpose, stream
 from endcap.simulation.tastes import Laws
 from endcap.simulation.visitors import Arrivals
 
-__all__ = ["PageLuck", "TillLuck", "Turned", "page_luck", "till_luck", "turned"]
+__all__ = ["BACK_WITHIN_DAYS", "PageLuck", "TillLuck", "Turned", "page_luck", "till_luck", "turned"]
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
@@ -28,6 +28,9 @@ _PAUSE_S = (14.0, 1.2)  # median and sigma of the log-normal pauses between even
 _BOT_PAUSE_S = 1.0
 _AWAY = (0.002, 45 * 60)  # share of pages that are left open, and for how many seconds
 _MORE_PIECES = 0.12
+
+BACK_WITHIN_DAYS = 14
+"""What is returned is returned within so many days."""
 
 
 @dataclass(frozen=True)
@@ -92,12 +95,14 @@ class TillLuck:
         goes: S booleans: takes its cart to the till.
         pays: S booleans.
         comes_back: P booleans: what is put into the cart there is returned once it is paid.
+        back_after: P days after which it is, 1..BACK_WITHIN_DAYS.
         pause_us: S pauses before the till.
     """
 
     goes: Bools
     pays: Bools
     comes_back: Bools
+    back_after: Ints
     pause_us: Ints
 
 
@@ -160,6 +165,7 @@ def till_luck(world: World, at: tuple[int, int], pages: Turned) -> TillLuck:
         goes=goes < world.p_checkout,
         pays=pays < world.p_pay,
         comes_back=comes_back < world.p_return,
+        back_after=pages.of_pages(rng.integers(1, BACK_WITHIN_DAYS + 1, len(pages.is_turned))),
         pause_us=_whole_us(_log_normal_s(noise)),
     )
 

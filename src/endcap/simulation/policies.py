@@ -75,6 +75,11 @@ class Policy(Protocol):
         """What else tells it from others, as JSON can hold it: a world is resumed under the same policy only."""
         ...
 
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether the same questions and the same stream always give the same lists: else no run can be resumed."""
+        ...
+
     def choose(self, asked: Asked, rng: np.random.Generator) -> Slates:
         """Choose the lists.
 
@@ -90,6 +95,11 @@ class Random:
     """Every list is L different items, each as likely as any other: propensity 1 / N on every place."""
 
     name: str = "random"
+
+    @property
+    def is_repeatable(self) -> bool:
+        """It is."""
+        return True
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -114,6 +124,11 @@ class Popular:
 
     explores: float = 0.1
     name: str = "popular"
+
+    @property
+    def is_repeatable(self) -> bool:
+        """It is."""
+        return True
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -151,6 +166,11 @@ class Split:
     def name(self) -> str:
         """Both names."""
         return f"{self.control.name}|{self.treatment.name}"
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether both are."""
+        return self.control.is_repeatable and self.treatment.is_repeatable
 
     @property
     def settings(self) -> dict[str, Any]:

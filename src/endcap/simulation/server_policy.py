@@ -51,6 +51,11 @@ class ServerPolicy:
     name: str = "server"
 
     @property
+    def is_repeatable(self) -> bool:
+        """It is not: a server draws what it draws, and remembers whom it has seen."""
+        return False
+
+    @property
     def settings(self) -> dict[str, Any]:
         """Whom it asks; what that one would answer another time is not known."""
         return dict(self.known_as) or {"address": self.address}

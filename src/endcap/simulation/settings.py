@@ -77,7 +77,7 @@ class World:
         has_seasons: Weekdays and holidays matter; hours of the day always do.
         bot_share: Of the visitors.
         account_share: Of the people: they log in, some only late in a session.
-        shock_day: The day before which `shock_share` of the visitors take another taste; "" for none.
+        shock_day: The day before which `shock_share` of the visitors have their taste drawn anew; "" for none.
         shock_share: Share of visitors.
         feed_every_days: How often the whole feed is written; inventory is told daily.
     """
@@ -309,6 +309,6 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     *((name, 0.0, 1.0) for name in ("p_land_on_item", "p_list", "p_follow", "p_repeat", "p_remove")),
     *((name, 0.0, 1.0) for name in ("p_checkout", "p_pay", "p_return", "drift", "bot_share", "account_share")),
     ("shock_share", 0.0, 1.0),
-    ("later_visits", 0.0, 3.0),
+    ("later_visits", 0.0, 1.0),  # e^2 sessions are drawn for each that takes place, at worst
     ("feed_every_days", 1, 3660),
 )

@@ -22,7 +22,7 @@ from endcap.simulation.feed import write_feed, write_inventory
 from endcap.simulation.files import remove_whole, write_parquet
 from endcap.simulation.folder import begin, complete, held, is_there, read_json, write_json
 from endcap.simulation.formats import FORMATS, Format
-from endcap.simulation.logbook import BACK_WITHIN_DAYS
+from endcap.simulation.luck import BACK_WITHIN_DAYS
 from endcap.simulation.policies import Policy, Popular, Random
 from endcap.simulation.settings import World
 from endcap.simulation.stock import Shelves, Till, close_day, first_shelves, open_day
@@ -119,7 +119,9 @@ def simulate(  # noqa: PLR0913 - a world, its policy, and how it is written
             begin(part, told, (*_FOLDERS, events))
             places = Places(part / events, part / "export", part / "truth", form)
             with crews(world, policy, workers=workers) as hands:
-                _Run(world, hands, places, part / "kept", tell).go()
+                # The day after a kept state is lived again: a policy that then chose otherwise would not fit the files.
+                kept = part / "kept" if policy.is_repeatable else None
+                _Run(world, hands, places, kept, tell).go()
             broken = _break(part, faults, world.seed) if faults else {}
             _write_values(places.truth, world)
             _sum_up(places.truth, world, broken)
@@ -162,8 +164,11 @@ def day_alone(world: World, policy: Policy, number: int) -> list[list[pa.Table]]
 class _Run:
     """A world on its way through the days."""
 
-    def __init__(self, world: World, hands: Crews, places: Places, kept: Path, tell: Callable[[str], None]) -> None:
-        self.world, self.hands, self.places, self.kept, self.tell = world, hands, places, kept, tell
+    def __init__(
+        self, world: World, hands: Crews, places: Places, kept: Path | None, tell: Callable[[str], None]
+    ) -> None:
+        self.world, self.hands, self.places, self.tell = world, hands, places, tell
+        self.kept, self.keeps = kept or places.truth, kept is not None
         self.goods: Catalogue = make_catalogue(world)
         tastes: Tastes = make_tastes(world, self.goods)
         self.laws = LawsOfWeeks(world, self.goods, tastes)
@@ -176,7 +181,7 @@ class _Run:
         """Go through all days that are not done yet."""
         first = self._take_up()
         for day in range(first, self.world.days):
-            keeps = day > 0 and day % _KEPT_EVERY_DAYS == 0 and day > first
+            keeps = self.keeps and day > 0 and day % _KEPT_EVERY_DAYS == 0 and day > first
             if keeps:
                 self._keep()
             self._day(day, writes=True)
@@ -225,7 +230,7 @@ class _Run:
 
     def _take_up(self) -> int:
         """Take up the latest state that counts; return the first day that is not done."""
-        kept = self._states()
+        kept = self._states() if self.keeps else []
         if not kept:
             return 0
         with np.load(kept[-1] / "shelves.npz", allow_pickle=False) as there:

@@ -129,7 +129,9 @@ def close_day(world: World, shelves: Shelves, day: int, *, sold: Ints, came_back
         return
     shelves.pieces += came_back - sold
     low = np.flatnonzero((shelves.pieces <= _REORDER_AT * shelves.full) & (shelves.due < 0))
-    shelves.due[low] = day + stream(world.seed, Purpose.DELIVERIES, day=day).integers(1, _LEAD_DAYS + 1, len(low))
+    # Drawn for all items: when one is delivered does not depend on which others are ordered.
+    lead_N = stream(world.seed, Purpose.DELIVERIES, day=day).integers(1, _LEAD_DAYS + 1, len(shelves.pieces))
+    shelves.due[low] = day + lead_N[low]
     shelves.full = np.maximum(shelves.full, _SOLD_COVER_DAYS * sold)  # what lists make popular is ordered in plenty
     arrives = shelves.due == day + 1
     shelves.pieces[arrives] = np.maximum(shelves.full, shelves.pieces)[arrives]
