@@ -147,3 +147,50 @@ def test_packed_files_are_recognised(tmp_path, engine, name):
     with pa.output_stream(str(tmp_path / name), compression="detect") as file:
         file.write(b"event_time,event_type,user_id,product_id\n2026-08-01,view,u,mug\n")
     assert detect(engine, tmp_path).settings["reader"]["files"] == f"*{name.removeprefix('log')}"
+
+
+CALL = '{"messageId": "m", "type": "track", "event": "%s", "anonymousId": "a", "timestamp": "2026-01-02T03:04:05Z"}\n'
+
+
+def test_files_of_one_kind_with_several_endings_are_taken_together(tmp_path, engine):
+    (tmp_path / "a.jsonl").write_text(CALL % "Product Viewed")
+    with pa.output_stream(str(tmp_path / "b.jsonl.gz"), compression="gzip") as file:
+        file.write((CALL % "Product Viewed").encode())
+    detected = detect(engine, tmp_path)
+    assert detected.settings["reader"] == {"kind": "segment", "files": "*.jsonl*"}
+    assert detected.ignored == []
+
+
+def test_files_that_no_glob_can_tell_apart_are_named(tmp_path, engine):
+    for name in ("2026-a", "2026-c"):
+        (tmp_path / f"{name}.jsonl").write_text(CALL % "Product Viewed")
+    (tmp_path / "2026-b.jsonl").write_text('{"eventType": "search", "visitorId": "c"}\n')
+    assert any("1 files such as 2026-b.jsonl hold something else, and are among" in each for each in
+               detect(engine, tmp_path).ignored)  # fmt: skip
+
+
+@pytest.mark.parametrize("other", ["customers.csv", "0-empty.jsonl"])
+def test_a_file_that_says_nothing_does_not_hide_one_that_does(tmp_path, engine, other):
+    (tmp_path / other).write_text("id,name\n1,ann\n" if other.endswith("csv") else "")
+    (tmp_path / "calls.jsonl").write_text(CALL % "Product Viewed")
+    assert detect(engine, tmp_path).kind == "segment"
+
+
+def test_an_event_that_names_an_offer_is_no_catalogue_and_one_with_a_long_line_is_known(tmp_path, engine):
+    line = CALL.replace("}\n", ', "properties": {"offerId": "x", "text": "' + "y" * 100_000 + '"}}\n')
+    (tmp_path / "calls.jsonl").write_text(line % "Product Viewed")
+    detected = detect(engine, tmp_path)
+    assert (detected.kind, "catalogue" in detected.settings) == ("segment", False)
+
+
+def test_a_name_that_may_be_a_persons_is_not_shown_and_one_in_another_case_is_known(tmp_path, engine):
+    (tmp_path / "calls.jsonl").write_text(CALL % "Paid by alice@example.com" + CALL % "Purchase")
+    detected = detect(engine, tmp_path)
+    assert not any("alice" in each for each in [*detected.found, *detected.ignored])
+    assert detected.settings["renames"] == {"Purchase": "purchase"}
+
+
+def test_one_time_far_ahead_does_not_settle_the_unit(tmp_path, engine):
+    rows = "".join(f"u{number},mug,{1_767_225_600 + number},view\n" for number in range(5))
+    (tmp_path / "log.csv").write_text(f"USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE\n{rows}u9,mug,99999999999999,view\n")
+    assert detect(engine, tmp_path).settings["reader"]["time_unit"] == "s"

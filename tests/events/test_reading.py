@@ -37,6 +37,14 @@ def test_an_instant_written_as_text_is_read_to_the_microsecond(engine, arrow_row
     assert _one(engine, arrow_rows, [value], instant_us) == [AT]
 
 
+def test_a_zone_by_its_name_is_not_taken_for_utc(engine, arrow_rows):
+    """DuckDB reads "10:00 PST" as 10:00."""
+    written = ["2026-08-01 10:00:00 PST", "2026-08-01 10:00:00 Europe/Berlin", "2026-08-01 10:00:00 UTC"]
+    table = engine.read_arrow(pa.table({"at": pa.array(written)}))
+    found = [row["at"] for row in arrow_rows(table.select(at=instant_us(table["at"])))]
+    assert found[:2] == [None, None]
+
+
 def test_timestamps_are_not_rounded_up_to_the_next_second(engine, arrow_rows):
     naive = pa.array([datetime.fromisoformat("2026-08-01T10:00:00.900001")], pa.timestamp("us"))
     assert _one(engine, arrow_rows, naive, instant_us) == [AT]

@@ -4,7 +4,7 @@ import pytest
 
 from endcap.core.clock import day_start_us
 from endcap.events.reading import EVENT_COLUMNS, ROW_COLUMNS
-from endcap.events.validate import EVENT_REASONS, ROW_REASONS, judge_events, judge_rows
+from endcap.events.validate import EVENT_REASONS, ROW_REASONS, judge_events, judge_rows, with_plain_names
 
 DAY = "2026-08-01"
 AT = day_start_us(DAY) + 1
@@ -114,3 +114,13 @@ def test_a_value_that_may_name_a_person_is_hidden(judged, text):
 def test_renamed_events_are_known(judged):
     event, _ = judged({"event_name_read": "Order Completed"}, renames={"Order Completed": "purchase"})
     assert (event["event_name"], event["reason"]) == ("purchase", None)
+
+
+@pytest.mark.parametrize(
+    ("session", "told"),
+    [("7", "7"), ("alice@example.com", None), ("ann", None), ("s-cookie-abc-1", None), ("1767225600", "1767225600")],
+)
+def test_a_sessions_id_that_is_or_holds_the_users_is_missing(engine, config, arrow_rows, session, told):
+    event = GOOD | {"source_session_id": session, "raw_device_id": "cookie-abc"}
+    table = _table(engine, EVENT_COLUMNS, [event])
+    assert arrow_rows(with_plain_names(table, config))[0]["source_session_id"] == told

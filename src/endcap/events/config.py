@@ -55,7 +55,11 @@ GA4_AUTOMATIC_EVENT_NAMES = (
 AUTOMATIC_EVENT_NAMES = (
     *GA4_AUTOMATIC_EVENT_NAMES,
     *("page", "screen", "identify", "group", "alias"),
-    *("page_ping", "link_click", "application_error", "trns_error"),
+    *("Application Opened", "Application Installed", "Application Updated", "Application Backgrounded"),
+    *("Cart Shared", "Coupon Entered", "Coupon Applied", "Coupon Removed", "Coupon Denied", "Product Shared"),
+    *("Checkout Step Viewed", "Checkout Step Completed", "Order Updated", "Order Cancelled", "Product Reviewed"),
+    *("page_ping", "link_click", "application_error", "trns_error", "transaction_item", "web_vitals"),
+    *("focus_form", "change_form", "submit_form", "legacy_transaction", "legacy_refund"),
     *("home-page-view", "category-page-view"),
 )
 """These, and those of Segment, Snowplow and Vertex that say nothing about an item."""

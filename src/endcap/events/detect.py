@@ -1,5 +1,6 @@
 """What a folder holds: looked at once, by `endcap init`, so that a user starts from settings that fit."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from endcap.events.recognise import NESTED_NAMES, event_names, nested_kind
 from endcap.events.sources.ga4 import GA4_COLUMNS
 from endcap.events.sources.guesses import COLUMN_SETTINGS, FOLDED_BY_DEFAULT, RENAMES, guess_columns
 from endcap.events.sources.lines import plain_name, read_csv, read_json_lines
+from endcap.events.validate import NAMES_A_PERSON
 
 __all__ = ["Detected", "detect"]
 
@@ -29,6 +31,7 @@ _TEXT = (".csv", ".jsonl", ".ndjson", ".json", ".tsv", ".txt")
 _MAYBE = (".json", ".tsv", ".txt")  # events only if they are of a known kind
 _PACKED = (".gz", ".zst")
 _LOOKED_AT_ROWS = 1_000
+_MOST_NAMES, _LONGEST_NAME = 100, 60
 _SIGNS = (("time",), ("user_id", "device_id", "transaction_id"), ("item_id", "item_name"))
 
 
@@ -78,7 +81,7 @@ def detect(engine: Engine, folder: Path, *, columns: Mapping[str, str] | None = 
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
     if not files:
         raise _missing(f"the folder {folder} is empty", folder)
-    feed = next((path for path in files if catalogue_kind(path)), None)
+    feed = next((path for path in files if _is_catalogue(path)), None)
     detected, known = _events_of(engine, folder, files, columns or {})
     others = [path.name for path in files if path not in known and path != feed]
     if feed is not None:
@@ -112,17 +115,21 @@ def _events_of(
         detected = _ga4(engine, folder, [path for path in parquet if _is_ga4(path)])
         _add_unlike(detected, [path for path in parquet if not _is_ga4(path)])
         return detected, parquet
-    texts = [path for path in files if plain_name(path).endswith(_TEXT) and not catalogue_kind(path)]
+    texts = [path for path in files if plain_name(path).endswith(_TEXT) and not _is_catalogue(path)]
     texts = [path for path in texts if not plain_name(path).endswith(_MAYBE) or nested_kind(path)]
     if not parquet and not texts:
         raise _unknown(folder, files)
-    kind = "" if parquet else nested_kind(texts[0])
+    kind = "" if parquet else next((kind for path in texts if (kind := nested_kind(path))), "")
     if kind:
         texts = [path for path in texts if nested_kind(path) == kind]
         return _nested(folder, texts, files), texts
     detected = _mapped(engine, folder, parquet or texts, columns)
     detected.settings["reader"]["files"] = _glob(detected.settings["reader"]["files"], parquet or texts, files)
     return detected, parquet or texts
+
+
+def _is_catalogue(path: Path) -> bool:
+    return bool(catalogue_kind(path)) and not nested_kind(path)
 
 
 def _ga4(engine: Engine, folder: Path, paths: Sequence[Path]) -> Detected:
@@ -140,15 +147,23 @@ def _ga4(engine: Engine, folder: Path, paths: Sequence[Path]) -> Detected:
 
 
 def _nested(folder: Path, paths: Sequence[Path], files: Sequence[Path]) -> Detected:
-    kind = nested_kind(paths[0])
-    wide = f"*{_ending(paths[0])}"
-    same = [path for path in paths if fnmatch(path.name, wide)]
-    detected = Detected(kind, str(folder), {"reader": {"kind": kind, "files": _glob(wide, same, files)}})
+    kind, ending = nested_kind(paths[0]), _ending(paths[0])
+    wide = f"*{ending}" if all(_ending(path) == ending for path in paths) else f"*{Path(plain_name(paths[0])).suffix}*"
+    glob = _glob(wide, paths, files)
+    detected = Detected(kind, str(folder), {"reader": {"kind": kind, "files": glob}})
+    same = [path for path in paths if fnmatch(path.name, glob)]
     counts = event_names(same[0], kind)
     detected.found.append(
         f"{NESTED_NAMES[kind]}: {len(same)} files; of {same[0].name} {sum(counts.values()):,} events were looked at"
     )
     _add_event_names(detected, counts)
+    missed = [path.name for path in paths if path not in same]
+    others = [path.name for path in files if path not in paths and fnmatch(path.name, glob)]
+    for names, what in ((missed, "hold such events too, and are not"), (others, "hold something else, and are")):
+        if names:
+            detected.ignored.append(
+                f"{len(names)} files such as {names[0]} {what} among those of files = {glob!r}: put them apart"
+            )
     return detected
 
 
@@ -171,7 +186,8 @@ def _add_event_names(detected: Detected, counts: dict[str, int]) -> None:
     """Say which event names are known, and propose folds and renames for those that can be guessed."""
     folds, renames = [], {}
     own = type(TypeAdapter(AnyReader).validate_python(detected.settings["reader"])).EVENT_NAMES
-    for name, num in sorted(counts.items(), key=lambda each: (-each[1], each[0])):
+    told = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+    for name, num in told[:_MOST_NAMES]:
         plain = name.strip().lower()
         if name in CANONICAL_EVENT_NAMES:
             detected.found.append(f"{num:,} {name} events")
@@ -181,14 +197,26 @@ def _add_event_names(detected: Detected, counts: dict[str, int]) -> None:
             detected.found.append(f"{num:,} {name} events: folded into the {into} within 2 s, else taken as {into}")
         elif name in own:
             detected.found.append(f"{num:,} {name} events: taken as {own[name]}")
+        elif plain in CANONICAL_EVENT_NAMES:
+            renames[name] = plain
+            detected.found.append(f"{num:,} {name} events: taken as {plain}")
         elif plain in RENAMES:
             renames[name] = RENAMES[plain]
             detected.found.append(f"{num:,} {name} events: taken as {RENAMES[plain]}")
         elif name in AUTOMATIC_EVENT_NAMES:
             detected.ignored.append(f"{num:,} {name} events: they say nothing about an item")
         else:
-            detected.ignored.append(f"{num:,} {name or '(no name)'} events: unknown name, they go to quarantine")
+            detected.ignored.append(
+                f"{num:,} {_shown(name) or '(no name)'} events: unknown name, they go to quarantine"
+            )
+    if len(told) > _MOST_NAMES:
+        detected.ignored.append(f"{len(told) - _MOST_NAMES:,} more names of events were not looked at")
     detected.settings.update({name: value for name, value in (("folds", folds), ("renames", renames)) if value})
+
+
+def _shown(name: str) -> str:
+    """Return a name as it may be shown: one that may name a person is hidden, a long one is cut."""
+    return "(hidden)" if re.search(NAMES_A_PERSON, name) else name[:_LONGEST_NAME]
 
 
 def _mapped(engine: Engine, folder: Path, paths: Sequence[Path], said: Mapping[str, str]) -> Detected:
@@ -216,10 +244,12 @@ def _mapped(engine: Engine, folder: Path, paths: Sequence[Path], said: Mapping[s
 
 
 def _add_unit(engine: Engine, raw: ibis.Table, reader: dict[str, Any]) -> None:
-    """Settle the unit of times that are numbers, by how large the largest is: seconds pass 1e11 in the year 5138."""
+    """Settle the unit of times that are numbers, by how large most are: seconds pass 1e11 in the year 5138."""
     if "time" not in reader or raw[reader["time"]].type().is_timestamp():
         return
-    latest = engine.to_arrow(raw.aggregate(latest=raw[reader["time"]].try_cast("float64").max())).column(0)[0].as_py()
+    latest = (
+        engine.to_arrow(raw.aggregate(latest=raw[reader["time"]].try_cast("float64").median())).column(0)[0].as_py()
+    )
     if latest:
         reader["time_unit"] = "s" if latest < 1e11 else "ms" if latest < 1e14 else "us"
 
@@ -314,7 +344,9 @@ def _glob(wide: str, wanted: Sequence[Path], files: Sequence[Path]) -> str:
     """Return a glob of the wanted files that takes in no other one, if there is one by how their names begin."""
     if all(path in wanted for path in files if fnmatch(path.name, wide)):
         return wide
-    return commonprefix([path.name for path in wanted if fnmatch(path.name, wide)]) + wide  # noqa: RUF071 - of names, not of paths
+    names = [path.name for path in wanted if fnmatch(path.name, wide)]
+    start = commonprefix([name.split(".")[0] for name in names])  # noqa: RUF071 - of names, not of paths
+    return names[0] if len(names) == 1 else start + wide
 
 
 def _is_ga4(path: Path) -> bool:
@@ -345,7 +377,7 @@ def _unknown(folder: Path, files: Sequence[Path], more: str = "") -> SourceError
     return SourceError(
         f"nothing in the folder is understood: {len(files)} files ({told}), such as {files[0].name}{more}",
         where=str(folder),
-        fix="bring a GA4 export in Parquet, or flat .parquet, .csv or .jsonl files with one row an event x item; "
+        fix="bring an export of docs/sources.md, or flat .parquet, .csv or .jsonl files with one row an event x item; "
         "name their columns with --columns time=COLUMN,item_id=COLUMN,user_id=COLUMN where they are not understood",
         code=Code.SOURCE_UNKNOWN,
     )

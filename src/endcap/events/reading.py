@@ -193,7 +193,10 @@ def instant_us(value: Any, *, unit_us: int = 1, zone_offset_us: Any = None) -> A
     read = text(value)
     has_zone = read.re_search(r"[0-9](Z|[+-][0-9]{2}(:?[0-9]{2})?)$") & read.contains(":")
     zoned = _timestamp_us(read.try_cast("timestamp('UTC')"), None)
-    naive = _timestamp_us(read.try_cast("timestamp"), zone_offset_us)
+    # A zone by its name is not understood by every engine: DuckDB reads "10:00 PST" as 10:00.
+    has_word = read.re_search(r"[A-Za-z]{2,}$") & ~read.re_search(r"(?i)(UTC|GMT)$")
+    plain = ibis.ifelse(has_word, ibis.null("string"), read)
+    naive = _timestamp_us(plain.try_cast("timestamp"), zone_offset_us)
     as_number = _whole(read.try_cast("float64") * unit_us)
     return ibis.coalesce(as_number, ibis.ifelse(has_zone, zoned, naive))
 

@@ -6,13 +6,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from endcap.core.errors import SourceError
 from endcap.events.sources.lines import plain_name, read_content, split_lines
 from endcap.events.sources.segment import tell_segment
 from endcap.events.sources.snowplow import snowplow_event, tell_snowplow
-from endcap.events.sources.told import Tell
+from endcap.events.sources.told import Tell, decoded
 from endcap.events.sources.vertex import tell_vertex
 
 __all__ = ["NESTED_NAMES", "event_names", "nested_kind"]
@@ -44,8 +42,9 @@ _TELLS: dict[str, Tell] = {
 
 def nested_kind(path: Path) -> str:
     """Return the kind of nested source that a text file holds, "" for none."""
-    for event in _events(path, most=1 << 16):
-        return next((kind for kind, names in _SIGNS if {*names} <= set(event)), "")
+    for most in (1 << 16, _LOOKED_AT):  # the first line may be a long one
+        for event in _events(path, most=most):
+            return next((kind for kind, names in _SIGNS if {*names} <= set(event)), "")
     return ""
 
 
@@ -66,7 +65,7 @@ def _events(path: Path, *, most: int) -> list[Mapping[str, Any]]:
         return []
     if name.endswith(".json") and head.lstrip()[:1] == b"[":
         return [each for each in _of_list(head.decode("utf-8", "replace")) if isinstance(each, Mapping)]
-    read = snowplow_event if name.endswith(_TEXT) else _decoded
+    read = snowplow_event if name.endswith(_TEXT) else decoded
     events = (read(line) for _, line in split_lines(head))
     return [each for each in events if isinstance(each, Mapping)]
 
@@ -78,13 +77,6 @@ def _of_list(text: str) -> Iterator[Any]:
         at = len(text) - len(text[at:].lstrip(" \t\r\n,"))
         try:
             entry, at = decoder.raw_decode(text, at)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         yield entry
-
-
-def _decoded(line: bytes) -> Any:
-    try:
-        return msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None

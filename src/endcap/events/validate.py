@@ -14,7 +14,16 @@ from endcap.events.config import EventsConfig
 from endcap.events.money import minor_units
 from endcap.events.reading import number, unreadable_number
 
-__all__ = ["EVENT_REASONS", "FIRST_US", "ROW_REASONS", "believed_day", "judge_events", "judge_rows", "with_plain_names"]
+__all__ = [
+    "EVENT_REASONS",
+    "FIRST_US",
+    "NAMES_A_PERSON",
+    "ROW_REASONS",
+    "believed_day",
+    "judge_events",
+    "judge_rows",
+    "with_plain_names",
+]
 
 EVENT_REASONS = (
     "line_unreadable",
@@ -51,8 +60,9 @@ _OF_ONE_ITEM = ("select_item", "view_item", "add_to_wishlist", "add_to_cart", "r
 _KEYED = "^[0-9a-f]{32}$"
 _SHOWN = 60
 _LONGEST_NAME = 100
+_TELLING = 6  # characters: a shorter id may be a part of any number
 _HIDDEN = "(hidden)"
-_NAMES_A_PERSON = r"@|%40|\d{1,3}(\.\d{1,3}){3}"
+NAMES_A_PERSON = r"@|%40|\d{1,3}(\.\d{1,3}){3}"
 _BETWEEN = "\x1f"
 _MISSING = ibis.null("string")
 _NO = ibis.literal(value=False)
@@ -79,12 +89,19 @@ def with_plain_names(events: ibis.Table, config: EventsConfig) -> ibis.Table:
 
     Returns:
         The events; a name with an e-mail or network address or the event's own user or device id in it, or of more than
-        100 characters, has become `(hidden)`.
+        100 characters, has become `(hidden)`, and a session's id that is or holds one of these is missing.
     """
     name = events.event_name_read
     known = name.isin(sorted({*config.canonical_names, *config.ignored_event_names}))
     is_hidden = ~known & (_may_name(name, events.raw_user_id, events.raw_device_id) | (name.length() > _LONGEST_NAME))
-    return events.mutate(event_name_read=ibis.ifelse(is_hidden, _HIDDEN, name))
+    session = events.source_session_id
+    is_raw = session.re_search(NAMES_A_PERSON)
+    for raw_id in (events.raw_user_id, events.raw_device_id):
+        is_raw |= ((session == raw_id) | (session.contains(raw_id) & (raw_id.length() >= _TELLING))).fill_null(_NO)
+    return events.mutate(
+        event_name_read=ibis.ifelse(is_hidden, _HIDDEN, name),
+        source_session_id=ibis.ifelse(is_raw, _MISSING, session),
+    )
 
 
 def judge_events(events: ibis.Table, config: EventsConfig, *, now_us: int) -> ibis.Table:
@@ -223,4 +240,4 @@ def _shown(column: str, value: Any, user: Any, device: Any) -> Any:
 def _may_name(written: Any, user: Any, device: Any) -> Any:
     """Return where a text may name a person: an address, or the row's own user or device id in it."""
     has_id = written.contains(user).fill_null(_NO) | written.contains(device).fill_null(_NO)
-    return written.re_search(_NAMES_A_PERSON) | has_id
+    return written.re_search(NAMES_A_PERSON) | has_id

@@ -28,9 +28,33 @@ def test_documents_stand_alone_in_a_list_or_in_lines(tmp_path, name, content, fo
 
 
 def test_a_page_has_a_document_for_each_of_its_scripts(tmp_path):
-    page = b"""<html><script>var a = 1;</script><SCRIPT type='application/ld+json' id="x">
-    {"name": "A &amp; B"}</SCRIPT><script type="application/ld+json">{oops}</script></html>"""
-    assert _read(tmp_path, "page.html", page) == [(0, {"name": "A & B"}), (1, Unread("{oops}", "no JSON"))]
+    """What stands in a script is as it is; where that is no JSON, it may have been escaped by mistake."""
+    page = b"""<html><script>var a = 1;</script>
+    <SCRIPT type='application/ld+json' id="x">{"name": "12&quot; pan"}</SCRIPT>
+    <script type="application/ld+json">{&quot;name&quot;: "B"}</script>
+    <script type="application/ld+json">{oops}</script>"""
+    assert _read(tmp_path, "page.html", page) == [
+        (0, {"name": "12&quot; pan"}),
+        (1, {"name": "B"}),
+        (2, Unread("{oops}", "no JSON")),
+    ]
+
+
+def test_a_page_in_another_encoding_and_one_of_many_open_scripts_are_told(tmp_path):
+    [(place, unread)] = _read(
+        tmp_path, "page.html", "<script type='application/ld+json'>Käse</script>".encode("latin-1")
+    )
+    assert (place, unread.why) == (0, "no UTF-8 text")
+    assert len(_read(tmp_path, "open.html", b"<script type='application/ld+json'>{}" * 15_000)) == 1
+
+
+def test_what_is_nested_too_deeply_is_no_json(tmp_path):
+    [(_, unread)] = _read(tmp_path, "a.json", b"[" * 50_000)
+    assert unread.why == "no JSON"
+
+
+def test_lines_may_stand_in_a_file_that_is_named_json(tmp_path):
+    assert _read(tmp_path, "a.json", b'{"a": 1}\n{"a": 2}\n') == [(0, {"a": 1}), (1, {"a": 2})]
 
 
 def test_a_missing_and_a_damaged_file_are_named(tmp_path):

@@ -54,6 +54,17 @@ def test_a_line_that_is_no_object_is_kept_with_its_place(tmp_path, engine, arrow
     assert len(rows) == 4
 
 
+@pytest.mark.parametrize("items", ['[{"item_id": "mug"}]', {"item_id": "mug"}])
+def test_items_may_be_text_or_one_alone(tmp_path, engine, arrow_rows, items):
+    _, [row] = _read(engine, arrow_rows, _open(tmp_path, {**LINE, "items": items}))
+    assert row["item_id"] == "mug"
+
+
+def test_events_may_stand_in_a_list(tmp_path):
+    (tmp_path / "events.json").write_text(json.dumps([LINE, LINE]))
+    assert open_ga4_lines(tmp_path / "events.json", {})["_row"].to_pylist() == [0, 1]
+
+
 @pytest.mark.parametrize("items", [None, "mug", [7], {}])
 def test_items_of_another_form_are_no_items(tmp_path, engine, arrow_rows, items):
     [event], [row] = _read(engine, arrow_rows, _open(tmp_path, {**LINE, "items": items}))

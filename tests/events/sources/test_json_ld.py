@@ -51,8 +51,10 @@ def _read(tmp_path, document, **settings):
         {"@type": "ItemList", "itemListElement": [{"@type": "ListItem", "position": 1, "item": MUG}]},
         {**MUG, "@type": ["Product", "Book"]},
         {"@type": "ProductGroup", "name": "Mugs", "hasVariant": [MUG]},
+        {"@type": "WebPage", "about": {**MUG, "@type": "http://schema.org/Product"}},
+        {**MUG, "@type": "schema:Product", "isRelatedTo": {**MUG, "sku": "pen"}},
     ],
-    ids=["alone", "list", "graph", "item list", "two types", "group"],
+    ids=["alone", "list", "graph", "item list", "two types", "group", "page", "related"],
 )
 def test_a_product_is_found_wherever_it_stands(tmp_path, document):
     assert _read(tmp_path, document) == [READ]
@@ -75,6 +77,11 @@ def test_events_may_name_another_property(tmp_path, name, item_id):
         ),
         ({"priceSpecification": [{"price": 5, "priceCurrency": "USD"}]}, "5 USD", None),
         ({"price": "7", "priceCurrency": "USD", "availability": "PreOrder"}, "7 USD", "preorder"),
+        (
+            {"offers": [{"price": "3", "priceCurrency": "EUR", "availability": "OutOfStock"}]},
+            "3 EUR",
+            "out_of_stock",
+        ),
         ({"price": 0, "priceCurrency": "EUR"}, "0 EUR", None),
         ({"price": "7", "availability": "https://schema.org/Someday"}, "7", "Someday"),
         (None, None, None),

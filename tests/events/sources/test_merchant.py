@@ -34,3 +34,8 @@ def test_a_missing_column_or_file_is_named(tmp_path):
     with pytest.raises(SourceError) as caught:
         list(merchant_products(tmp_path / "no.tsv", MerchantCatalogue()))
     assert caught.value.code == Code.SOURCE_MISSING
+
+
+def test_a_quote_that_is_left_open_takes_in_no_other_line(tmp_path):
+    read = _read(tmp_path, 'id\ttitle\na\t"Best" shirt"\nb\t"Open shirt\nc\t"A ""fine"" mug"\n')
+    assert [product["title"] for _, product in read] == ['"Best" shirt"', '"Open shirt', 'A "fine" mug']

@@ -75,5 +75,7 @@ def test_what_is_no_product_keeps_its_place(tmp_path):
 
 
 def test_a_price_that_is_none_is_left_for_the_feed_to_refuse(tmp_path):
-    bad = {"offerId": "mug", "attributes": {"title": "Mug", "price": {"amountMicros": "many", "currencyCode": "EUR"}}}
-    assert _read(tmp_path, bad)[0][1]["price"] == "many EUR"
+    for micros in ("many", "1E+999999999", "9" * 50):
+        price = {"amountMicros": micros, "currencyCode": "EUR"}
+        bad = {"offerId": "mug", "attributes": {"title": "Mug", "price": price}}
+        assert _read(tmp_path, bad)[0][1]["price"] == f"{micros} EUR"

@@ -48,3 +48,23 @@ def test_what_is_no_plain_xml_is_refused(tmp_path, text):
     with pytest.raises(SourceError, match="no XML that can be read") as caught:
         _read(tmp_path, text)
     assert caught.value.code == Code.SOURCE_UNREADABLE
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8"])
+def test_a_document_type_is_refused_in_every_encoding(tmp_path, encoding):
+    text = f'<?xml version="1.0" encoding="{encoding}"?><!DOCTYPE x [<!ENTITY a "aaa">]>'
+    text += "<rss><item><id>&a;</id></item></rss>"
+    (tmp_path / "feed.xml").write_bytes(text.encode(encoding))
+    with pytest.raises(SourceError, match="document type"):
+        list(merchant_xml_products(tmp_path / "feed.xml"))
+
+
+def test_an_encoding_that_is_not_known_is_told(tmp_path):
+    with pytest.raises(SourceError, match="no XML that can be read"):
+        _read(tmp_path, '<?xml version="1.0" encoding="gbk"?><rss/>')
+
+
+def test_merchants_own_names_count_before_those_of_atom(tmp_path):
+    entry = "<entry><id>tag:shop,2026:77</id><title>x</title><g:title>Mug</g:title><g:id>SKU1</g:id></entry>"
+    text = f'<feed xmlns="http://www.w3.org/2005/Atom" xmlns:g="http://base.google.com/ns/1.0">{entry}</feed>'
+    assert _read(tmp_path, text) == [(0, {"id": "SKU1", "title": "Mug"})]

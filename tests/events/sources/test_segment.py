@@ -60,6 +60,14 @@ def test_other_calls_are_named_by_their_type(kind):
     assert tell_segment({"type": kind, "anonymousId": "c1", "name": "Home"})["event_name"] == kind
 
 
-@pytest.mark.parametrize("properties", [None, [], "x", {"products": {"product_id": "mug"}}])
+@pytest.mark.parametrize(
+    "products", [{"product_id": "mug"}, '[{"product_id": "mug"}]', '{"product_id": "mug"}'], ids=["one", "text", "both"]
+)
+def test_products_may_be_one_alone_or_text_as_warehouses_have_them(products):
+    [item] = tell_segment({**CALL, "properties": {"products": products}})["items"]
+    assert item["item_id"] == "mug"
+
+
+@pytest.mark.parametrize("properties", [None, [], "x", {"products": []}])
 def test_properties_of_another_form_tell_nothing(properties):
     assert tell_segment({**CALL, "properties": properties})["items"] == []

@@ -77,3 +77,15 @@ def test_a_file_that_is_no_export_of_shopify_is_refused(tmp_path):
     with pytest.raises(SourceError, match="no column 'Price'") as caught:
         _read(tmp_path, "Handle,Title\ntee,Tee\n")
     assert caught.value.code == Code.SOURCE_COLUMN
+
+
+def test_where_no_quantity_is_told_nothing_says_that_there_is_none(tmp_path):
+    """Shops of several locations export none."""
+    header = "Handle,Title,Variant Price,Variant Inventory Tracker,Variant Inventory Policy\n"
+    [(_, mug)] = _read(tmp_path, header + "mug,Mug,9.50,shopify,deny\n")
+    assert mug["availability"] == "in_stock"
+
+
+def test_a_description_may_be_very_long(tmp_path):
+    text = "Handle,Title,Body (HTML),Variant Price\nmug,Mug," + "x" * 300_000 + ",9.50\n"
+    assert [each["id"] for _, each in _read(tmp_path, text)] == ["mug"]

@@ -108,3 +108,19 @@ def test_files_hold_text_or_json(tmp_path, name):
 
 def test_a_line_that_is_no_text_is_none():
     assert snowplow_event(b"\xff" * 10) is None
+
+
+def test_a_line_whose_entities_are_cut_off_is_no_event():
+    """Else an order would be kept without what was ordered."""
+    fields = as_line().split("\t")
+    fields[52] = fields[52][:-5]
+    assert snowplow_event("\t".join(fields).encode()) is None
+
+
+def test_an_order_of_the_old_kind_whose_items_are_events_of_their_own_is_not_taken_for_one():
+    assert tell_snowplow({"event_name": "transaction", "tr_orderid": "T1"})["event_name"] == "legacy_transaction"
+
+
+def test_entities_of_like_names_are_told_apart():
+    told = tell_snowplow({**AS_JSON, f"contexts_{VENDOR}transaction_error_1": [{"transaction_id": "T9"}]})
+    assert told["transaction_id"] == "T1"

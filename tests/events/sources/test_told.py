@@ -4,6 +4,7 @@ import json
 import ibis
 import pytest
 
+from endcap.core.errors import Code, SourceError
 from endcap.events.sources.told import as_text, nested, open_told, read_told, told_items
 
 LINE = {
@@ -74,6 +75,18 @@ def test_what_is_no_object_is_kept_with_its_place(tmp_path, engine, arrow_rows):
 )
 def test_objects_may_stand_in_a_list_or_be_packed(tmp_path, name, content):
     assert _open(tmp_path, name, content)["event_name"].to_pylist() == ["a", "b"]
+
+
+def test_a_list_that_is_cut_off_is_refused_with_its_file(tmp_path):
+    with pytest.raises(SourceError, match="cut off or no JSON") as caught:
+        _open(tmp_path, "a.json", b'[{"name": "a"}, {"na')
+    assert (caught.value.code, caught.value.where) == (Code.SOURCE_UNREADABLE, "a.json")
+
+
+def test_a_line_that_is_nested_too_deeply_and_a_mark_at_the_beginning_do_not_matter(tmp_path):
+    table = _open(tmp_path, "a.jsonl", b'\xef\xbb\xbf{"name": "a"}\n{"name": ' + b"[" * 50_000 + b"\n")
+    assert table["event_name"].to_pylist() == ["a", None]
+    assert table["_fault"].to_pylist() == [None, "line_unreadable"]
 
 
 def test_an_empty_file_has_no_events(tmp_path):

@@ -65,7 +65,12 @@ def test_what_is_private_or_hidden_is_left_out_and_what_is_ordered_back_told(tmp
 
 @pytest.mark.parametrize(
     ("starts", "ends", "period"),
-    [("", "2026-03-08", "1970-01-01/2026-03-09"), ("2026-03-01", "", "2026-03-01/9999-12-31"), ("", "soon", "/soon")],
+    [
+        ("", "2026-03-08", "1970-01-01/2026-03-09"),
+        ("2026-03-01", "", "2026-03-01/9999-12-31"),
+        ("", "soon", "/soon"),
+        ("2026-03-01", "9999-12-31", "2026-03-01/9999-12-31"),
+    ],
 )
 def test_a_sale_may_be_open_at_either_end(tmp_path, starts, ends, period):
     header, line = EXPORT.splitlines()[0:2]
@@ -77,3 +82,19 @@ def test_a_file_that_is_no_export_of_woocommerce_is_refused(tmp_path):
     with pytest.raises(SourceError, match="no column 'Regular price'") as caught:
         _read(tmp_path, "ID,Type,SKU,Name\n1,simple,A,B\n")
     assert caught.value.code == Code.SOURCE_COLUMN
+
+
+def test_ids_and_skus_that_are_numbers_are_not_mixed_up_and_who_has_no_product_is_told(tmp_path):
+    """The coat's SKU is the mug's id; one variation is of a product that is not in the file, one is not published."""
+    header = "ID,Type,SKU,Name,Published,In stock?,Regular price,Parent\n"
+    lines = (
+        "12,simple,MUG,Mug,1,1,5.00,\n5,variable,12,Coat,1,1,,\n6,variation,12-S,Coat S,1,0,99.00,12\n"
+        "7,variation,12-M,Coat M,1,1,89.00,id:5\n8,variation,X,Lost,1,1,1.00,id:99\n"
+        "9,variation,12-L,Coat L,0,1,1.00,12\n"
+    )
+    found = _read(tmp_path, header + lines)
+    assert {each["id"]: each["price"] for each in found.values() if not isinstance(each, Unread)} == {
+        "12": "5.00",
+        "5": "89.00",
+    }
+    assert [each.why for each in found.values() if isinstance(each, Unread)] == ["its product is not in the file"]

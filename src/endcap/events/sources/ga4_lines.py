@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pyarrow as pa
 
-from endcap.events.sources.lines import FAULT, read_content, split_lines
-from endcap.events.sources.told import as_text
+from endcap.events.sources.lines import FAULT
+from endcap.events.sources.told import as_list, as_text, objects_of
 
 __all__ = ["open_ga4_lines"]
 
@@ -38,7 +37,7 @@ _SCHEMA = pa.schema(
 
 
 def open_ga4_lines(path: Path, columns: Mapping[str, str]) -> pa.Table:
-    """Read a file of one event a line; a line that is no object is kept as a row with `_fault`.
+    """Read a file of one event a line, or a list of them; what is no object is kept as a row with `_fault`.
 
     Args:
         path: The file, maybe packed.
@@ -48,27 +47,18 @@ def open_ga4_lines(path: Path, columns: Mapping[str, str]) -> pa.Table:
         SourceError: The file is missing or damaged.
     """
     rows = []
-    for place, line in split_lines(read_content(path)):
-        told, fault = _decoded(line), None
-        if not isinstance(told, dict):
-            told, fault = {}, FAULT
+    for place, each in objects_of(path):
+        told, fault = (dict(each), None) if isinstance(each, Mapping) else ({}, FAULT)
         told |= {name: told[theirs] for name, theirs in columns.items() if theirs in told}
         rows.append({name: _as(told.get(name), _SCHEMA.field(name).type) for name in _SCHEMA.names[:-3]}
                     | {"_file": path.name, "_row": place, "_fault": fault})  # fmt: skip
     return pa.Table.from_pylist(rows, schema=_SCHEMA)
 
 
-def _decoded(line: bytes) -> Any:
-    try:
-        return msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-
-
 def _as(value: Any, kind: pa.DataType) -> Any:
     """Return a value in a type of texts, lists and structs; what is of another form is missing."""
     if pa.types.is_list(kind):
-        return [_as(each, kind.value_type) for each in value] if isinstance(value, list) else []
+        return [_as(each, kind.value_type) for each in as_list(value)]
     if pa.types.is_struct(kind):
         if not isinstance(value, Mapping):
             return None

@@ -1,5 +1,6 @@
 """Products as schema.org JSON-LD, as shops put them into their pages for search engines."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from endcap.events.sources.documents import read_documents
 __all__ = ["json_ld_products", "products_in"]
 
 _PRODUCT = "Product"
+_NOT_FOR_SALE = ("isRelatedTo", "isSimilarTo", "isAccessoryOrSparePartFor", "isConsumableFor", "offers", "review")
 _AVAILABILITY = {
     "instock": "in_stock",
     "instoreonly": "in_stock",
@@ -45,15 +47,16 @@ def json_ld_products(path: Path, settings: JsonLdCatalogue) -> Iterator[tuple[in
 
 
 def products_in(document: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield the products of a document, however deep: in lists, graphs, lists of items, and variants of a group."""
+    """Yield the products of a document, wherever they stand in it, but for those that others are only compared with."""
     if isinstance(document, list):
         for each in document:
             yield from products_in(each)
     elif isinstance(document, Mapping):
-        if _PRODUCT in _listed(document.get("@type")):
+        if _PRODUCT in (re.split(r"[/:#]", _text(each))[-1] for each in _listed(document.get("@type"))):
             yield document
-        for name in ("@graph", "itemListElement", "item", "hasVariant", "mainEntity"):
-            yield from products_in(document.get(name))
+        for name, each in document.items():
+            if name not in _NOT_FOR_SALE:
+                yield from products_in(each)
 
 
 def _product(told: Mapping[str, Any], id_property: str) -> Product:
@@ -78,8 +81,16 @@ def _product(told: Mapping[str, Any], id_property: str) -> Product:
 def _offer(told: Any) -> Mapping[str, Any]:
     """Return the offer, of several the first that can be bought; an aggregate of offers is one."""
     offers = [each for each in _listed(told) if isinstance(each, Mapping)]
+    offers = [inner for each in offers for inner in (_offers_in(each) or [each])]
     there = [each for each in offers if _availability(each.get("availability")) == "in_stock"]
     return (there or offers or [{}])[0]
+
+
+def _offers_in(offer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the offers of an aggregate that tells no price of its own."""
+    if _first(offer, "price", "lowPrice") is not None:
+        return []
+    return [each for each in _listed(offer.get("offers")) if isinstance(each, Mapping)]
 
 
 def _availability(told: Any) -> str:

@@ -12,9 +12,21 @@ import pyarrow.csv as pa_csv
 
 from endcap.core.errors import Code, SourceError
 
-__all__ = ["FAULT", "plain_name", "read_content", "read_csv", "read_json_lines", "read_rows", "split_lines"]
+__all__ = [
+    "FAULT",
+    "decode_json",
+    "plain_name",
+    "read_content",
+    "read_csv",
+    "read_json_lines",
+    "read_rows",
+    "split_lines",
+    "unreadable",
+]
 
 FAULT = "line_unreadable"
+_LONGEST_FIELD = 1 << 26  # characters: descriptions may have pictures in them
+_BOM = b"\xef\xbb\xbf"
 _MARKS = ("_file", "_row", "_fault")
 
 
@@ -49,7 +61,7 @@ def read_csv(path: Path) -> pa.Table:
             ),
         )
     except (pa.ArrowInvalid, UnicodeDecodeError, StopIteration) as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     # Row numbers count the header as 1 and skipped lines too.
     places = [number for number in range(table.num_rows + len(bad)) if number + 2 not in set(bad)]
     return _marked(table, path, places, [number - 2 for number in bad])
@@ -66,13 +78,29 @@ def read_json_lines(path: Path) -> pa.Table:
     bad: list[int] = []
     for place, line in split_lines(read_content(path)):
         try:
-            read.append(msgspec.json.decode(line, type=dict[str, Any]))
+            told = decode_json(line)
+        except ValueError:
+            told = None
+        if isinstance(told, dict):
+            read.append(told)
             places.append(place)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        else:
             bad.append(place)
     names = list(dict.fromkeys(name for each in read for name in each if name not in _MARKS))
     columns = {name: pa.array([_as_text(each.get(name)) for each in read], pa.string()) for name in names}
     return _marked(pa.table(columns), path, places, bad)
+
+
+def decode_json(content: bytes) -> Any:
+    """Return a JSON document.
+
+    Raises:
+        ValueError: It is none, or nested too deeply to be read.
+    """
+    try:
+        return msgspec.json.decode(content.removeprefix(_BOM))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(str(error)) from error
 
 
 def plain_name(path: Path) -> str:
@@ -88,9 +116,10 @@ def read_rows(path: Path, *, delimiter: str) -> Iterator[list[str]]:
     """
     try:
         text = read_content(path).decode("utf-8-sig")
+        csv.field_size_limit(_LONGEST_FIELD)
         yield from csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
 
 
 def split_lines(content: bytes) -> Iterator[tuple[int, bytes]]:
@@ -115,7 +144,7 @@ def read_content(path: Path, *, most: int | None = None) -> bytes:
         with pa.input_stream(str(path), compression="detect") as file:
             content = file.read(most)
     except (OSError, EOFError, pa.ArrowException) as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     return content
 
 
@@ -139,7 +168,8 @@ def _marked(table: pa.Table, path: Path, places: list[int], bad: list[int]) -> p
     )
 
 
-def _unreadable(path: Path, error: Exception) -> SourceError:
+def unreadable(path: Path, error: Exception) -> SourceError:
+    """Return the error of a file that cannot be read."""
     first_line = (str(error).splitlines() or ["it is empty"])[0]
     return SourceError(
         f"the file cannot be read: {first_line}",

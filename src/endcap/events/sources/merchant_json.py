@@ -1,7 +1,7 @@
 """A Google Merchant feed as JSON: products of the Content API or the Merchant API, in a list, a page or lines."""
 
 from collections.abc import Iterator, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from endcap.events.sources.documents import read_documents
 __all__ = ["merchant_json_products"]
 
 _MICROS = 1_000_000
+_LONGEST = 20  # digits
 _NAMES = {
     "title": "title",
     "brand": "brand",
@@ -68,10 +69,8 @@ def _price(told: Any) -> str:
         return _text(told)
     amount, currency = _text(told.get("value")), _text(told.get("currency") or told.get("currencyCode"))
     if told.get("amountMicros") is not None:
-        try:
-            amount = f"{Decimal(str(told['amountMicros'])) / _MICROS:f}"
-        except InvalidOperation:
-            amount = _text(told["amountMicros"])
+        micros = _text(told["amountMicros"])
+        amount = f"{Decimal(micros) / _MICROS:f}" if micros.isdigit() and len(micros) <= _LONGEST else micros
     return f"{amount} {currency}".strip()
 
 

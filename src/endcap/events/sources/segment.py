@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from endcap.events.sources.told import Told, as_text, nested, told_items
+from endcap.events.sources.told import Told, as_list, as_text, nested, told_items
 
 __all__ = ["tell_segment"]
 
@@ -25,7 +25,7 @@ def tell_segment(call: Mapping[str, Any]) -> Told:
     `revenue` is without shipping and counts where no total is told.
     """
     told, context = call.get("properties"), call.get("context")
-    products = nested(told, "products")
+    products = as_list(nested(told, "products"))
     is_single = any(nested(told, name) is not None for name in ("product_id", "productId", "sku"))
     values = (nested(told, name) for name in ("total", "revenue", "value"))
     return {
@@ -44,5 +44,5 @@ def tell_segment(call: Mapping[str, Any]) -> Told:
         "country": as_text(nested(context, "location", "country")),
         "device_category": as_text(nested(context, "device", "type")),
         "item_list_id": as_text(nested(told, "list_id") or nested(told, "list")),
-        "items": told_items(products if isinstance(products, list) else [told] if is_single else [], _PRODUCT),
+        "items": told_items(products or ([told] if is_single else []), _PRODUCT),
     }

@@ -140,7 +140,8 @@ def _in_stock(row: Mapping[str, str]) -> bool:
     """Say whether a variant can be bought: its stock is not counted, or there is some, or it is sold without."""
     if not row.get("tracker") or row.get("when_out", "").lower() in _SELLS_ON:
         return True
-    return _amount(row.get("quantity", "")) > 0
+    # Shops of several locations export no quantity: then nothing says that there is none.
+    return not row.get("quantity") or _amount(row["quantity"]) > 0
 
 
 def _amount(written: str) -> float:

@@ -4,14 +4,13 @@ As JSON each kind of entity is a field (`contexts_..._product_1`), as Snowplow's
 in the enricher's text they stand in `contexts`, each with the address of its schema.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from endcap.events.sources.lines import plain_name, read_content, split_lines
-from endcap.events.sources.told import Told, as_text, nested, told_items
+from endcap.events.sources.told import Told, as_list, as_text, decoded, nested, objects_of, told_items
 
 __all__ = ["snowplow_event", "snowplow_objects", "tell_snowplow"]
 
@@ -35,6 +34,7 @@ _NUM_FIELDS = 131
 _TEXT = (".tsv", ".txt")
 _ECOMMERCE = "com_snowplowanalytics_snowplow_ecommerce_"
 _ACTION = "snowplow_ecommerce_action"
+_LEGACY = {"transaction": "legacy_transaction", "refund": "legacy_refund"}  # its items are events of their own
 _PRODUCT = {
     "item_id": ("id",),
     "item_name": ("name",),
@@ -54,18 +54,20 @@ def snowplow_objects(path: Path) -> Iterator[tuple[int, Any]]:
     Raises:
         SourceError: The file is missing or damaged.
     """
-    read = snowplow_event if plain_name(path).endswith(_TEXT) else _decoded
-    for place, line in split_lines(read_content(path)):
-        yield place, read(line)
+    if plain_name(path).endswith(_TEXT):
+        for place, line in split_lines(read_content(path)):
+            yield place, snowplow_event(line)
+    else:
+        yield from objects_of(path)
 
 
 def tell_snowplow(event: Mapping[str, Any]) -> Told:
     """Read an event: an e-commerce action tells what was done, any other event its own name."""
     action = _entity(event, _ACTION)
     order, refund = _entity(event, "transaction"), _entity(event, "refund")
-    products = _entities(event, "product")
+    products, name = _entities(event, "product"), as_text(event.get("event_name") or event.get("event"))
     return {
-        "event_name": as_text(nested(action, "type") or event.get("event_name") or event.get("event")),
+        "event_name": _LEGACY.get(name or "", name) if action is None else as_text(nested(action, "type")),
         "time": as_text(event.get("true_tstamp") or event.get("derived_tstamp") or event.get("collector_tstamp")),
         "received": as_text(event.get("collector_tstamp")),
         "user_id": as_text(event.get("user_id") or nested(_entity(event, "user"), "id")),
@@ -85,7 +87,7 @@ def tell_snowplow(event: Mapping[str, Any]) -> Told:
 
 
 def snowplow_event(line: bytes) -> dict[str, Any] | None:
-    """Return the fields that are read of a line of the enricher, None where it has another number of them."""
+    """Return the fields that are read of a line of the enricher, None where they cannot be read."""
     try:
         fields = line.rstrip(b"\r").decode("utf-8").split("\t")
     except UnicodeDecodeError:
@@ -95,15 +97,10 @@ def snowplow_event(line: bytes) -> dict[str, Any] | None:
     found: dict[str, Any] = {name: fields[place] for name, place in _FIELDS.items() if fields[place]}
     for name in ("contexts", "unstruct_event"):
         if name in found:
-            found[name] = _decoded(found[name].encode())
+            found[name] = decoded(found[name].encode())
+            if found[name] is None:
+                return None
     return found
-
-
-def _decoded(content: bytes) -> Any:
-    try:
-        return msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
 
 
 def _entity(event: Mapping[str, Any], name: str) -> Any:
@@ -114,8 +111,8 @@ def _entities(event: Mapping[str, Any], name: str) -> list[Any]:
     """Return the e-commerce entities of a name, of whichever version, from either form of an event."""
     found = []
     for key, value in event.items():
-        if key.startswith((f"contexts_{_ECOMMERCE}{name}_", f"unstruct_event_{_ECOMMERCE}{name}_")):
-            found += value if isinstance(value, list) else [value]
+        if re.fullmatch(rf"(contexts|unstruct_event)_{_ECOMMERCE}{name}_\d+(_\d+)*", key):
+            found += as_list(value)
     told = nested(event.get("contexts"), "data")
     for each in [*(told if isinstance(told, list) else []), nested(event.get("unstruct_event"), "data")]:
         if f".ecommerce/{name}/" in str(nested(each, "schema")):

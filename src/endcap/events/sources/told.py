@@ -12,6 +12,7 @@ import ibis
 import msgspec
 import pyarrow as pa
 
+from endcap.core.errors import Code, SourceError
 from endcap.events.reading import (
     EVENT_COLUMNS,
     ROW_COLUMNS,
@@ -24,14 +25,17 @@ from endcap.events.reading import (
     text,
     unreadable_number,
 )
-from endcap.events.sources.lines import FAULT, plain_name, read_content, split_lines
+from endcap.events.sources.lines import FAULT, decode_json, plain_name, read_content, split_lines
 
 __all__ = [
     "Tell",
     "Told",
     "ToldItem",
+    "as_list",
     "as_text",
+    "decoded",
     "nested",
+    "objects_of",
     "open_told",
     "read_told",
     "told_instant_us",
@@ -102,7 +106,7 @@ def open_told(
         SourceError: The file is missing or damaged.
     """
     tables, rows, schema = [], [], _TIMES if times_only else _SCHEMA
-    for place, each in (objects or _objects)(path):
+    for place, each in (objects or objects_of)(path):
         marks = {"_file": path.name, "_row": place, "_fault": None}
         rows.append({**tell(each), **marks} if isinstance(each, Mapping) else {**marks, "_fault": FAULT})
         if len(rows) == _ROWS:
@@ -111,18 +115,43 @@ def open_told(
     return pa.concat_tables([*tables, pa.Table.from_pylist(rows, schema=schema)])
 
 
-def _objects(path: Path) -> Iterator[tuple[int, Any]]:
+def objects_of(path: Path) -> Iterator[tuple[int, Any]]:
+    """Yield what stands at each place of a file: on each line, or in the list that a `.json` file is.
+
+    What is no JSON is None.
+
+    Raises:
+        SourceError: The file is missing or damaged, or its list is cut off.
+    """
     content = read_content(path)
     if plain_name(path).endswith(".json") and content.lstrip()[:1] == b"[":
-        return iter(enumerate(_decoded(content) or [None]))
-    return ((place, _decoded(line)) for place, line in split_lines(content))
+        listed = decoded(content)
+        if not isinstance(listed, list):
+            raise SourceError(
+                "the list of events cannot be read: it is cut off or no JSON",
+                where=path.name,
+                fix="export the file again, or move it out of the source folder",
+                code=Code.SOURCE_UNREADABLE,
+            )
+        return iter(enumerate(listed))
+    return ((place, decoded(line)) for place, line in split_lines(content))
 
 
-def _decoded(content: bytes) -> Any:
+def decoded(content: bytes) -> Any:
+    """Return a JSON document, None where it is none."""
     try:
-        return msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return decode_json(content)
+    except ValueError:
         return None
+
+
+def as_list(value: Any) -> list[Any]:
+    """Return a list that an event tells: warehouses write it as text, and some senders one entry alone."""
+    if isinstance(value, str):
+        value = decoded(value.encode())
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
 
 
 def told_instant_us(raw: ibis.Table) -> Any:

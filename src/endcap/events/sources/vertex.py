@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from endcap.events.sources.told import Told, ToldItem, as_text, nested
+from endcap.events.sources.told import Told, ToldItem, as_list, as_text, nested
 
 __all__ = ["tell_vertex"]
 
@@ -13,8 +13,7 @@ _LIST = "view_item_list"
 
 def tell_vertex(event: Mapping[str, Any]) -> Told:
     """Read an event: a page or a search that names products showed them in a list."""
-    details = event.get("productDetails")
-    products = details if isinstance(details, list) else []
+    products = as_list(event.get("productDetails"))
     kind = as_text(event.get("eventType"))
     return {
         "event_name": _LIST if kind in _LISTS and products else kind,

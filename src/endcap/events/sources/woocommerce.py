@@ -34,29 +34,61 @@ def woocommerce_products(path: Path, settings: WooCommerceCatalogue) -> Iterator
     Raises:
         SourceError: The file is missing, no text, or lacks a column.
     """
-    products: list[tuple[int, _Row]] = []
-    variations: dict[str, list[tuple[int, _Row]]] = {}
+    export = _Export()
     rows = read_rows(path, delimiter=",")
     header = [name.strip() for name in next(rows, [])]
     _require(header, path)
     for place, values in enumerate(rows):
-        if len(values) != len(header):
-            if any(values):
-                yield place, Unread(",".join(values), "number of fields differs from the header")
-            continue
-        row: _Row = dict(zip(header, (value.strip() for value in values), strict=True))
-        if "variation" in _types(row):
-            variations.setdefault(row.get("Parent", "").removeprefix("id:"), []).append((place, row))
-        elif row.get("Published", "1") == "1" and row.get("Visibility in catalog", "") not in _HIDDEN:
-            products.append((place, row))
-    for place, row in products:
-        names = {row["ID"], row["SKU"]} - {""}  # a variation may name its product by either
-        own = sorted((each for name in names for each in variations.get(name, [])), key=lambda each: each[0])
+        if len(values) == len(header):
+            export.add(place, dict(zip(header, (value.strip() for value in values), strict=True)))
+        elif any(values):
+            yield place, Unread(",".join(values), "number of fields differs from the header")
+    for place, row in export.orphans():
+        yield place, Unread(",".join(row.values()), "its product is not in the file")
+    for place, row in export.products:
+        own = export.variations_of(row)
         if settings.item_id == "sku" and own:
             yield from ((at, _product(each, row, each["SKU"])) for at, each in own)
         else:
             item_id = row["ID"] if settings.item_id == "id" else row["SKU"]
             yield place, _product(_cheapest(row, [each for _, each in own]), row, item_id)
+
+
+class _Export:
+    """The rows of an export, variations apart by what they are variations of."""
+
+    def __init__(self) -> None:
+        self.products: list[tuple[int, _Row]] = []
+        self._variations: dict[tuple[str, str], list[tuple[int, _Row]]] = {}
+        self._known: set[tuple[str, str]] = set()
+
+    def add(self, place: int, row: _Row) -> None:
+        """Add a row; what is not published or hidden is only known to be there."""
+        is_public = row.get("Published", "1") == "1"
+        if "variation" in _types(row):
+            if is_public:
+                self._variations.setdefault(_parent(row), []).append((place, row))
+            return
+        self._known |= {("id", row["ID"]), ("sku", row["SKU"])}
+        if is_public and row.get("Visibility in catalog", "") not in _HIDDEN:
+            self.products.append((place, row))
+
+    def orphans(self) -> Iterator[tuple[int, _Row]]:
+        """Yield the variations of products that are not in the file."""
+        for parent, rows in self._variations.items():
+            if parent not in self._known:
+                yield from rows
+
+    def variations_of(self, row: _Row) -> list[tuple[int, _Row]]:
+        """Return the variations of a product, which may name it by its id or its SKU, in their order."""
+        by_id, by_sku = (self._variations.get(each, []) for each in (("id", row["ID"]), ("sku", row["SKU"])))
+        return sorted(by_id + by_sku, key=lambda each: each[0])
+
+
+def _parent(row: _Row) -> tuple[str, str]:
+    """Return how a variation names its product: `id:12`, or an SKU."""
+    name = row.get("Parent", "")
+    return ("id", name.removeprefix("id:")) if name.startswith("id:") else ("sku", name)
 
 
 def _require(header: list[str], path: Path) -> None:
@@ -119,7 +151,7 @@ def _period(row: _Row) -> str:
         return ""
     try:
         return f"{first[:10] or _FIRST}/{next_day(last[:10]) if last else _LAST}"
-    except ValueError:
+    except (ValueError, OverflowError):
         return f"{first}/{last}"
 
 
