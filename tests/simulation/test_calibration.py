@@ -3,10 +3,14 @@
 Rates and means may be 5 % off (they move by 1 or 2 % with the seed), quantiles 20 % (few whole numbers, a heavy tail).
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from benchmarks.calibration import GMERCH_HOURS, counted
 
+from endcap.simulation.in_memory import live
+from endcap.simulation.policies import Popular
 from endcap.simulation.settings import make_world
 
 
@@ -53,6 +57,20 @@ def test_otto_has_its_rates(otto):
     assert otto.carts / otto.views == pytest.approx(0.0868, rel=0.05)
     assert otto.lines / otto.carts == pytest.approx(0.302, rel=0.05)
     assert otto.events / len(otto.by_visitor) == pytest.approx(16.8, rel=0.05)
+
+
+@pytest.mark.parametrize("blocks", [1, 50])
+def test_how_many_blocks_the_visitors_make_changes_neither_rates_nor_what_is_sold_out(blocks):
+    """As many as the whole of OTTO has; a stock dealt out to them refused three lines of five."""
+    world = make_world("otto", scale=0.004)
+    world = replace(world, block=-(-world.visitors // blocks))
+    carts = paid = refused = 0
+    for each in live(world, Popular()):
+        lines = each.lived.made.lines
+        carts += int(each.lived.made.is_carted.sum())
+        paid, refused = paid + int(lines.is_paid.sum()), refused + int(lines.is_refused.sum())
+    assert paid / carts == pytest.approx(0.302, rel=0.05)
+    assert refused < 0.05 * (paid + refused)
 
 
 def test_few_visitors_do_most_as_in_otto(otto):
