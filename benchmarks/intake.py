@@ -21,8 +21,9 @@ from endcap.core.tables import EVENTS, QUARANTINE
 from endcap.engines.adapters.duckdb import DuckDBEngine
 from endcap.engines.contracts import check_contract
 from endcap.events.catalogue import read_catalogue
+from endcap.events.catalogue_config import MerchantCatalogue
 from endcap.events.checks import check_intake, raw_ids_found
-from endcap.events.config import EventsConfig, Fold, MerchantCatalogue
+from endcap.events.config import EventsConfig, Fold
 from endcap.events.files import days_fed, files_for, read_files, scan_files
 from endcap.events.ingest import ingest
 from endcap.events.items import build_items

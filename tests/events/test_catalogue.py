@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from endcap.core.errors import Code, SourceError
 from endcap.events.catalogue import catalogue_kind, read_catalogue
-from endcap.events.config import Catalogue
+from endcap.events.catalogue_config import Catalogue
 from endcap.simulation.policies import Popular
 from endcap.simulation.settings import make_world
 from endcap.simulation.shop import simulate

@@ -4,7 +4,7 @@ from endcap.core.clock import instant_of
 from endcap.core.tables import QUARANTINE
 from endcap.engines.contracts import check_contract
 from endcap.events.catalogue import read_catalogue
-from endcap.events.config import MerchantCatalogue
+from endcap.events.catalogue_config import MerchantCatalogue
 from endcap.events.feed import clean_category, read_price
 
 FEED = """id\ttitle\tproduct_type\tbrand\tprice\tavailability

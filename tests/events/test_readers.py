@@ -1,7 +1,8 @@
 import pytest
 from pydantic import TypeAdapter
 
-from endcap.events.config import AnyReader, EventsConfig
+from endcap.events.config import EventsConfig
+from endcap.events.reader_config import AnyReader
 from endcap.events.readers import LANDING, reader_of
 
 KINDS = {

@@ -6,7 +6,16 @@ import pytest
 
 from endcap.core.clock import fixed_clock
 from endcap.core.errors import Code, SourceError
-from endcap.events.reading import event_number, field, instant_us, number, require_columns, text, unreadable_number
+from endcap.events.reading import (
+    bare_rows,
+    event_number,
+    field,
+    instant_us,
+    number,
+    require_columns,
+    text,
+    unreadable_number,
+)
 
 AT = fixed_clock("2026-08-01T10:00:00.900001")()
 
@@ -91,6 +100,16 @@ def test_events_are_numbered_in_the_order_of_files_and_rows(engine, arrow_rows):
     table = engine.read_arrow(pa.table({"file": ["b", "a", "a"], "row": [0, 1, 0]}))
     numbered = table.mutate(no=event_number(table.file, table.row, {"a": 0, "b": 1})).order_by("no")
     assert [(row["file"], row["row"]) for row in arrow_rows(numbered)] == [("a", 0), ("a", 1), ("b", 0)]
+
+
+def test_an_event_that_names_no_item_has_one_row_and_another_has_none_here(engine, arrow_rows):
+    items = pa.array([["A"], [], None], pa.list_(pa.string()))
+    raw = engine.read_arrow(pa.table({"event_no": [7, 8, 9], "_row": [1, 2, 3], "items": items}))
+    rows = sorted(arrow_rows(bare_rows(raw)), key=lambda row: row["event_no"])
+    assert [(row["event_no"], row["row"], row["item_ordinal"], row["item_id"]) for row in rows] == [
+        (8, 2, 0, None),
+        (9, 3, 0, None),
+    ]
 
 
 def test_a_field_that_is_not_there_is_none():

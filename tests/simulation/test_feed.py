@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from endcap.events.catalogue import read_catalogue
-from endcap.events.config import MerchantCatalogue
+from endcap.events.catalogue_config import MerchantCatalogue
 from endcap.simulation.catalogue import BRANDS, make_catalogue
 from endcap.simulation.feed import write_feed, write_inventory
 from endcap.simulation.settings import make_world

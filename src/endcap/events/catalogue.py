@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from endcap.core.errors import SourceError
-from endcap.events.config import (
+from endcap.events.catalogue_config import (
     Catalogue,
     JsonLdCatalogue,
     MerchantCatalogue,

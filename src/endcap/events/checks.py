@@ -7,7 +7,8 @@ import ibis
 
 from endcap.core.errors import Code, DataError, SourceError
 from endcap.engines.port import Engine
-from endcap.events.config import EventsConfig, NoCatalogue
+from endcap.events.catalogue_config import NoCatalogue
+from endcap.events.config import EventsConfig
 from endcap.events.files import NO_DAY
 from endcap.events.ingest import Ingested
 

@@ -18,7 +18,8 @@ from endcap.core.errors import Code, SourceError, near
 from endcap.core.tables import CANONICAL_EVENT_NAMES
 from endcap.engines.port import Engine
 from endcap.events.catalogue import KIND_NAMES, catalogue_kind, read_catalogue
-from endcap.events.config import AUTOMATIC_EVENT_NAMES, AnyReader, Catalogue, MappedReader
+from endcap.events.catalogue_config import Catalogue
+from endcap.events.reader_config import AUTOMATIC_EVENT_NAMES, AnyReader, MappedReader
 from endcap.events.recognise import NESTED_NAMES, event_names, nested_kind
 from endcap.events.sources.ga4 import GA4_COLUMNS
 from endcap.events.sources.guesses import COLUMN_SETTINGS, FOLDED_BY_DEFAULT, RENAMES, guess_columns

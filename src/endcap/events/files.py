@@ -17,7 +17,8 @@ from endcap.core.clock import day_of, next_day
 from endcap.core.errors import Code, SourceError, near
 from endcap.core.ids import digest_of
 from endcap.engines.port import Engine
-from endcap.events.config import GA4_COLUMN_NAMES, EventsConfig, Ga4Reader
+from endcap.events.config import EventsConfig
+from endcap.events.reader_config import GA4_COLUMN_NAMES, Ga4Reader
 from endcap.events.readers import LANDING, SourceReader, reader_of
 from endcap.events.reading import Reading, require_columns, union_of
 from endcap.events.validate import believed_day

@@ -9,7 +9,8 @@ from typing import Any
 import ibis
 import pyarrow as pa
 
-from endcap.events.config import EventsConfig, Ga4Reader, MappedReader, SegmentReader, SnowplowReader, VertexReader
+from endcap.events.config import EventsConfig
+from endcap.events.reader_config import Ga4Reader, MappedReader, SegmentReader, SnowplowReader, VertexReader
 from endcap.events.reading import Reading
 from endcap.events.sources.ga4 import GA4_COLUMNS, ga4_instant_us, read_ga4, under_ga4_names
 from endcap.events.sources.ga4_lines import open_ga4_lines

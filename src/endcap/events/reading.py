@@ -18,6 +18,7 @@ __all__ = [
     "EVENT_COLUMNS",
     "ROW_COLUMNS",
     "Reading",
+    "bare_rows",
     "event_number",
     "field",
     "instant_us",
@@ -98,6 +99,18 @@ def shaped(table: ibis.Table, columns: Mapping[str, str], values: Mapping[str, A
     return table.select(
         **{name: (ibis.null() if value is None else value).cast(columns[name]) for name, value in chosen.items()}
     )
+
+
+def bare_rows(raw: ibis.Table) -> ibis.Table:
+    """Return a row, of ROW_COLUMNS, for each event that names no item.
+
+    Args:
+        raw: Numbered events: event_no, `_row` and `items`, a list that may be empty or missing.
+    """
+    bare = raw.filter(raw["items"].length().fill_null(0) == 0)
+    no = ibis.literal(value=False)
+    values = {"event_no": bare.event_no, "item_ordinal": ibis.literal(0), "row": bare["_row"], "is_duplicate": no}
+    return shaped(bare, ROW_COLUMNS, values)
 
 
 def union_of(readings: Sequence[Reading]) -> Reading:

@@ -5,8 +5,9 @@ from typing import Any
 import msgspec
 from pydantic import TypeAdapter
 
-from endcap.events.config import AnyReader, EventsConfig, MappedReader
+from endcap.events.config import EventsConfig
 from endcap.events.detect import Detected
+from endcap.events.reader_config import AnyReader, MappedReader
 
 __all__ = ["toml_section"]
 

@@ -24,8 +24,8 @@ from endcap.core.tables import (
     USER_FEATURES,
 )
 from endcap.events.catalogue import read_catalogue
+from endcap.events.catalogue_config import NoCatalogue
 from endcap.events.checks import check_feed, check_intake
-from endcap.events.config import NoCatalogue
 from endcap.events.files import (
     SourceFile,
     cache_of,

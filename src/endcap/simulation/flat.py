@@ -5,10 +5,11 @@ Shapes: E events, F items of all events one after the other, R rows of the file.
 """
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,11 +21,13 @@ __all__ = [
     "ORDERS",
     "events_with_items",
     "iso_time",
+    "known",
     "param",
     "plain_events",
     "plain_items",
     "write_csv",
     "write_interactions",
+    "write_json_lines",
 ]
 
 ORDERS = ("purchase", "refund")
@@ -82,13 +85,30 @@ def write_csv(path: Path, table: pa.Table) -> None:
 
 
 def events_with_items(table: pa.Table) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
-    """Yield E events, each with its items, as `plain_events` and `plain_items` have them."""
+    """Yield E events, each with its items, as `plain_events` and `plain_items` have them.
+
+    Events have `time` beside: ISO 8601 in UTC, cut to milliseconds.
+    """
     items = plain_items(table)
+    events = plain_events(table, items)
+    events = events.append_column("time", iso_time(events["at_us"], unit="ms"))
     ends = np.cumsum(np.bincount(items["event"], minlength=len(table))).tolist()
     rows, begin = items.to_pylist(), 0
-    for event, end in zip(plain_events(table, items).to_pylist(), ends, strict=True):
+    for event, end in zip(events.to_pylist(), ends, strict=True):
         yield event, rows[begin:end]
         begin = end
+
+
+def write_json_lines(path: Path, objects: Iterable[dict[str, Any]]) -> None:
+    """Write one JSON object a line; the file appears whole or not at all."""
+    encoder = msgspec.json.Encoder()
+    with whole_file(path) as part, part.open("wb") as file:
+        file.writelines(encoder.encode(each) + b"\n" for each in objects)
+
+
+def known(told: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what is missing: trackers send no null, and do not know GA4's `(not set)`."""
+    return {name: value for name, value in told.items() if value not in (None, "(not set)", {}, [])}
 
 
 def write_interactions(path: Path, table: pa.Table) -> None:

@@ -8,13 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from endcap.simulation.files import whole_file
-from endcap.simulation.flat import ORDERS, iso_time, param, plain_events, plain_items
+from endcap.simulation.flat import ORDERS, iso_time, known, param, plain_events, plain_items, write_json_lines
 
 __all__ = ["SEGMENT_NAMES", "write_segment"]
 
@@ -56,9 +54,7 @@ def write_segment(path: Path, table: pa.Table) -> None:
         path: The file, `events_YYYYMMDD.jsonl`; it appears whole or not at all.
         table: The day's events as `simulation/ga4.py` writes them, E rows.
     """
-    encoder = msgspec.json.Encoder()
-    with whole_file(path) as part, part.open("wb") as file:
-        file.writelines(encoder.encode(call) + b"\n" for call in _calls(table))
+    write_json_lines(path, _calls(table))
 
 
 def _calls(table: pa.Table) -> Iterator[dict[str, Any]]:
@@ -84,7 +80,7 @@ def _calls(table: pa.Table) -> Iterator[dict[str, Any]]:
             "context": context,
             "properties": _properties(event, shipped, list_id, products[begin:end]),
         }
-        yield _known(said)
+        yield known(said)
         begin = end
 
 
@@ -106,14 +102,14 @@ def _properties(
         "recommendation_id": event["recommendation_id"],
     }
     is_single = len(products) == 1 and name not in _WITH_PRODUCTS
-    return _known({**said, **(products[0] if is_single else {"products": products})})
+    return known({**said, **(products[0] if is_single else {"products": products})})
 
 
 def _products(items: pa.Table) -> list[dict[str, Any]]:
     """Return F items under Segment's names; `sku` and `variant` are both the SKU, as GA4's item_variant is one."""
     columns = {name: items[column] for name, column in _PRODUCT.items()}
     columns["position"] = items["place"].cast(pa.int64())
-    return [_known(product) for product in pa.table(columns).to_pylist()]
+    return [known(product) for product in pa.table(columns).to_pylist()]
 
 
 def _contexts(table: pa.Table, events: pa.Table) -> Iterator[dict[str, Any]]:
@@ -123,18 +119,13 @@ def _contexts(table: pa.Table, events: pa.Table) -> Iterator[dict[str, Any]]:
     nested = [table["traffic_source"].to_pylist(), table["geo"].to_pylist(), events["device_category"].to_pylist()]
     sessions = events["session_id"].to_pylist()
     for campaign, geo, device, system, page, session in zip(*nested, systems, pages, sessions, strict=True):
-        yield _known(
+        yield known(
             {
-                "campaign": _known(campaign),
-                "device": _known({"type": device}),
-                "os": _known({"name": system}),
-                "location": _known(geo),
-                "page": _known({"url": page}),
+                "campaign": known(campaign),
+                "device": known({"type": device}),
+                "os": known({"name": system}),
+                "location": known(geo),
+                "page": known({"url": page}),
                 "sessionId": session,
             }
         )
-
-
-def _known(said: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what is missing: Segment sends no null, and does not know GA4's `(not set)`."""
-    return {name: value for name, value in said.items() if value not in (None, "(not set)", {}, [])}

@@ -1,14 +1,11 @@
 """The simulated log as enriched Snowplow events with e-commerce entities, one JSON object a line."""
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pyarrow as pa
 
-from endcap.simulation.files import whole_file
-from endcap.simulation.flat import ORDERS, events_with_items
+from endcap.simulation.flat import ORDERS, events_with_items, known, write_json_lines
 
 __all__ = ["SNOWPLOW_TYPES", "write_snowplow"]
 
@@ -34,24 +31,19 @@ def write_snowplow(path: Path, table: pa.Table) -> None:
         path: The file; it appears whole or not at all.
         table: The day's events as `simulation/ga4.py` writes them.
     """
-    encoder = msgspec.json.Encoder()
-    with whole_file(path) as part, part.open("wb") as file:
-        for event, items in events_with_items(table):
-            if event["event_name"] in SNOWPLOW_TYPES:
-                file.write(encoder.encode(_enriched(event, items)) + b"\n")
+    told = events_with_items(table)
+    write_json_lines(path, (_enriched(*each) for each in told if each[0]["event_name"] in SNOWPLOW_TYPES))
 
 
 def _enriched(event: dict[str, Any], items: list[dict[str, Any]]) -> dict[str, Any]:
-    at = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=event["at_us"])).isoformat(timespec="milliseconds")
-    at = at.replace("+00:00", "Z")
     kind = SNOWPLOW_TYPES[event["event_name"]]
-    action = _known({"type": kind, "name": items[0]["item_list_name"] if items else None})
+    action = known({"type": kind, "name": items[0]["item_list_name"] if items else None})
     entities = {"product_1": [_product(event, item) for item in items]}
     if event["event_name"] in ORDERS:
         amount = "refund_amount" if kind == "refund" else "revenue"
         order = {"transaction_id": event["order_id"], amount: float(event["value"]), "currency": event["currency"]}
         entities[f"{kind}_1"] = [order]
-    return _known(
+    return known(
         {
             "app_id": "shop",
             "platform": "web",
@@ -59,8 +51,8 @@ def _enriched(event: dict[str, Any], items: list[dict[str, Any]]) -> dict[str, A
             "event_name": "snowplow_ecommerce_action",
             "event_vendor": "com.snowplowanalytics.snowplow.ecommerce",
             "event_id": event["event_id"],
-            "collector_tstamp": at,
-            "derived_tstamp": at,
+            "collector_tstamp": event["time"],
+            "derived_tstamp": event["time"],
             "user_id": event["user_id"],
             "domain_userid": event["device_id"],
             "domain_sessionid": event["session_id"],
@@ -73,7 +65,7 @@ def _enriched(event: dict[str, Any], items: list[dict[str, Any]]) -> dict[str, A
 
 
 def _product(event: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
-    return _known(
+    return known(
         {
             "id": item["item_id"],
             "name": item["item_name"],
@@ -86,7 +78,3 @@ def _product(event: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
             "currency": event["currency"],
         }
     )
-
-
-def _known(told: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in told.items() if value not in (None, [])}

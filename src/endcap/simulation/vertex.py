@@ -1,14 +1,11 @@
 """The simulated log as user events of Google's search and recommendations for commerce, one JSON object a line."""
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pyarrow as pa
 
-from endcap.simulation.files import whole_file
-from endcap.simulation.flat import events_with_items
+from endcap.simulation.flat import events_with_items, known, write_json_lines
 
 __all__ = ["VERTEX_TYPES", "write_vertex"]
 
@@ -29,26 +26,22 @@ def write_vertex(path: Path, table: pa.Table) -> None:
         path: The file; it appears whole or not at all.
         table: The day's events as `simulation/ga4.py` writes them.
     """
-    encoder = msgspec.json.Encoder()
-    with whole_file(path) as part, part.open("wb") as file:
-        for event, items in events_with_items(table):
-            if event["event_name"] in VERTEX_TYPES:
-                file.write(encoder.encode(_user_event(event, items)) + b"\n")
+    told = events_with_items(table)
+    write_json_lines(path, (_user_event(*each) for each in told if each[0]["event_name"] in VERTEX_TYPES))
 
 
 def _user_event(event: dict[str, Any], items: list[dict[str, Any]]) -> dict[str, Any]:
-    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=event["at_us"])
     user, order = event["user_id"], event["order_id"]
     transaction = {"id": order, "revenue": event["value"] and float(event["value"]), "currencyCode": event["currency"]}
-    return _known(
+    return known(
         {
             "eventType": VERTEX_TYPES[event["event_name"]],
             "visitorId": event["device_id"],
             "sessionId": event["session_id"],
-            "eventTime": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "eventTime": event["time"],
             "attributionToken": event["recommendation_id"],
             "userInfo": {"userId": user} if user else None,
-            "purchaseTransaction": _known(transaction) if order else None,
+            "purchaseTransaction": known(transaction) if order else None,
             "productDetails": [_detail(event, item) for item in items],
         }
     )
@@ -57,9 +50,5 @@ def _user_event(event: dict[str, Any], items: list[dict[str, Any]]) -> dict[str,
 def _detail(event: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
     price = item["price"]
     info = {"price": price, "currencyCode": event["currency"]} if price is not None else None
-    product = _known({"id": item["item_id"], "title": item["item_name"], "priceInfo": info})
-    return _known({"product": product, "quantity": item["quantity"]})
-
-
-def _known(told: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in told.items() if value not in (None, [], {})}
+    product = known({"id": item["item_id"], "title": item["item_name"], "priceInfo": info})
+    return known({"product": product, "quantity": item["quantity"]})

@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 
 from endcap.core.errors import Code, SourceError
-from endcap.events.config import Ga4Reader
+from endcap.events.reader_config import Ga4Reader
 from endcap.events.sources.ga4 import read_ga4
 
 LEAST = {"event_timestamp": [1], "event_name": ["search"], "user_pseudo_id": ["c"], "_file": ["f"], "_row": [0]}

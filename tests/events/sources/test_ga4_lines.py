@@ -3,7 +3,7 @@ import json
 import ibis
 import pytest
 
-from endcap.events.config import Ga4Reader
+from endcap.events.reader_config import Ga4Reader
 from endcap.events.sources.ga4 import read_ga4
 from endcap.events.sources.ga4_lines import open_ga4_lines
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from endcap.events.config import JsonLdCatalogue
+from endcap.events.catalogue_config import JsonLdCatalogue
 from endcap.events.feed import Unread
 from endcap.events.sources.json_ld import json_ld_products
 

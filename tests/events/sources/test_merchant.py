@@ -1,7 +1,7 @@
 import pytest
 
 from endcap.core.errors import Code, SourceError
-from endcap.events.config import MerchantCatalogue
+from endcap.events.catalogue_config import MerchantCatalogue
 from endcap.events.feed import Unread
 from endcap.events.sources.merchant import merchant_products
 

@@ -1,7 +1,7 @@
 import pyarrow as pa
 import pytest
 
-from endcap.events.config import Condition, KeepRule, RowRule
+from endcap.events.reader_config import Condition, KeepRule, RowRule
 from endcap.events.sources.rules import event_by_rules, holds, ignored_by, is_absolute
 
 VALUES = ["-1", "0", "2", " C1 ", None]

@@ -1,7 +1,7 @@
 import pytest
 
 from endcap.core.errors import Code, SourceError
-from endcap.events.config import ShopifyCatalogue
+from endcap.events.catalogue_config import ShopifyCatalogue
 from endcap.events.feed import Unread
 from endcap.events.sources.shopify import shopify_products
 

@@ -6,11 +6,12 @@ from typing import Any
 import ibis
 
 from endcap.core.errors import Code, SourceError
-from endcap.events.config import Ga4Reader
+from endcap.events.reader_config import Ga4Reader
 from endcap.events.reading import (
     EVENT_COLUMNS,
     ROW_COLUMNS,
     Reading,
+    bare_rows,
     event_number,
     field,
     number,
@@ -129,19 +130,7 @@ def _rows(raw: ibis.Table) -> ibis.Table:
     # One unnest of items zipped with their places: `Table.unnest(offset=...)` became a lateral join, 8 times slower.
     places = ibis.range(1, raw["items"].length() + 1)
     listed = raw.select("event_no", "_row", each=raw["items"].zip(places).unnest())
-    with_items = _item_rows(listed, listed.each["f1"], listed.each["f2"])
-    without = raw.filter(raw["items"].length().fill_null(0) == 0)
-    bare = shaped(
-        without,
-        ROW_COLUMNS,
-        {
-            "event_no": without.event_no,
-            "item_ordinal": ibis.literal(0),
-            "row": without["_row"],
-            "is_duplicate": ibis.literal(value=False),
-        },
-    )
-    return with_items.union(bare)
+    return _item_rows(listed, listed.each["f1"], listed.each["f2"]).union(bare_rows(raw))
 
 
 def _item_rows(listed: ibis.Table, item: Any, ordinal: Any) -> ibis.Table:

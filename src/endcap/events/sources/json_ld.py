@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from endcap.events.config import JsonLdCatalogue
+from endcap.events.catalogue_config import JsonLdCatalogue
 from endcap.events.feed import Product, Unread
 from endcap.events.sources.documents import read_documents
 

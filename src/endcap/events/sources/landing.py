@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from endcap.core.landed import LandedEvent, LandedItem
 from endcap.events.money import scale_of
-from endcap.events.reading import EVENT_COLUMNS, ROW_COLUMNS, Reading, event_number, shaped, text
+from endcap.events.reading import EVENT_COLUMNS, ROW_COLUMNS, Reading, bare_rows, event_number, shaped, text
 from endcap.events.sources.lines import FAULT, split_lines
 
 __all__ = ["open_landing", "read_landing"]
@@ -93,7 +93,6 @@ def _rows(raw: ibis.Table) -> ibis.Table:
     places = ibis.range(1, raw["items"].length() + 1)
     listed = raw.select("event_no", "_row", "scale", "item_list_id", each=raw["items"].zip(places).unnest())
     item = listed.each["f1"]
-    no = ibis.literal(value=False)
     values = {
         "event_no": listed.event_no,
         "item_ordinal": listed.each["f2"],
@@ -105,8 +104,6 @@ def _rows(raw: ibis.Table) -> ibis.Table:
         "quantity": item["quantity"].cast("float64"),
         "item_list_id": text(listed.item_list_id),
         "place": ibis.ifelse(item["place"].between(0, 1_000_000), item["place"], ibis.null("int64")),
-        "is_duplicate": no,
+        "is_duplicate": ibis.literal(value=False),
     }
-    bare = raw.filter(raw["items"].length().fill_null(0) == 0)
-    bare_values = {"event_no": bare.event_no, "item_ordinal": ibis.literal(0), "row": bare["_row"], "is_duplicate": no}
-    return shaped(listed, ROW_COLUMNS, values).union(shaped(bare, ROW_COLUMNS, bare_values))
+    return shaped(listed, ROW_COLUMNS, values).union(bare_rows(raw))

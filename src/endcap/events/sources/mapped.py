@@ -5,7 +5,7 @@ from typing import Any
 
 import ibis
 
-from endcap.events.config import MappedReader
+from endcap.events.reader_config import MappedReader
 from endcap.events.reading import (
     EVENT_COLUMNS,
     ROW_COLUMNS,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from endcap.core.errors import Code, SourceError, near
-from endcap.events.config import MerchantCatalogue
+from endcap.events.catalogue_config import MerchantCatalogue
 from endcap.events.feed import Product, Unread
 from endcap.events.sources.lines import read_content, unreadable
 

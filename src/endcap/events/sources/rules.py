@@ -5,7 +5,7 @@ from typing import Any
 
 import ibis
 
-from endcap.events.config import Condition, KeepRule, RowRule
+from endcap.events.reader_config import Condition, KeepRule, RowRule
 from endcap.events.reading import number, text
 
 __all__ = ["event_by_rules", "holds", "ignored_by", "is_absolute", "trimmed"]

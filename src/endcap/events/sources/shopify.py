@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from endcap.core.errors import Code, SourceError, near
-from endcap.events.config import ShopifyCatalogue
+from endcap.events.catalogue_config import ShopifyCatalogue
 from endcap.events.feed import Product, Unread
 from endcap.events.sources.lines import read_rows
 

@@ -17,6 +17,7 @@ from endcap.events.reading import (
     EVENT_COLUMNS,
     ROW_COLUMNS,
     Reading,
+    bare_rows,
     event_number,
     instant_us,
     number,
@@ -191,7 +192,7 @@ def read_told(raw: ibis.Table, file_numbers: Mapping[str, int], file_day: Any) -
 def _rows(raw: ibis.Table) -> ibis.Table:
     places = ibis.range(1, raw["items"].length() + 1)
     listed = raw.select("event_no", "_row", "item_list_id", each=raw["items"].zip(places).unnest())
-    item, no = listed.each["f1"], ibis.literal(value=False)
+    item = listed.each["f1"]
     values = {
         "event_no": listed.event_no,
         "item_ordinal": listed.each["f2"],
@@ -205,11 +206,9 @@ def _rows(raw: ibis.Table) -> ibis.Table:
         "quantity_text": unreadable_number(item["quantity"]),
         "item_list_id": text(listed.item_list_id),
         "place": place_number(item["place"]),
-        "is_duplicate": no,
+        "is_duplicate": ibis.literal(value=False),
     }
-    bare = raw.filter(raw["items"].length().fill_null(0) == 0)
-    bare_values = {"event_no": bare.event_no, "item_ordinal": ibis.literal(0), "row": bare["_row"], "is_duplicate": no}
-    return shaped(listed, ROW_COLUMNS, values).union(shaped(bare, ROW_COLUMNS, bare_values))
+    return shaped(listed, ROW_COLUMNS, values).union(bare_rows(raw))
 
 
 def as_text(value: Any) -> str | None:

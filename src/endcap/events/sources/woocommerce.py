@@ -5,7 +5,7 @@ from pathlib import Path
 
 from endcap.core.clock import next_day
 from endcap.core.errors import Code, SourceError, near
-from endcap.events.config import WooCommerceCatalogue
+from endcap.events.catalogue_config import WooCommerceCatalogue
 from endcap.events.feed import Product, Unread
 from endcap.events.sources.lines import read_rows
 
