@@ -1,5 +1,6 @@
 """The STEPS table: every step of a refresh, in order. Backfills, schedules and bills are made from the same table."""
 
+from endcap.core.contract import Table
 from endcap.core.tables import (
     EVENTS,
     EXAMPLES,
@@ -12,8 +13,7 @@ from endcap.core.tables import (
     SLATES,
     USER_FEATURES,
 )
-from endcap.flows import data_steps as data
-from endcap.flows import deploy, watch
+from endcap.flows import deploy, feature_steps, intake_steps, session_steps, watch
 from endcap.flows import model_steps as models
 from endcap.flows.flow import Step
 from endcap.governance.access import Action
@@ -26,11 +26,16 @@ FIRST_STEP = "ingest"
 _MODEL_CODE = ("models", "flows/folder.py", "flows/model_data.py", "flows/model_steps.py")
 
 
-def _data_step(name: str, verb: str, action: Action, rooms: tuple[str, ...], *writes: object) -> Step:
-    plan, run = getattr(data, f"plan_{name}"), getattr(data, f"run_{name}")
+_STEPS_OF = {"events": intake_steps, "sessions": session_steps, "features": feature_steps}
+
+
+def _data_step(name: str, verb: str, action: Action, rooms: tuple[str, ...], *writes: Table) -> Step:
+    module = _STEPS_OF[rooms[0]]
+    plan, run = getattr(module, f"plan_{name}"), getattr(module, f"run_{name}")
+    code = (*rooms, "flows/plans.py", f"flows/{module.__name__.rpartition('.')[2]}.py")
     # What counts as a click is a setting of sessions that the features of items read too.
     sections = (*rooms, "sessions") if rooms == ("features",) else rooms
-    return Step(name, verb, action, (*rooms, "flows/data_steps.py"), sections, plan, run, writes)  # type: ignore[arg-type]
+    return Step(name, verb, action, code, sections, plan, run, writes)
 
 
 STEPS: tuple[Step, ...] = (

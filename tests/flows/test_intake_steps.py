@@ -18,19 +18,12 @@ from endcap.core.errors import Code, DataError, SourceError
 from endcap.core.landed import LandedEvent
 from endcap.core.tables import (
     EVENTS,
-    EXAMPLES,
-    ITEM_FEATURES,
     ITEMS,
     QUARANTINE,
-    SEQUENCES,
-    SESSIONS,
     SLATES,
-    USER_FEATURES,
 )
-from endcap.flows.data_steps import plan_ingest
+from endcap.flows.intake_steps import plan_ingest
 from endcap.flows.refresh import refresh
-from endcap.flows.shop import find_shop
-from endcap.flows.wiring.batch import open_ledger
 
 DATA = ("ingest", "sessionize", "featurize")
 LATER = fixed_clock("2026-03-10T13:00:00")
@@ -52,69 +45,6 @@ def event(number, at, item_id):
         "event_id": f"{number:032x}", "event_name": "view_item", "at_us": day_start_us("2026-03-09") + at,
         "user_key": "ab" * 16, "items": [{"item_id": item_id}],
     }  # fmt: skip
-
-
-def test_each_table_has_the_days_it_should(hand, flow_of):
-    flow = flow_of(hand)
-    for table in (EVENTS, SESSIONS, SEQUENCES):
-        assert flow.days(table) == ["2026-03-01", "2026-03-05", "2026-03-09"]
-    for table in (ITEM_FEATURES, USER_FEATURES):  # nothing is before the first day; the day after the last serves now
-        assert flow.days(table) == ["2026-03-05", "2026-03-09", "2026-03-10"]
-
-
-def test_features_of_the_day_after_the_last_know_all_days(hand, rows_of):
-    windows = ("num_views_1d", "num_views_7d", "num_views_30d", "num_carts_7d", "days_since_seen")
-    rows = rows_of(hand, USER_FEATURES, ["2026-03-10"])
-    assert sorted(tuple(row[name] for name in windows) for row in rows) == [(0, 1, 3, 1, 5), (2, 4, 4, 0, 1)]
-    rows = rows_of(hand, ITEM_FEATURES, ["2026-03-10"])
-    told = ("item_id", "num_views_7d", "num_views_30d", "days_since_first_seen", "days_since_seen")
-    assert [tuple(row[name] for name in told) for row in rows] == [
-        ("A", 1, 2, 9, 5),
-        ("B", 2, 3, 9, 1),
-        ("C", 2, 2, 5, 1),
-    ]
-
-
-def test_a_session_and_what_its_user_did_before_stand_in_order(hand, rows_of):
-    rows = rows_of(hand, SEQUENCES, ["2026-03-09"])
-    assert [(row["scope"], row["item_ids"]) for row in rows] == [("session", ["B", "C"]), ("user", ["A", "B"])]
-
-
-def test_examples_draw_their_negatives_from_the_days_before(hand, rows_of):
-    rows = rows_of(hand, EXAMPLES)
-    assert [(row["context_item_ids"], row["item_id"]) for row in rows] == [(["A"], "B"), (["A"], "B"), (["B"], "C")]
-    assert [len(row["negative_item_ids"]) for row in rows] == [0, 4, 4]
-    assert set(rows[1]["negative_item_ids"]) <= {"A", "B"}
-
-
-@pytest.fixture(scope="module")
-def late(tmp_path_factory, hand, write_day):
-    """That shop after a view of u3 on the fifth came late, and the run that took it in."""
-    root = shutil.copytree(hand, tmp_path_factory.mktemp("late") / "hand")
-    write_day(root, "2026-03-05", "12:00 u3 view_item A", name="late")
-    return root, refresh(root, verbs=DATA, clock=LATER).run_id
-
-
-def test_a_late_event_does_again_only_the_days_that_it_touches(late, flow_of):
-    root, run_id = late
-    assert {row["step"]: row["partitions"] for row in flow_of(root).ledger.attempts(run_id=run_id)} == {
-        "ingest": ["2026-03-05"],
-        "items": [""],
-        "sessions": ["2026-03-05"],
-        "exposures": ["2026-03-05"],
-        "item_features": ["2026-03-09", "2026-03-10"],
-        "user_features": ["2026-03-09", "2026-03-10"],
-        "sequences": ["2026-03-05", "2026-03-09"],  # the ninth has histories of what was before
-        "examples": ["2026-03-05", "2026-03-09"],
-    }
-
-
-def test_a_late_event_writes_only_what_differs(late, hand, versions, flow_of):
-    written = versions(hand)
-    changed = {name for name, version in versions(late[0]).items() if version != written[name]}
-    assert changed == {"events", "sessions", "user_features", "item_features", "sequences", "examples"}
-    parts = flow_of(late[0]).ledger.parts(SEQUENCES.name)
-    assert [part.version for part in parts.values()] == [0, 1, 0]  # u3 has no session on the ninth
 
 
 def test_events_that_are_there_already_change_nothing(own_hand, versions, flow_of):
@@ -380,27 +310,7 @@ def test_a_feed_that_lost_most_of_its_items_is_refused_and_the_items_in_force_st
         assert flow_of(own_shop).ledger.outputs("items")[""]["num_feed"] == num_lines
 
 
-def test_a_day_that_loses_its_events_loses_what_was_made_of_them(tmp_path, make_hand_made):
-    days = {"2026-03-01": "10:00 u1 view_item A\n10:01 u1 view_item B", "2026-03-05": "10:00 u1 view_item A"}
-    root, fresh = (make_hand_made(tmp_path / name, days) for name in ("mended", "fresh"))
-    refresh(root, verbs=DATA, clock=LATER)
-    for shop in (root, fresh):
-        file = shop / "export" / "2026-03-01.csv"
-        file.write_text(file.read_text().replace("2026-03-01", "2026-03-04"))
-    shutil.copy2(root / "keys" / "user.key", fresh / "keys" / "user.key")
-    for shop in (root, fresh):
-        refresh(shop, verbs=DATA, clock=LATER)
-    assert content_of(root) == content_of(fresh)
-
-
-def content_of(root):
-    with open_ledger(find_shop(root)) as ledger:
-        tables = ("events", "sessions", "user_features", "item_features", "sequences", "examples")
-        parts = {name: ledger.parts(name) for name in tables}
-    return {name: {day: part.digest for day, part in held.items() if part.rows} for name, held in parts.items()}
-
-
-def test_a_refresh_through_days_that_were_left_empty_has_nothing_to_read(tmp_path, make_hand_made):
+def test_a_refresh_through_days_that_were_left_empty_has_nothing_to_read(tmp_path, make_hand_made, flow_of):
     root = make_hand_made(
         tmp_path / "hand", {"2026-03-01": "10:00 u1 view_item A", "2026-03-08": "10:00 u1 view_item A"}
     )
@@ -410,7 +320,7 @@ def test_a_refresh_through_days_that_were_left_empty_has_nothing_to_read(tmp_pat
     with pytest.raises(DataError) as caught:
         refresh(root, verbs=DATA, through="2026-03-02", clock=LATER)
     assert caught.value.code is Code.DAY_NOT_READY
-    assert "2026-03-01" not in content_of(root)["events"]
+    assert not flow_of(root).ledger.parts("events")["2026-03-01"].rows
 
 
 def test_an_event_of_long_ago_for_an_archived_day_stops_nothing(own_shop, flow_of, morning):
