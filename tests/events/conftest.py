@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -110,13 +111,20 @@ def take_in(engine):
     """Scan, read, ingest and check a folder; returns events, quarantine and counts as lists of mappings."""
 
     def take_in(
-        folder: Path, config: EventsConfig, *, days: list[str] | None = None, landing: Path | None = None
+        folder: Path,
+        config: EventsConfig,
+        *,
+        days: list[str] | None = None,
+        landing: Path | None = None,
+        before: pa.Table | None = None,
     ) -> SimpleNamespace:
         files = scan_files(lambda: engine, config, folder)
         files += scan_landing(lambda: engine, config, landing) if landing else []
         fed = days_fed(files, config, now_us=NOW_US)
         wanted = list(fed) if days is None else days
         reading = read_files(engine, config, files_for(fed, wanted), now_us=NOW_US)
+        if before is not None:
+            reading = replace(reading, before=engine.read_arrow(before))
         ingested = ingest(engine, reading, config, key=KEY, now_us=NOW_US, days=wanted)
         counts = check_intake(engine, ingested, config, claimed=days_claimed(fed, config, now_us=NOW_US) & set(wanted))
         events = engine.to_arrow(ingested.events)

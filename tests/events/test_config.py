@@ -32,7 +32,6 @@ def test_folded_and_renamed_events_are_known_names():
     )
     names = config.canonical_names
     assert (names["pv"], names["quickview"], names["purchase"]) == ("view_item", "quickview", "purchase")
-    assert config.fold_reach_us == 2_000_000
 
 
 @pytest.mark.parametrize("code", ["UXD", "usd", "EURO"])

@@ -27,11 +27,11 @@ def test_a_file_feeds_every_day_it_holds_and_the_day_it_is_named_by(tmp_path, en
     }
 
 
-def test_a_day_needs_the_files_of_its_neighbours_too(tmp_path, engine, config, ga4_event, write_ga4):
+def test_a_day_needs_its_own_files_alone(tmp_path, engine, config, ga4_event, write_ga4):
     for day in (DAY, NEXT, "2026-08-03", "2026-08-04"):
         write_ga4(tmp_path, day, [ga4_event("search", 1, day=day)])
     fed = days_fed(scan_files(lambda: engine, config, tmp_path), config, now_us=NOW_US)
-    assert [file.named_day for file in files_for(fed, [NEXT])] == [DAY, NEXT, "2026-08-03"]
+    assert [file.named_day for file in files_for(fed, [NEXT])] == [NEXT]
 
 
 def test_rows_without_a_believable_instant_are_booked_on_the_file(tmp_path, engine, config, ga4_event, write_ga4):

@@ -82,11 +82,15 @@ def made(engine, world):
         slates = engine.read_snapshot([], SLATES)
         exposures = engine.materialise(find_exposures(told, sessions, slates, click, days=all_days))
         before = [needed(table, daily) for table in (told, sessions, exposures)]
-        of_items = engine.materialise(daily.item_days(before[0], before[2], click_events=click.click_events))
+        of_items, all_items = (
+            engine.materialise(daily.item_days(*each, click_events=click.click_events))
+            for each in ((before[0], before[2]), (told, exposures))
+        )
         if features:
             of_users = engine.materialise(daily.user_days(before[0], before[1]))
         started = sessions.filter(sessions.date_partition.isin(days))
-        of_sessions = engine.materialise(sequences.sequences(needed(told, sequences), started, config, days=days))
+        elements = sequences.elements_of(needed(told, sequences), config)
+        of_sessions = engine.materialise(sequences.sequences(elements, started, config, days=days))
         examples = {
             "sequences": of_sessions,
             "examples": make_examples(engine, of_sessions, of_items, config, days=days, seed=17),
@@ -94,7 +98,9 @@ def made(engine, world):
         if not features:
             return examples
         return examples | {
-            "item_features": item_features(of_items, daily.first_seen(told), days=days),
+            "item_days": of_items,
+            "user_days": of_users,
+            "item_features": item_features(of_items, daily.first_seen(all_items), days=days),
             "user_features": user_features(of_users, days=days),
         }
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from endcap.core.clock import day_start_us, days_between
 from endcap.core.errors import Code, DataError
-from endcap.core.tables import ITEM_FEATURES, USER_FEATURES
-from endcap.features.checks import check_examples, check_features, check_sequences
+from endcap.core.tables import ITEM_DAYS, ITEM_FEATURES, USER_DAYS, USER_FEATURES
+from endcap.features.checks import check_days, check_examples, check_features, check_sequences
 from endcap.features.config import FeaturesConfig
 
 DAYS = days_between("2016-09-01", "2016-09-05")
@@ -47,6 +47,12 @@ def test_what_the_room_makes_passes(engine, small):
     check_features(engine, small["item_features"], ITEM_FEATURES)
     check_sequences(engine, small["sequences"], CONFIG)
     check_examples(engine, small["examples"], CONFIG)
+
+
+def test_a_day_that_counts_more_of_a_part_than_of_the_whole_is_told(engine, small):
+    for table, rows, part in ((ITEM_DAYS, "item_days", "num_clicks"), (USER_DAYS, "user_days", "num_priced")):
+        check_days(engine, small[rows], table)
+        assert f"count more {part} than" in refused(check_days, engine, small[rows].mutate(**{part: 99}), table)
 
 
 def test_a_window_that_counts_less_than_a_shorter_one_is_told(engine, small):

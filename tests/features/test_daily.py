@@ -1,6 +1,6 @@
 import pytest
 
-from endcap.core.clock import day_start_us, days_between
+from endcap.core.clock import DAY_US, day_start_us, days_between
 from endcap.core.tables import SLATES
 from endcap.features.daily import as_of_days, first_seen, item_days, user_days, windowed
 from endcap.sessions.config import SessionsConfig
@@ -9,7 +9,7 @@ from endcap.sessions.sessionize import sessionize
 
 DAYS = days_between("2016-09-01", "2016-09-03")
 CONFIG = SessionsConfig()
-FIRST = day_start_us("2016-09-01") // 86_400_000_000
+FIRST = day_start_us("2016-09-01") // DAY_US
 
 
 @pytest.fixture
@@ -29,7 +29,9 @@ def counted_items(shown, rows_of, text):
     events, _, exposures = shown(text)
     found = item_days(events, exposures, click_events=CONFIG.click_events)
     names = ("num_exposures", "num_clicks", "num_views", "num_carts", "num_purchases", "price_minor")
-    return [(item, day - FIRST, *counts) for item, day, *counts in rows_of(found, "item_id", "day_number", *names)]
+    return [
+        (item, DAYS.index(day), *counts) for item, day, *counts in rows_of(found, "item_id", "date_partition", *names)
+    ]
 
 
 def test_item_rows_are_counted_by_day(shown, rows_of):
@@ -75,13 +77,18 @@ def test_user_rows_are_counted_by_day(shown, rows_of):
         ann 1d+1   purchase A@300
     """)
     names = ("num_sessions", "num_views", "num_carts", "num_purchases", "viewed_price_minor", "num_priced")
-    found = rows_of(user_days(events, sessions), "day_number", *names)
-    assert [(day - FIRST, *counts) for day, *counts in found] == [(0, 3, 3, 0, 0, 400, 2), (1, 0, 0, 0, 1, 0, 0)]
+    found = rows_of(user_days(events, sessions), "date_partition", *names)
+    assert [(DAYS.index(day), *counts) for day, *counts in found] == [(0, 3, 3, 0, 0, 400, 2), (1, 0, 0, 0, 1, 0, 0)]
 
 
-def test_an_item_is_first_seen_on_its_first_day(world, rows_of):
-    events = world(["ann 1d+3 view_item A", "bob 2d+0 view_item A", "bob 2d+1 view_item B", "ann 0 search"])
-    assert rows_of(first_seen(events)) == [("A", FIRST + 1), ("B", FIRST + 2)]
+def test_an_item_is_first_seen_on_its_first_day(shown, rows_of):
+    world = ["ann 1d+3 view_item A", "bob 2d+0 view_item A", "bob 2d+1 view_item B", "ann 0 search"]
+    events, _, exposures = shown(world)
+    days = item_days(events, exposures, click_events=CONFIG.click_events)
+    assert rows_of(first_seen(days)) == [
+        ("A", FIRST + 1),
+        ("B", FIRST + 2),
+    ]
 
 
 def test_a_day_looks_back_on_the_thirty_days_before_it(world, engine, rows_of):

@@ -32,7 +32,7 @@ def features(engine, world):
     daily = engine.materialise(item_days(events, exposures, click_events=("select_item",)))
 
     def features(days):
-        made = engine.materialise(item_features(daily, first_seen(events), days=days))
+        made = engine.materialise(item_features(daily, first_seen(daily), days=days))
         check_contract(engine, made, ITEM_FEATURES)
         return made
 

@@ -4,7 +4,7 @@ from endcap.core.clock import days_between
 from endcap.core.tables import SEQUENCES
 from endcap.engines.contracts import check_contract
 from endcap.features.config import FeaturesConfig
-from endcap.features.sequences import sequences
+from endcap.features.sequences import elements_of, sequences
 from endcap.sessions.config import SessionsConfig
 from endcap.sessions.sessionize import sessionize
 
@@ -18,7 +18,7 @@ def made(engine, world, rows_of, minute):
     def made(text, days, config=FeaturesConfig()):  # noqa: B008 - settings are frozen
         events = world(text)
         sessions = engine.materialise(sessionize(events, SessionsConfig(), days=DAYS))
-        table = engine.materialise(sequences(events, sessions, config, days=days))
+        table = engine.materialise(sequences(elements_of(events, config), sessions, config, days=days))
         check_contract(engine, table, SEQUENCES)
         found = rows_of(table, "scope", "date_partition", "user_key", "started_us", "item_ids")
         return [(scope, day[5:], user, minute(first), " ".join(items)) for scope, day, user, first, items in found]
@@ -38,7 +38,8 @@ def test_a_session_tells_its_items_in_order_each_time_they_come(made):
 
 def test_the_lists_of_a_sequence_go_together(world, rows_of):
     events = world(["ann 7 view_item A B", "ann 8 purchase B"])
-    made = sequences(events, sessionize(events, SessionsConfig(), days=DAYS), FeaturesConfig(), days=["2016-09-01"])
+    config, sessions = FeaturesConfig(), sessionize(events, SessionsConfig(), days=DAYS)
+    made = sequences(elements_of(events, config), sessions, config, days=["2016-09-01"])
     [(items, names, ids, at_us)] = rows_of(made, "item_ids", "event_names", "event_ids", "at_us_list")
     told = {(row[0], row[1], row[2], row[3]) for row in rows_of(events, "item_id", "event_name", "event_id", "at_us")}
     assert names == ["view_item", "view_item", "purchase"]

@@ -42,6 +42,7 @@ def test_a_late_event_does_again_only_the_days_that_it_touches(late, flow_of):
         "items": [""],
         "sessions": ["2026-03-05"],
         "exposures": ["2026-03-05"],
+        "daily": ["2026-03-05"],
         "item_features": ["2026-03-09", "2026-03-10"],
         "user_features": ["2026-03-09", "2026-03-10"],
         "sequences": ["2026-03-05", "2026-03-09"],  # the ninth has histories of what was before
@@ -52,7 +53,10 @@ def test_a_late_event_does_again_only_the_days_that_it_touches(late, flow_of):
 def test_a_late_event_writes_only_what_differs(late, hand, versions, flow_of):
     written = versions(hand)
     changed = {name for name, version in versions(late[0]).items() if version != written[name]}
-    assert changed == {"events", "sessions", "user_features", "item_features", "sequences", "examples"}
+    assert changed == {
+        "events", "sessions", "user_days", "item_days", "elements",
+        "user_features", "item_features", "sequences", "examples",
+    }  # fmt: skip
     parts = flow_of(late[0]).ledger.parts(SEQUENCES.name)
     assert [part.version for part in parts.values()] == [0, 1, 0]  # u3 has no session on the ninth
 

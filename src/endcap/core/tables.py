@@ -7,16 +7,19 @@ from endcap.core.contract import Column, Kind, Table
 
 __all__ = [
     "CANONICAL_EVENT_NAMES",
+    "ELEMENTS",
     "EVENTS",
     "EXAMPLES",
     "EXPOSURES",
     "ITEMS",
+    "ITEM_DAYS",
     "ITEM_FEATURES",
     "QUARANTINE",
     "SEQUENCES",
     "SESSIONS",
     "SLATES",
     "TABLES",
+    "USER_DAYS",
     "USER_FEATURES",
     "WINDOWS_DAYS",
 ]
@@ -185,6 +188,59 @@ EXPOSURES = Table(
     ("user_key", "at_us", "event_id", "item_ordinal"),
 )
 
+ITEM_DAYS = Table(
+    "item_days",
+    "what happened with an item on a day, as known at the end of that day",
+    (
+        _DAY,
+        _ITEM,
+        Column("num_exposures", _I64, "times shown in a list", low=0),
+        Column("num_clicks", _I64, "exposures of the day that were clicked by its end", low=0),
+        Column("num_views", _I64, "view_item rows", low=0),
+        Column("num_carts", _I64, "add_to_cart rows", low=0),
+        Column("num_purchases", _I64, "purchase rows", low=0),
+        Column(
+            "price_minor",
+            _I64,
+            "median price, rounded down, minor units of the currency most rows of the day name",
+            nullable=True,
+            low=0,
+        ),
+    ),
+    ("item_id",),
+)
+
+USER_DAYS = Table(
+    "user_days",
+    "what a user did on a day",
+    (
+        _DAY,
+        _USER,
+        Column("num_sessions", _I64, "sessions started", low=0),
+        Column("num_views", _I64, "view_item rows", low=0),
+        Column("num_carts", _I64, "add_to_cart rows", low=0),
+        Column("num_purchases", _I64, "purchase rows", low=0),
+        Column("viewed_price_minor", _I64, "sum of the known prices of viewed items, minor units", low=0),
+        Column("num_priced", _I64, "viewed items whose price is known", low=0),
+    ),
+    ("user_key",),
+)
+
+ELEMENTS = Table(
+    "elements",
+    "one element of a sequence: an event x item by which a user said to want that very item",
+    (
+        _DAY,
+        _USER,
+        Column("at_us", _I64, "instant of the event, microseconds UTC", low=0),
+        _ITEM,
+        Column("event_id", _S, "the event"),
+        Column("item_ordinal", _I32, "row of that event", low=0),
+        Column("event_name", _S, "GA4 name", allowed=CANONICAL_EVENT_NAMES),
+    ),
+    ("user_key", "at_us", "item_id", "event_id", "item_ordinal"),
+)
+
 
 def _windows(stem: str, doc: str, kind: Kind = _I64) -> tuple[Column, ...]:
     return tuple(
@@ -302,6 +358,9 @@ TABLES = {
         QUARANTINE,
         SESSIONS,
         EXPOSURES,
+        ITEM_DAYS,
+        USER_DAYS,
+        ELEMENTS,
         USER_FEATURES,
         ITEM_FEATURES,
         SEQUENCES,

@@ -108,8 +108,3 @@ class EventsConfig(BaseModel):
             | self.renames
             | {f.event_name: f.event_name for f in self.folds}
         )
-
-    @property
-    def fold_reach_us(self) -> int:
-        """How far over midnight a fold may reach, microseconds; 0 without folds."""
-        return round(max((fold.within_s for fold in self.folds), default=0.0) * 1_000_000)

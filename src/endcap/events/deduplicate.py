@@ -32,8 +32,8 @@ def identify_events(events: ibis.Table, rows: ibis.Table, site: str) -> ibis.Tab
 
     Returns:
         The events with `event_id` (32 hex digits), `content` (what the event itself says, keyed) and `is_first`: among
-        the copies with at least one good row, the first by file and row. Bad events are never first. An event all of
-        whose rows are ignored is ignored itself.
+        the copies of a UTC day with at least one good row, the first by file and row. Bad events are never first. An
+        event all of whose rows are ignored is ignored itself.
     """
     good = (rows.reason.isnull() & rows.ignored.isnull()).cast("int64")
     said = ibis.ifelse(rows.is_duplicate, ibis.null("string"), row_content(rows))
@@ -61,7 +61,9 @@ def identify_events(events: ibis.Table, rows: ibis.Table, site: str) -> ibis.Tab
     known = _id_of_source(joined.source_event_id, site)
     identified = joined.mutate(event_id=ibis.coalesce(known, digest), content=content).drop("items")
     counts = identified.reason.isnull() & identified.ignored.isnull() & (identified.num_good > 0)
-    earlier = ibis.row_number().over(group_by=[identified.event_id, counts], order_by=identified.event_no)
+    earlier = ibis.row_number().over(
+        group_by=[identified.event_id, identified.date_partition, counts], order_by=identified.event_no
+    )
     return identified.mutate(is_first=counts & (earlier == 0)).drop("num_good")
 
 

@@ -13,7 +13,7 @@ import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from endcap.core.clock import day_of, next_day
+from endcap.core.clock import day_of
 from endcap.core.errors import Code, SourceError, near
 from endcap.core.ids import digest_of
 from endcap.engines.port import Engine
@@ -160,9 +160,8 @@ def days_claimed(fed: Mapping[str, Sequence[SourceFile]], config: EventsConfig, 
 
 
 def files_for(fed: Mapping[str, Sequence[SourceFile]], days: Sequence[str]) -> list[SourceFile]:
-    """Return the files that some days need: theirs and, for twins and copies over midnight, their neighbours'."""
-    near = {next_day(day, step) for day in days for step in (-1, 0, 1)}
-    found = {(file.source, file.name): file for day in near for file in fed.get(day, ())}
+    """Return the files that feed some days, ascending."""
+    found = {(file.source, file.name): file for day in days for file in fed.get(day, ())}
     return [found[name] for name in sorted(found)]
 
 

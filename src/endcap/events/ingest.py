@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import ibis
 
-from endcap.core.clock import next_day
 from endcap.core.tables import EVENTS
 from endcap.engines.contracts import under_contract
 from endcap.engines.port import Engine
@@ -13,6 +12,7 @@ from endcap.events.config import EventsConfig
 from endcap.events.counts import count_outcomes, outcome_of
 from endcap.events.deduplicate import identify_events
 from endcap.events.fold import final_event_name, folded_rows
+from endcap.events.midnight import copies_over_midnight, edges, near_midnight, twins_over_midnight
 from endcap.events.pseudonymise import pseudonymise
 from endcap.events.quarantine import quarantined
 from endcap.events.reading import Reading
@@ -52,20 +52,18 @@ def ingest(
 
     Args:
         engine: Computes what is needed more than once.
-        reading: All files that hold rows of the days, and of the days before and after where a fold or a duplicate may
-            cross midnight.
+        reading: All files that hold rows of the days, and the events of the days before them.
         config: `[events]`.
         key: The shop's key, 32 bytes.
         now_us: The present instant; events later than it (and the tolerance) are quarantined.
-        days: The UTC days wanted; rows of other days help to fold and to deduplicate, and are not in the results.
+        days: The UTC days wanted; rows of other days are left out.
     """
     events, rows = _judged(engine, reading, config, key=key, now_us=now_us, days=days)
-    identified = engine.materialise(identify_events(events, rows, config.site))
+    within_days = engine.materialise(identify_events(events, rows, config.site))
     engine.drop(events)
-    folded = engine.materialise(folded_rows(_keepable(identified, rows), config))
-    wanted = identified.filter(identified.date_partition.isin(list(days)))
-    rows_wanted = rows.semi_join(wanted, "event_no")
-    settled = _settled(wanted, rows, folded)
+    folded_within = engine.materialise(folded_rows(_keepable(within_days, rows), config))
+    identified, folded = _over_midnight(engine, (within_days, rows, folded_within), reading.before, config)
+    settled = _settled(identified, rows, folded)
     by_event = engine.materialise(
         settled.group_by(["event_no", "outcome", "outcome_reason"])
         .aggregate(num_rows=settled.count())
@@ -74,9 +72,9 @@ def ingest(
     kept = settled.filter(settled.outcome == "kept")
     return Ingested(
         events=_under_contract(kept, config),
-        quarantine=quarantined(wanted, rows),
-        counts=count_outcomes(wanted, rows_wanted, by_event),
-        identified=wanted,
+        quarantine=quarantined(identified, rows),
+        counts=count_outcomes(identified, rows, by_event),
+        identified=identified,
         held=(identified, rows, folded, by_event),
     )
 
@@ -84,12 +82,11 @@ def ingest(
 def _judged(
     engine: Engine, reading: Reading, config: EventsConfig, *, key: bytes, now_us: int, days: Sequence[str]
 ) -> tuple[ibis.Table, ibis.Table]:
-    """Return judged events with keys, and judged rows, both materialised; of the days and their neighbours only."""
-    near = sorted({next_day(day, step) for day in days for step in (-1, 0, 1)})
+    """Return judged events with keys, and judged rows, both materialised; of the days only."""
     # As read first: judged in one go, each reason repeats how its columns are read: 120 kB of SQL.
     as_read = engine.materialise(with_plain_names(reading.events, config))
     judged = judge_events(as_read, config, now_us=now_us)
-    raw = engine.materialise(judged.filter(judged.date_partition.isin(near)))
+    raw = engine.materialise(judged.filter(judged.date_partition.isin(list(days))))
     engine.drop(as_read)
     rows = engine.materialise(judge_rows(reading.rows, raw, config))
     events = engine.materialise(pseudonymise(engine, raw, key))
@@ -100,10 +97,37 @@ def _judged(
 def _keepable(events: ibis.Table, rows: ibis.Table) -> ibis.Table:
     """Return the rows that folds look at: good, and of the first copy of their event."""
     first = events.filter(events.is_first).select(
-        "event_no", "event_name", "at_us", "user_key", "device_key", "source_session_id"
+        "event_no", "event_name", "at_us", "user_key", "device_key", "source_session_id", "date_partition"
     )
     good = rows.filter(rows.reason.isnull() & rows.ignored.isnull() & ~rows.is_duplicate)
     return first.join(good.select("event_no", "item_ordinal", "item_id"), "event_no")
+
+
+def _over_midnight(
+    engine: Engine, found: tuple[ibis.Table, ibis.Table, ibis.Table], before: ibis.Table | None, config: EventsConfig
+) -> tuple[ibis.Table, ibis.Table]:
+    """Return the events without what is a copy of the day before, and what is folded with the twins of the day before.
+
+    Args:
+        engine: Computes the few rows about midnight.
+        found: Identified events, their rows, and what is folded within a day: all materialised; the first and the last
+            of them are let go.
+        before: Events of days before that are not among the days.
+        config: The folds.
+    """
+    events, rows, folded = found
+    near = events.filter(near_midnight(events.at_us) & events.is_first)
+    settled = _settled(near, rows.semi_join(near, "event_no"), folded)
+    kept = engine.materialise(settled.filter(settled.outcome == "kept"))
+    heads, tails = edges(kept, before, config)
+    copies = copies_over_midnight(heads, tails).mutate(copy_mark=ibis.literal(value=True))
+    marked = events.left_join(copies, "event_no")
+    is_first = marked.is_first & marked.copy_mark.isnull()
+    identified = engine.materialise(marked.mutate(is_first=is_first).select(events.columns))
+    both = engine.materialise(folded.union(twins_over_midnight(heads, tails, config)).distinct())
+    for held in (events, folded, kept):
+        engine.drop(held)
+    return identified, both
 
 
 def _settled(events: ibis.Table, rows: ibis.Table, folded: ibis.Table) -> ibis.Table:

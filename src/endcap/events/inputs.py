@@ -1,11 +1,13 @@
 """What each day is made from, and what becomes of a day whose files are gone: what was taken in stays.
 
 A day that is done remembers the files that fed it (`made_of`). Of those that are no longer in the source, the digests
-stay among the inputs of the neighbours, so that nothing is done again because a file was archived. A day is never made
+stay among the inputs of the day after, so that nothing is done again because a file was archived. A day is never made
 again without a file that it was made from: while the files that are left are unchanged it is left alone, whatever the
 settings and the code are by now, and if one of them changed or another came it is refused. A file that is replaced by
-one of another name is one that is gone and one that came. Where only a neighbour's file is gone, the day can be made
-again: all it lacks then are the twins and copies over midnight.
+one of another name is one that is gone and one that came.
+
+A day depends on its own files and on the last hour of the day before (`events.midnight`), so on that day's files too;
+never on those of a later day.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,7 +35,7 @@ def files_of(files: Iterable[SourceFile]) -> dict[str, str]:
 def plan_days(
     files: Sequence[SourceFile], made_of: MadeOf, config: EventsConfig, *, now_us: int, through: str, again: bool
 ) -> dict[str, dict[str, str]]:
-    """Return the days to be made, each with the digests of the files that it and its neighbours are made from.
+    """Return the days to be made, each with the digests of the files that it and the day before are made from.
 
     Args:
         files: The files that are there.
@@ -57,7 +59,7 @@ def plan_days(
             continue
         if is_left_alone(day, own.get(day, {}), gone.get(day, {}), made_of.get(day, {}), step="ingest"):
             continue
-        near = [next_day(day, step) for step in (-1, 0, 1)]
+        near = [next_day(day, -1), day]
         plan[day] = {key: sha256 for each in near for part in (gone, own) for key, sha256 in part.get(each, {}).items()}
         plan[day] |= _ahead(day, fed.get(day, ()), last_day(config, now_us))
     return plan

@@ -87,10 +87,13 @@ class Reading:
     Args:
         events: One row for each copy of an event, columns of EVENT_COLUMNS.
         rows: One row for each item of it, columns of ROW_COLUMNS; at least one for every event.
+        before: EVENTS that were taken in already, of the day before each day that is wanted, unless that is wanted too:
+            copies and twins are looked for over midnight. None for none.
     """
 
     events: ibis.Table
     rows: ibis.Table
+    before: ibis.Table | None = None
 
 
 def shaped(table: ibis.Table, columns: Mapping[str, str], values: Mapping[str, Any]) -> ibis.Table:

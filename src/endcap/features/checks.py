@@ -8,11 +8,26 @@ import ibis
 from endcap.core.clock import DAY_US
 from endcap.core.contract import Table
 from endcap.core.errors import Code, DataError
-from endcap.core.tables import EXAMPLES, SEQUENCES, WINDOWS_DAYS
+from endcap.core.tables import EXAMPLES, ITEM_DAYS, SEQUENCES, WINDOWS_DAYS
 from endcap.engines.port import Engine
 from endcap.features.config import FeaturesConfig
 
-__all__ = ["check_examples", "check_features", "check_sequences"]
+__all__ = ["check_days", "check_examples", "check_features", "check_sequences"]
+
+
+def check_days(engine: Engine, counted: ibis.Table, table: Table) -> None:
+    """Check that of a day's counts the part is never more than the whole.
+
+    Args:
+        engine: Computes the checks.
+        counted: Materialised ITEM_DAYS or USER_DAYS.
+        table: Which of them.
+
+    Raises:
+        DataError: A check fails (CONTRACT_BROKEN); every failure is named with its number.
+    """
+    part, whole = ("num_clicks", "num_exposures") if table is ITEM_DAYS else ("num_priced", "num_views")
+    _refuse(engine, counted, table, {f"count more {part} than {whole}": counted[part] > counted[whole]})
 
 
 def check_features(engine: Engine, features: ibis.Table, table: Table) -> None:

@@ -1,15 +1,17 @@
 """Counts per item and day and per user and day: small tables from which the windows of all features are summed.
 
-A row of day D is made from what was known at the end of D. A click after midnight on a list of the evening before sets
-`clicked` in that evening's exposure, but is not counted here: at the start of the next day nobody knew of it.
+They are kept, so that a day's features look back on 30 small days and not on 30 days of events. A row of day D is made
+from what was known at the end of D. A click after midnight on a list of the evening before sets `clicked` in that
+evening's exposure, but is not counted here: at the start of the next day nobody knew of it.
 """
 
 from collections.abc import Sequence
 
 import ibis
 
-from endcap.core.clock import DAY_US, next_day
-from endcap.core.tables import WINDOWS_DAYS
+from endcap.core.clock import next_day
+from endcap.core.tables import ITEM_DAYS, USER_DAYS, WINDOWS_DAYS
+from endcap.engines.contracts import under_contract
 
 __all__ = ["HISTORY_DAYS", "as_of_days", "first_seen", "item_days", "needed_days", "user_days", "windowed"]
 
@@ -26,14 +28,14 @@ def needed_days(day: str) -> tuple[str, str]:
     return next_day(day, -HISTORY_DAYS), next_day(day, -1)
 
 
-def first_seen(events: ibis.Table) -> ibis.Table:
+def first_seen(item_days: ibis.Table) -> ibis.Table:
     """Return (item_id, first_day_number): the first day that names each item, counted from 1970-01-01.
 
     Args:
-        events: EVENTS of all days there are. Later events never change the answer for an item that is there already.
+        item_days: ITEM_DAYS of all days there are. Later days never change the answer for an item that is there.
     """
-    told = events.filter(events.item_id.notnull())
-    return told.group_by("item_id").aggregate(first_day_number=_day_number(told.at_us.min()))
+    first = item_days.group_by("item_id").aggregate(day=item_days.date_partition.min())
+    return first.select("item_id", first_day_number=_day_number(first.day))
 
 
 def item_days(events: ibis.Table, exposures: ibis.Table, *, click_events: Sequence[str]) -> ibis.Table:
@@ -45,15 +47,10 @@ def item_days(events: ibis.Table, exposures: ibis.Table, *, click_events: Sequen
         click_events: The event names that made an exposure `clicked` ([sessions] click_events).
 
     Returns:
-        One row for each item and day that any event names it: item_id, day_number (days since 1970-01-01),
-        num_views, num_carts, num_purchases (item rows), num_exposures, num_clicks (exposures clicked by the end of the
-        day) and price_minor (the day's median price in the currency that most of the item's rows of the day name, minor
-        units, rounded down; missing where no event tells one).
+        ITEM_DAYS in no order: a row for each item and day that any event names it.
     """
     told = events.filter(events.item_id.notnull())
-    counts = told.group_by("item_id", "date_partition").aggregate(
-        day_number=_day_number(told.at_us.min()), **_touches(told)
-    )
+    counts = told.group_by("item_id", "date_partition").aggregate(**_touches(told))
     shown = exposures.group_by("item_id", "date_partition").aggregate(num_exposures=exposures.count())
     clicked = _clicked_by_midnight(events, exposures, click_events)
     clicks = clicked.group_by("item_id", "date_partition").aggregate(num_clicks=clicked.count())
@@ -61,7 +58,7 @@ def item_days(events: ibis.Table, exposures: ibis.Table, *, click_events: Sequen
     rows = rows.left_join(clicks, ["item_id", "date_partition"]).drop("item_id_right", "date_partition_right")
     rows = rows.left_join(_prices(told), ["item_id", "date_partition"])
     counted = {name: rows[name].fill_null(0) for name in ("num_exposures", "num_clicks")}
-    return rows.select("item_id", "day_number", "num_views", "num_carts", "num_purchases", "price_minor", **counted)
+    return under_contract(rows.mutate(**counted), ITEM_DAYS)
 
 
 def _prices(told: ibis.Table) -> ibis.Table:
@@ -83,40 +80,33 @@ def user_days(events: ibis.Table, sessions: ibis.Table) -> ibis.Table:
         sessions: SESSIONS that started on the same days.
 
     Returns:
-        One row for each user and day with an event: user_key, day_number (days since 1970-01-01), num_views,
-        num_carts, num_purchases (item rows), viewed_price_minor (sum of the known prices of viewed items), num_priced
-        (how many those are) and num_sessions (sessions started).
+        USER_DAYS in no order: a row for each user and day with an event.
     """
     is_priced = (events.event_name == "view_item") & events.price_minor.notnull()
     counts = events.group_by("user_key", "date_partition").aggregate(
-        day_number=_day_number(events.at_us.min()),
         viewed_price_minor=events.price_minor.sum(where=is_priced).fill_null(0).cast("int64"),
         num_priced=is_priced.cast("int64").sum().cast("int64"),
         **_touches(events),
     )
     started = sessions.group_by("user_key", "date_partition").aggregate(num_sessions=sessions.count())
     rows = counts.left_join(started, ["user_key", "date_partition"])
-    num_sessions = rows.num_sessions.fill_null(0)
-    touches = ("num_views", "num_carts", "num_purchases")
-    return rows.select(
-        "user_key", "day_number", *touches, "viewed_price_minor", "num_priced", num_sessions=num_sessions
-    )
+    return under_contract(rows.mutate(num_sessions=rows.num_sessions.fill_null(0)), USER_DAYS)
 
 
 def as_of_days(rows: ibis.Table, days: Sequence[str]) -> ibis.Table:
     """Repeat each daily row for every wanted day that looks back on it.
 
     Args:
-        rows: Rows with a `day_number`.
+        rows: ITEM_DAYS or USER_DAYS.
         days: The wanted UTC days.
 
     Returns:
-        The rows' columns, `date_partition` (the wanted day), `as_of_number` (the same, counted from 1970-01-01) and
+        The rows' columns, with `date_partition` the wanted day, `as_of_number` (the same, counted from 1970-01-01) and
         `age_days` (from the row's day to the wanted one, 1..HISTORY_DAYS).
     """
     wanted = ibis.array([ibis.literal(day) for day in days]) if days else ibis.literal([], type="array<string>")
-    rows = rows.mutate(date_partition=wanted.unnest())
-    rows = rows.mutate(as_of_number=rows.date_partition.cast("date").epoch_days().cast("int64"))
+    rows = rows.mutate(day_number=_day_number(rows.date_partition), date_partition=wanted.unnest())
+    rows = rows.mutate(as_of_number=_day_number(rows.date_partition))
     rows = rows.mutate(age_days=rows.as_of_number - rows.day_number)
     return rows.filter(rows.age_days.between(1, HISTORY_DAYS))
 
@@ -143,9 +133,9 @@ def _touches(rows: ibis.Table) -> dict[str, ibis.Value]:
     }
 
 
-def _day_number(at_us: ibis.Value) -> ibis.Value:
-    """Return whole days since 1970-01-01; a multiple of the day divides without a remainder."""
-    return ((at_us - at_us % DAY_US) / DAY_US).cast("int64")
+def _day_number(day: ibis.Value) -> ibis.Value:
+    """Return whole days since 1970-01-01."""
+    return day.cast("date").epoch_days().cast("int64")
 
 
 def _clicked_by_midnight(events: ibis.Table, exposures: ibis.Table, click_events: Sequence[str]) -> ibis.Table:

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 import ibis
 
 from endcap.core.clock import next_day
-from endcap.core.tables import SEQUENCES
+from endcap.core.tables import ELEMENTS, SEQUENCES
 from endcap.engines.contracts import under_contract
 from endcap.features.config import FeaturesConfig
 
-__all__ = ["HISTORY_DAYS", "needed_days", "sequences"]
+__all__ = ["HISTORY_DAYS", "elements_of", "needed_days", "sequences"]
 
 HISTORY_DAYS = 30
 """How many days before a day a user's history reaches back."""
@@ -24,7 +24,7 @@ _ELEMENT = ("at_us", "item_id", "event_id", "item_ordinal", "event_name")
 
 
 def needed_days(day: str) -> tuple[str, str]:
-    """Return the first and last day of events that a day's sequences depend on.
+    """Return the first and last day of elements that a day's sequences depend on.
 
     Its history reaches back, its sessions may end on the day after. Of sessions, the day's own are needed.
 
@@ -34,13 +34,27 @@ def needed_days(day: str) -> tuple[str, str]:
     return next_day(day, -HISTORY_DAYS), next_day(day)
 
 
-def sequences(events: ibis.Table, sessions: ibis.Table, config: FeaturesConfig, *, days: Sequence[str]) -> ibis.Table:
+def elements_of(events: ibis.Table, config: FeaturesConfig) -> ibis.Table:
+    """Return the events that sequences are made of: few of all, so that a history is read from little.
+
+    Args:
+        events: EVENTS of some days.
+        config: Which events count.
+
+    Returns:
+        ELEMENTS in no order.
+    """
+    counts = events.event_name.isin(list(config.sequence_events)) & events.item_id.notnull()
+    return under_contract(events.filter(counts), ELEMENTS)
+
+
+def sequences(elements: ibis.Table, sessions: ibis.Table, config: FeaturesConfig, *, days: Sequence[str]) -> ibis.Table:
     """Make the sequences of sessions that start on the given days, and the histories of their users.
 
     Args:
-        events: The EVENTS of every day that `needed_days` names for any of the days; more does no harm.
+        elements: The ELEMENTS of every day that `needed_days` names for any of the days; more does no harm.
         sessions: The SESSIONS of the days; more does no harm.
-        config: Which events count, and how long a history is.
+        config: How long a history is.
         days: UTC days whose sequences are wanted.
 
     Returns:
@@ -48,11 +62,10 @@ def sequences(events: ibis.Table, sessions: ibis.Table, config: FeaturesConfig, 
         midnight. Scope user: one row for each user who has a session on the day and an element in the HISTORY_DAYS
         before it; the last `max_sequence` elements, all before the day.
     """
-    of_sequence = events.filter(events.event_name.isin(list(config.sequence_events)) & events.item_id.notnull())
-    elements = of_sequence.select("user_key", *_ELEMENT, told_on=of_sequence.date_partition)
+    told = elements.select("user_key", *_ELEMENT, told_on=elements.date_partition)
     wanted = sessions.filter(sessions.date_partition.isin(list(days)))
-    of_sessions = _collected(_in_sessions(elements, wanted))
-    of_users = _collected(_before_days(elements, wanted, config.max_sequence))
+    of_sessions = _collected(_in_sessions(told, wanted))
+    of_users = _collected(_before_days(told, wanted, config.max_sequence))
     return under_contract(
         of_sessions.mutate(scope=ibis.literal("session")).union(of_users.mutate(scope=ibis.literal("user"))), SEQUENCES
     )

@@ -1,15 +1,23 @@
-"""The steps from events and sessions to what models learn from: features, sequences, examples."""
-
-from collections.abc import Sequence
-from typing import Any
+"""The steps from events and sessions to what models learn from: daily counts, features, sequences, examples."""
 
 from endcap.core.clock import next_day
 from endcap.core.contract import Table
 from endcap.core.ids import digest_of
-from endcap.core.tables import EVENTS, EXAMPLES, EXPOSURES, ITEM_FEATURES, SEQUENCES, SESSIONS, USER_FEATURES
+from endcap.core.tables import (
+    ELEMENTS,
+    EVENTS,
+    EXAMPLES,
+    EXPOSURES,
+    ITEM_DAYS,
+    ITEM_FEATURES,
+    SEQUENCES,
+    SESSIONS,
+    USER_DAYS,
+    USER_FEATURES,
+)
 from endcap.features import daily
 from endcap.features import sequences as sequence_room
-from endcap.features.checks import check_examples, check_features, check_sequences
+from endcap.features.checks import check_days, check_examples, check_features, check_sequences
 from endcap.features.examples import make_examples
 from endcap.features.item_features import item_features
 from endcap.features.sequences import sequences
@@ -18,10 +26,12 @@ from endcap.flows.flow import Flow, Outcome
 from endcap.flows.plans import Plan, days_of, planned, union_of
 
 __all__ = [
+    "plan_daily",
     "plan_examples",
     "plan_item_features",
     "plan_sequences",
     "plan_user_features",
+    "run_daily",
     "run_examples",
     "run_item_features",
     "run_sequences",
@@ -44,13 +54,41 @@ def _feature_days(flow: Flow, made: Table) -> list[str]:
     return sorted({*_days_and_the_next(flow), *days_of(flow, EVENTS, made)})
 
 
+def _same_day(day: str) -> tuple[str, str]:
+    return day, day
+
+
+def plan_daily(flow: Flow) -> Plan:
+    """A partition for each day with events."""
+    days = sorted({*days_of(flow, EVENTS, ITEM_DAYS), *days_of(flow, EVENTS, USER_DAYS)})
+    return planned(flow, days, (EVENTS, _same_day), (SESSIONS, _same_day), (EXPOSURES, _same_day))
+
+
+def run_daily(flow: Flow, pending: list[str]) -> Outcome:
+    """Count what happened on each pending day, and keep what sequences are made of."""
+    events, config = flow.read(EVENTS, pending), flow.shop.config
+    exposures, sessions = flow.read(EXPOSURES, pending), flow.read(SESSIONS, pending)
+    return Outcome(
+        tables={
+            "item_days": daily.item_days(events, exposures, click_events=config.sessions.click_events),
+            "user_days": daily.user_days(events, sessions),
+            "elements": sequence_room.elements_of(events, config.features),
+        },
+        checks={
+            "item_days": lambda rows: check_days(flow.engine, rows, ITEM_DAYS),
+            "user_days": lambda rows: check_days(flow.engine, rows, USER_DAYS),
+        },
+    )
+
+
 def plan_item_features(flow: Flow) -> Plan:
     """A partition for each day with events and the next; an item's first day may be any day before."""
-    plan = planned(flow, _feature_days(flow, ITEM_FEATURES), (EVENTS, _history), (EXPOSURES, _history))
+    plan = planned(flow, _feature_days(flow, ITEM_FEATURES), (ITEM_DAYS, _history))
     so_far = ""
-    parts = flow.ledger.parts(EVENTS.name)
-    for day in sorted(plan):
-        plan[day]["events before"] = so_far
+    parts = flow.ledger.parts(ITEM_DAYS.name)
+    for day in sorted({*plan, *parts}):
+        if day in plan:
+            plan[day]["item days before"] = so_far
         so_far = digest_of([so_far, parts[day].digest if day in parts else ""])[:32]
     return plan
 
@@ -60,31 +98,16 @@ def run_item_features(flow: Flow, pending: list[str]) -> Outcome:
     wanted = sorted({*pending} & {*_days_and_the_next(flow)})
     if not wanted:
         return Outcome(tables={"item_features": flow.engine.read_snapshot([], ITEM_FEATURES)})
-    counted = _counted_items(flow, union_of(wanted, _history))
-    seen = flow.engine.materialise(daily.first_seen(flow.read(EVENTS)))
+    counted = flow.read(ITEM_DAYS, union_of(wanted, _history))
     return Outcome(
-        tables={"item_features": item_features(counted, seen, days=wanted)},
+        tables={"item_features": item_features(counted, daily.first_seen(flow.read(ITEM_DAYS)), days=wanted)},
         checks={"item_features": lambda rows: check_features(flow.engine, rows, ITEM_FEATURES)},
-        release=lambda: _drop(flow, counted, seen),
     )
-
-
-def _counted_items(flow: Flow, days: Sequence[str]) -> Any:
-    """Count what happened with each item on each of some days; small, and read more than once."""
-    clicks = flow.shop.config.sessions.click_events
-    return flow.engine.materialise(
-        daily.item_days(flow.read(EVENTS, days), flow.read(EXPOSURES, days), click_events=clicks)
-    )
-
-
-def _drop(flow: Flow, *held: Any) -> None:
-    for table in held:
-        flow.engine.drop(table)
 
 
 def plan_user_features(flow: Flow) -> Plan:
     """A partition for each day with events and the next."""
-    return planned(flow, _feature_days(flow, USER_FEATURES), (EVENTS, _history), (SESSIONS, _history))
+    return planned(flow, _feature_days(flow, USER_FEATURES), (USER_DAYS, _history))
 
 
 def run_user_features(flow: Flow, pending: list[str]) -> Outcome:
@@ -92,51 +115,38 @@ def run_user_features(flow: Flow, pending: list[str]) -> Outcome:
     wanted = sorted({*pending} & {*_days_and_the_next(flow)})
     if not wanted:
         return Outcome(tables={"user_features": flow.engine.read_snapshot([], USER_FEATURES)})
-    days = union_of(wanted, _history)
-    counted = flow.engine.materialise(daily.user_days(flow.read(EVENTS, days), flow.read(SESSIONS, days)))
     return Outcome(
-        tables={"user_features": user_features(counted, days=wanted)},
+        tables={"user_features": user_features(flow.read(USER_DAYS, union_of(wanted, _history)), days=wanted)},
         checks={"user_features": lambda rows: check_features(flow.engine, rows, USER_FEATURES)},
-        release=lambda: flow.engine.drop(counted),
     )
-
-
-def _same_day(day: str) -> tuple[str, str]:
-    return day, day
 
 
 def plan_sequences(flow: Flow) -> Plan:
     """A partition for each day with sessions."""
-    return planned(flow, days_of(flow, SESSIONS, SEQUENCES), (EVENTS, sequence_room.needed_days), (SESSIONS, _same_day))
+    needs = ((ELEMENTS, sequence_room.needed_days), (SESSIONS, _same_day))
+    return planned(flow, days_of(flow, SESSIONS, SEQUENCES), *needs)
 
 
 def run_sequences(flow: Flow, pending: list[str]) -> Outcome:
     """Put the items of the pending days' sessions, and of their users' histories, in order."""
-    events = flow.read(EVENTS, union_of(pending, sequence_room.needed_days))
-    sessions = flow.read(SESSIONS, pending)
+    elements = flow.read(ELEMENTS, union_of(pending, sequence_room.needed_days))
     config = flow.shop.config.features
     return Outcome(
-        tables={"sequences": sequences(events, sessions, config, days=pending)},
+        tables={"sequences": sequences(elements, flow.read(SESSIONS, pending), config, days=pending)},
         checks={"sequences": lambda rows: check_sequences(flow.engine, rows, config)},
     )
 
 
 def plan_examples(flow: Flow) -> Plan:
     """A partition for each day with sequences."""
-    return planned(
-        flow, days_of(flow, SEQUENCES, EXAMPLES), (SEQUENCES, _same_day), (EVENTS, _history), (EXPOSURES, _history)
-    )
+    return planned(flow, days_of(flow, SEQUENCES, EXAMPLES), (SEQUENCES, _same_day), (ITEM_DAYS, _history))
 
 
 def run_examples(flow: Flow, pending: list[str]) -> Outcome:
     """Make the training examples of the pending days, with negatives from the days before each."""
-    days = union_of(pending, _history)
-    counted = _counted_items(flow, days)
-    rows = make_examples(
-        flow.engine, flow.read(SEQUENCES, pending), counted, flow.shop.config.features, days=pending, seed=flow.seed
-    )
+    counted = flow.read(ITEM_DAYS, union_of(pending, _history))
+    config = flow.shop.config.features
+    rows = make_examples(flow.engine, flow.read(SEQUENCES, pending), counted, config, days=pending, seed=flow.seed)
     return Outcome(
-        tables={"examples": rows},
-        checks={"examples": lambda made: check_examples(flow.engine, made, flow.shop.config.features)},
-        release=lambda: flow.engine.drop(counted),
+        tables={"examples": rows}, checks={"examples": lambda made: check_examples(flow.engine, made, config)}
     )

@@ -1,11 +1,14 @@
 """The steps from files to tables of the events room: ingest, items, slates."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from endcap.core.clock import day_start_us
+import ibis
+
+from endcap.core.clock import day_start_us, next_day
 from endcap.core.tables import EVENTS, ITEMS, QUARANTINE
 from endcap.events.catalogue import read_catalogue
 from endcap.events.catalogue_config import NoCatalogue
@@ -60,7 +63,7 @@ def plan_ingest(flow: Flow) -> Plan:
 
 
 def run_ingest(flow: Flow, pending: list[str]) -> Outcome:
-    """Read the files of the pending days and their neighbours, and write these days."""
+    """Read the files of the pending days and, of the days before, what was taken in; write these days."""
     config = flow.shop.config.events
     fed = days_fed(_source_files(flow), config, now_us=flow.now_us)
     files, key = files_for(fed, pending), checked_user_key(flow.shop, flow.ledger)
@@ -70,6 +73,7 @@ def run_ingest(flow: Flow, pending: list[str]) -> Outcome:
             output={day: {"counts": {}, "files": {}} for day in pending},
         )
     reading = read_files(flow.engine, config, files, now_us=flow.now_us)
+    reading = replace(reading, before=_events_before(flow, pending))
     ingested = ingest(flow.engine, reading, config, key=key, now_us=flow.now_us, days=pending)
     counts = check_intake(
         flow.engine, ingested, config, claimed=days_claimed(fed, config, now_us=flow.now_us) & set(pending)
@@ -90,6 +94,14 @@ def run_ingest(flow: Flow, pending: list[str]) -> Outcome:
         release=lambda: ingested.drop(flow.engine),
         put_in_force=lambda: settle_user_key(key, flow.ledger),
     )
+
+
+def _events_before(flow: Flow, pending: Sequence[str]) -> ibis.Table | None:
+    """Return the events of the days before the pending ones that are not pending themselves."""
+    parts = flow.ledger.parts(EVENTS.name)
+    before = sorted({next_day(day, -1) for day in pending} - {*pending})
+    known = [day for day in before if day in parts and parts[day].rows]
+    return flow.read(EVENTS, known) if known else None
 
 
 def _by_event_name(counts: Iterable[dict[str, Any]]) -> dict[str, dict[str, int]]:

@@ -2,15 +2,18 @@
 
 from endcap.core.contract import Table
 from endcap.core.tables import (
+    ELEMENTS,
     EVENTS,
     EXAMPLES,
     EXPOSURES,
+    ITEM_DAYS,
     ITEM_FEATURES,
     ITEMS,
     QUARANTINE,
     SEQUENCES,
     SESSIONS,
     SLATES,
+    USER_DAYS,
     USER_FEATURES,
 )
 from endcap.flows import deploy, feature_steps, intake_steps, session_steps, watch
@@ -44,6 +47,7 @@ STEPS: tuple[Step, ...] = (
     _data_step("slates", "ingest", Action.EVENTS_INGEST, ("events",), SLATES, QUARANTINE),
     _data_step("sessions", "sessionize", Action.SESSIONS_MAKE, ("sessions",), SESSIONS),
     _data_step("exposures", "sessionize", Action.SESSIONS_MAKE, ("sessions",), EXPOSURES),
+    _data_step("daily", "featurize", Action.FEATURES_MAKE, ("features",), ITEM_DAYS, USER_DAYS, ELEMENTS),
     _data_step("item_features", "featurize", Action.FEATURES_MAKE, ("features",), ITEM_FEATURES),
     _data_step("user_features", "featurize", Action.FEATURES_MAKE, ("features",), USER_FEATURES),
     _data_step("sequences", "featurize", Action.FEATURES_MAKE, ("features",), SEQUENCES),
