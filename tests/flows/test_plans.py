@@ -39,6 +39,8 @@ def test_a_late_event_does_again_only_the_days_that_it_touches(late, flow_of):
     root, run_id = late
     assert {row["step"]: row["partitions"] for row in flow_of(root).ledger.attempts(run_id=run_id)} == {
         "ingest": ["2026-03-05"],
+        "logins": ["2026-03-05"],
+        "identities": ["2026-03-05"],
         "items": [""],
         "sessions": ["2026-03-05"],
         "exposures": ["2026-03-05"],

@@ -6,14 +6,17 @@ Every room may read any of these tables and writes only its own. A column of the
 from endcap.core.contract import Column, Kind, Table
 
 __all__ = [
+    "BOTS",
     "CANONICAL_EVENT_NAMES",
     "ELEMENTS",
     "EVENTS",
     "EXAMPLES",
     "EXPOSURES",
+    "IDENTITIES",
     "ITEMS",
     "ITEM_DAYS",
     "ITEM_FEATURES",
+    "LOGINS",
     "QUARANTINE",
     "SEQUENCES",
     "SESSIONS",
@@ -106,6 +109,55 @@ ITEMS = Table(
     ),
     ("item_id", "valid_from_us"),
     partition="",
+)
+
+_DEVICE = Column("device_key", _S, "keyed hash of the device's cookie", names_user=True)
+_LOGGED_IN = Column("user_key", _S, "keyed hash of a user who logged in", names_user=True)
+
+LOGINS = Table(
+    "logins",
+    "a stretch of a day in which one user, and nobody else, was logged in on a device",
+    (
+        _DAY,
+        _DEVICE,
+        Column("since_us", _I64, "instant of the first event with that login, microseconds UTC", low=0),
+        Column("until_us", _I64, "instant of the last one", low=0),
+        _LOGGED_IN,
+        Column("num_events", _I64, "events with that login", low=1),
+    ),
+    ("device_key", "since_us", "user_key"),
+)
+
+BOTS = Table(
+    "bots",
+    "a visitor who broke a rule of [identities.bots] on a day",
+    (
+        _DAY,
+        _USER,
+        Column("rule", _S, "which rule"),
+        Column("num_events", _I64, "the most events that were counted under the rule", low=1),
+    ),
+    ("user_key", "rule"),
+)
+
+IDENTITIES = Table(
+    "identities",
+    "whose a device was in a stretch of a day, on which it sent events without a login",
+    (
+        _DAY,
+        _DEVICE,
+        Column("since_us", _I64, "first instant, microseconds UTC", low=0),
+        Column("until_us", _I64, "first instant after it", low=0),
+        _LOGGED_IN,
+        Column(
+            "evidence",
+            _S,
+            "why: logged in at since_us; was the last to log in before the day; was the first to log in on the day; "
+            "was the first to log in later on, by a backfill",
+            allowed=("login", "earlier_login", "later_the_same_day", "restitched"),
+        ),
+    ),
+    ("device_key", "since_us", "user_key"),
 )
 
 QUARANTINE = Table(
@@ -355,6 +407,9 @@ TABLES = {
     for table in (
         EVENTS,
         ITEMS,
+        LOGINS,
+        BOTS,
+        IDENTITIES,
         QUARANTINE,
         SESSIONS,
         EXPOSURES,

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from endcap.core.errors import Code, ConfigError, near
 from endcap.core.ids import digest_of
 from endcap.events.config import EventsConfig
+from endcap.events.identity_config import IdentitiesConfig
 from endcap.features.config import FeaturesConfig
 from endcap.index.config import IndexConfig
 from endcap.models.config import OURS, ModelsConfig
@@ -70,6 +71,7 @@ class ShopConfig(BaseModel):
     shop: ShopSettings
     engine: EngineSettings = Field(default_factory=EngineSettings)
     events: EventsConfig
+    identities: IdentitiesConfig = Field(default_factory=IdentitiesConfig)
     sessions: SessionsConfig = Field(default_factory=SessionsConfig)
     features: FeaturesConfig = Field(default_factory=FeaturesConfig)
     models: ModelsConfig = Field(default_factory=ModelsConfig)

@@ -23,6 +23,7 @@ from endcap.features.item_features import item_features
 from endcap.features.sequences import sequences
 from endcap.features.user_features import user_features
 from endcap.flows.flow import Flow, Outcome
+from endcap.flows.people import people_needs, read_people
 from endcap.flows.plans import Plan, days_of, planned, union_of
 
 __all__ = [
@@ -61,12 +62,12 @@ def _same_day(day: str) -> tuple[str, str]:
 def plan_daily(flow: Flow) -> Plan:
     """A partition for each day with events."""
     days = sorted({*days_of(flow, EVENTS, ITEM_DAYS), *days_of(flow, EVENTS, USER_DAYS)})
-    return planned(flow, days, (EVENTS, _same_day), (SESSIONS, _same_day), (EXPOSURES, _same_day))
+    return planned(flow, days, *people_needs(flow, _same_day), (SESSIONS, _same_day), (EXPOSURES, _same_day))
 
 
 def run_daily(flow: Flow, pending: list[str]) -> Outcome:
     """Count what happened on each pending day, and keep what sequences are made of."""
-    events, config = flow.read(EVENTS, pending), flow.shop.config
+    events, config = read_people(flow, pending), flow.shop.config
     exposures, sessions = flow.read(EXPOSURES, pending), flow.read(SESSIONS, pending)
     return Outcome(
         tables={

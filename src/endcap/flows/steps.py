@@ -2,13 +2,16 @@
 
 from endcap.core.contract import Table
 from endcap.core.tables import (
+    BOTS,
     ELEMENTS,
     EVENTS,
     EXAMPLES,
     EXPOSURES,
+    IDENTITIES,
     ITEM_DAYS,
     ITEM_FEATURES,
     ITEMS,
+    LOGINS,
     QUARANTINE,
     SEQUENCES,
     SESSIONS,
@@ -16,7 +19,7 @@ from endcap.core.tables import (
     USER_DAYS,
     USER_FEATURES,
 )
-from endcap.flows import deploy, feature_steps, intake_steps, session_steps, watch
+from endcap.flows import deploy, feature_steps, intake_steps, people_steps, session_steps, watch
 from endcap.flows import model_steps as models
 from endcap.flows.flow import Step
 from endcap.governance.access import Action
@@ -28,6 +31,8 @@ FIRST_STEP = "ingest"
 
 _MODEL_CODE = ("models", "flows/folder.py", "flows/model_data.py", "flows/model_steps.py")
 
+_PEOPLE_CODE = ("events/bots.py", "events/identities.py", "flows/people.py")
+"""What turns events into those of people."""
 
 _STEPS_OF = {"events": intake_steps, "sessions": session_steps, "features": feature_steps}
 
@@ -38,11 +43,21 @@ def _data_step(name: str, verb: str, action: Action, rooms: tuple[str, ...], *wr
     code = (*rooms, "flows/plans.py", f"flows/{module.__name__.rpartition('.')[2]}.py")
     # What counts as a click is a setting of sessions that the features of items read too.
     sections = (*rooms, "sessions") if rooms == ("features",) else rooms
+    if rooms != ("events",):
+        code, sections = (*code, *_PEOPLE_CODE), (*sections, "identities")
     return Step(name, verb, action, code, sections, plan, run, writes)
+
+
+def _people_step(name: str, *writes: Table) -> Step:
+    plan, run = getattr(people_steps, f"plan_{name}"), getattr(people_steps, f"run_{name}")
+    code = ("events", "flows/plans.py", "flows/people_steps.py")
+    return Step(name, "ingest", Action.EVENTS_INGEST, code, ("identities",), plan, run, writes)
 
 
 STEPS: tuple[Step, ...] = (
     _data_step("ingest", "ingest", Action.EVENTS_INGEST, ("events",), EVENTS, QUARANTINE),
+    _people_step("logins", LOGINS, BOTS),
+    _people_step("identities", IDENTITIES),
     _data_step("items", "ingest", Action.EVENTS_INGEST, ("events",), ITEMS, QUARANTINE),
     _data_step("slates", "ingest", Action.EVENTS_INGEST, ("events",), SLATES, QUARANTINE),
     _data_step("sessions", "sessionize", Action.SESSIONS_MAKE, ("sessions",), SESSIONS),
