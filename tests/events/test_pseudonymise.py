@@ -20,7 +20,8 @@ def test_keys_are_those_of_core_and_nothing_raw_is_left(engine, arrow_rows):
             }
         )
     )
-    rows = arrow_rows(pseudonymise(engine, events, KEY).order_by("event_no"))
+    keyed, raw_ids = pseudonymise(engine, events, KEY)
+    rows = arrow_rows(keyed.order_by("event_no"))
     assert set(rows[0]) == {"event_no", "user_key", "device_key"}
     ann, c1 = (
         user_key(user_id="ann", user_pseudo_id=None, key=KEY),
@@ -30,3 +31,5 @@ def test_keys_are_those_of_core_and_nothing_raw_is_left(engine, arrow_rows):
         ann, c1, user_key(user_id=None, user_pseudo_id="ann", key=KEY), KEYED, None]  # fmt: skip
     assert [row["device_key"] for row in rows[:2]] == [c1, c1]
     assert rows[2]["user_key"] != ann
+    known = {ann: "user:ann", c1: "device:c1", rows[2]["user_key"]: "device:ann"}
+    assert raw_ids == known

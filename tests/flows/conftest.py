@@ -12,7 +12,7 @@ from endcap.flows.config import parse_config
 from endcap.flows.init import init_shop
 from endcap.flows.ledger import Ledger, Part, Scope
 from endcap.flows.refresh import refresh
-from endcap.flows.shop import find_shop, make_user_key
+from endcap.flows.shop import find_shop, make_key
 from endcap.flows.wiring.batch import open_flow, open_ledger
 from endcap.simulation.policies import Popular
 from endcap.simulation.settings import make_world
@@ -176,7 +176,7 @@ def make_hand_made(write_day):
     def make(root, days):
         (root / "export").mkdir(parents=True)
         (root / "endcap.toml").write_text(HAND_MADE)
-        make_user_key(root / "keys" / "user.key")
+        make_key(root / "keys" / "user.key")
         for day, lines in days.items():
             write_day(root, day, lines)
         return root

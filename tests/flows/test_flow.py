@@ -7,6 +7,7 @@ from endcap.flows.ledger import Part
 from endcap.flows.shop import Shop
 from endcap.governance.access import local_actor
 from endcap.stores.adapters.delta import DeltaTables
+from endcap.stores.adapters.sealed_ids import SealedIds
 
 
 @pytest.fixture
@@ -27,6 +28,7 @@ def make_flow(tmp_path, ledger, engine, tiny_config, made):
             ledger=ledger,
             tables=DeltaTables(tmp_path / "lake"),
             make_engine=make_engine,
+            make_raw_ids=lambda: SealedIds(tmp_path / "raw_ids.db", bytes(32)),
             through=through,
             run_id="run-1",
             now_us=1,

@@ -11,6 +11,7 @@ from endcap.flows.runner import run_steps
 from endcap.flows.shop import Shop
 from endcap.governance.access import Action, local_actor
 from endcap.stores.adapters.delta import DeltaTables
+from endcap.stores.adapters.sealed_ids import SealedIds
 
 
 class World:
@@ -55,6 +56,7 @@ def world(tmp_path, ledger, engine, tiny_config):
         ledger=ledger,
         tables=DeltaTables(tmp_path / "lake"),
         make_engine=lambda: engine,
+        make_raw_ids=lambda: SealedIds(tmp_path / "raw_ids.db", bytes(32)),
         through="",
         run_id="run-1",
         now_us=1,

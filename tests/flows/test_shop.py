@@ -1,7 +1,7 @@
 import pytest
 
 from endcap.core.errors import ConfigError
-from endcap.flows.shop import Shop, find_shop, make_user_key, write_atomically
+from endcap.flows.shop import Shop, find_shop, make_key, write_atomically
 
 
 @pytest.fixture
@@ -12,16 +12,16 @@ def shop(tmp_path, tiny_config, monkeypatch):
 
 def test_the_key_is_made_once_and_only_its_owner_may_read_it(shop, tmp_path):
     path = tmp_path / "keys" / "user.key"
-    make_user_key(path)
+    make_key(path)
     first = path.read_text()
-    make_user_key(path)
+    make_key(path)
     assert path.read_text() == first
     assert path.stat().st_mode & 0o777 == 0o600
     assert len(shop.user_key()) == 32
 
 
 def test_a_key_that_others_may_read_is_refused(shop, tmp_path):
-    make_user_key(tmp_path / "keys" / "user.key")
+    make_key(tmp_path / "keys" / "user.key")
     (tmp_path / "keys" / "user.key").chmod(0o644)
     with pytest.raises(ConfigError, match=r"can be read by others \(mode 644\)"):
         shop.user_key()
@@ -30,7 +30,7 @@ def test_a_key_that_others_may_read_is_refused(shop, tmp_path):
 def test_a_missing_or_damaged_key_is_told_and_never_shown(shop, tmp_path):
     with pytest.raises(ConfigError, match="the shop's key is missing"):
         shop.user_key()
-    make_user_key(tmp_path / "keys" / "user.key")
+    make_key(tmp_path / "keys" / "user.key")
     (tmp_path / "keys" / "user.key").write_text("half a secret")
     with pytest.raises(ConfigError) as error:
         shop.user_key()

@@ -29,6 +29,7 @@ VERBS = {
     "evaluate": ("endcap.cli.evaluate:evaluate", "Measure every model on the last days, and print the table."),
     "compare": ("endcap.cli.compare:compare_verb", "Compare models on any file of user, item and time."),
     "serve": ("endcap.cli.serve:serve_verb", "Serve recommendations over HTTP."),
+    "identify": ("endcap.cli.identify:identify", "Tell whose a keyed hash is, or which one a customer has."),
     "recommend": ("endcap.cli.recommend:recommend", "Recommend without a server."),
     "show": ("endcap.cli.show:show", "Show the bundle, runs, intake, reports and the audit log."),
 }

@@ -1,7 +1,7 @@
 """From what was read to events, quarantine and counts: the room's main function."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import ibis
 
@@ -30,6 +30,7 @@ class Ingested:
         quarantine: Under the contract QUARANTINE, likewise.
         counts: Columns COUNTS_COLUMNS, likewise; small.
         identified: The events themselves, keyed, identified and judged, materialised.
+        raw_ids: Keyed hash -> `user:` or `device:` and the raw id, of all that was read: for `stores.raw_ids` alone.
         held: All materialised tables that the three stand on; `drop` lets go of them.
     """
 
@@ -37,6 +38,7 @@ class Ingested:
     quarantine: ibis.Table
     counts: ibis.Table
     identified: ibis.Table
+    raw_ids: dict[str, str] = field(repr=False)
     held: tuple[ibis.Table, ...]
 
     def drop(self, engine: Engine) -> None:
@@ -58,7 +60,7 @@ def ingest(
         now_us: The present instant; events later than it (and the tolerance) are quarantined.
         days: The UTC days wanted; rows of other days are left out.
     """
-    events, rows = _judged(engine, reading, config, key=key, now_us=now_us, days=days)
+    events, rows, raw_ids = _judged(engine, reading, config, key=key, now_us=now_us, days=days)
     within_days = engine.materialise(identify_events(events, rows, config.site))
     engine.drop(events)
     folded_within = engine.materialise(folded_rows(_keepable(within_days, rows), config))
@@ -75,23 +77,25 @@ def ingest(
         quarantine=quarantined(identified, rows),
         counts=count_outcomes(identified, rows, by_event),
         identified=identified,
+        raw_ids=raw_ids,
         held=(identified, rows, folded, by_event),
     )
 
 
 def _judged(
     engine: Engine, reading: Reading, config: EventsConfig, *, key: bytes, now_us: int, days: Sequence[str]
-) -> tuple[ibis.Table, ibis.Table]:
-    """Return judged events with keys, and judged rows, both materialised; of the days only."""
+) -> tuple[ibis.Table, ibis.Table, dict[str, str]]:
+    """Return judged events with keys, and judged rows, both materialised, of the days only; and whose the keys are."""
     # As read first: judged in one go, each reason repeats how its columns are read: 120 kB of SQL.
     as_read = engine.materialise(with_plain_names(reading.events, config))
     judged = judge_events(as_read, config, now_us=now_us)
     raw = engine.materialise(judged.filter(judged.date_partition.isin(list(days))))
     engine.drop(as_read)
     rows = engine.materialise(judge_rows(reading.rows, raw, config))
-    events = engine.materialise(pseudonymise(engine, raw, key))
+    keyed, raw_ids = pseudonymise(engine, raw, key)
+    events = engine.materialise(keyed)
     engine.drop(raw)
-    return events, rows
+    return events, rows, raw_ids
 
 
 def _keepable(events: ibis.Table, rows: ibis.Table) -> ibis.Table:

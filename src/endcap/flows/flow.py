@@ -12,6 +12,7 @@ from endcap.engines.port import Engine
 from endcap.flows.ledger import Ledger
 from endcap.flows.shop import Shop
 from endcap.governance.access import Action, Actor
+from endcap.stores.raw_ids import RawIds
 from endcap.stores.tables import TableStore
 
 __all__ = ["Flow", "Outcome", "Progress", "Step", "StepReport"]
@@ -75,6 +76,7 @@ class Flow:
         ledger: Its ledger.
         tables: Its table store.
         make_engine: Makes the engine; called when a step first needs it.
+        make_raw_ids: Opens the store of raw ids; likewise.
         through: Last day to be done; "" for the last day that has data.
         run_id: Id of the run.
         now_us: The instant the run began.
@@ -88,6 +90,7 @@ class Flow:
     ledger: Ledger
     tables: TableStore
     make_engine: Callable[[], Engine]
+    make_raw_ids: Callable[[], RawIds]
     through: str
     run_id: str
     now_us: int
@@ -96,6 +99,7 @@ class Flow:
     wait_s: float = 60.0
     again: frozenset[str] = frozenset()
     _engine: Engine | None = None
+    _raw_ids: RawIds | None = None
 
     @property
     def seed(self) -> int:
@@ -108,6 +112,13 @@ class Flow:
         if self._engine is None:
             self._engine = self.make_engine()
         return self._engine
+
+    @property
+    def raw_ids(self) -> RawIds:
+        """The store of raw ids, opened on first use."""
+        if self._raw_ids is None:
+            self._raw_ids = self.make_raw_ids()
+        return self._raw_ids
 
     def days(self, table: Table) -> list[str]:
         """Return the days of a table that have rows, up to `through`, ascending.
@@ -141,9 +152,10 @@ class Flow:
         return self.engine.read_snapshot(self.tables.files(table, days), table)
 
     def close(self) -> None:
-        """Free the engine."""
-        if self._engine is not None:
-            self._engine.close()
+        """Free the engine and the store of raw ids."""
+        for held in (self._engine, self._raw_ids):
+            if held is not None:
+                held.close()
 
 
 @dataclass(frozen=True)

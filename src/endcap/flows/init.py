@@ -13,7 +13,7 @@ from endcap.core.errors import Code, ConfigError, SourceError, near
 from endcap.events.detect import detect
 from endcap.events.toml_section import toml_section
 from endcap.flows.config import ShopConfig, parse_config
-from endcap.flows.shop import Shop, make_user_key, write_atomically
+from endcap.flows.shop import Shop, make_key, write_atomically
 from endcap.flows.toml_text import commented_section
 from endcap.flows.wiring.batch import open_engine, open_ledger
 from endcap.governance.access import Action, local_actor, require
@@ -80,7 +80,8 @@ def init_shop(
         seen = detect(engine, source.resolve(), columns=columns, currency=currency)
     text = _config_text(_project_name(root), toml_section(seen))
     shop = Shop(root.resolve(), parse_config(text, where=str(config), environment={}))
-    make_user_key(root / "keys" / "user.key")
+    for name in ("user", "raw_ids"):
+        make_key(root / "keys" / f"{name}.key")
     schema = json.dumps(ShopConfig.model_json_schema(), indent=1, sort_keys=True)
     write_atomically(root / "endcap.schema.json", schema.encode() + b"\n")
     with open_ledger(shop) as ledger:

@@ -92,8 +92,15 @@ def run_ingest(flow: Flow, pending: list[str]) -> Outcome:
         detail={"counts": _by_event_name(counts)},
         note=f"{quarantined:,} rows in quarantine" if quarantined else "",
         release=lambda: ingested.drop(flow.engine),
-        put_in_force=lambda: settle_user_key(key, flow.ledger),
+        put_in_force=lambda: _put_in_force(flow, key, ingested.raw_ids),
     )
+
+
+def _put_in_force(flow: Flow, key: bytes, raw_ids: dict[str, str]) -> None:
+    """Settle under which key users are hashed, and keep whose the keys are."""
+    settle_user_key(key, flow.ledger)
+    if flow.shop.config.identities.keep_raw_ids and raw_ids:
+        flow.raw_ids.remember(raw_ids)
 
 
 def _events_before(flow: Flow, pending: Sequence[str]) -> ibis.Table | None:

@@ -10,10 +10,13 @@ from endcap.core.errors import Code, ConfigError
 from endcap.flows.config import ShopConfig, load_config
 from endcap.governance.access import Resource
 
-__all__ = ["USER_KEY_VARIABLE", "Shop", "find_shop", "make_user_key", "write_atomically"]
+__all__ = ["RAW_IDS_KEY_VARIABLE", "USER_KEY_VARIABLE", "Shop", "find_shop", "make_key", "write_atomically"]
 
 USER_KEY_VARIABLE = "ENDCAP_USER_KEY"
 """Environment variable that holds the shop's key as 64 hex digits, in the place of keys/user.key."""
+
+RAW_IDS_KEY_VARIABLE = "ENDCAP_RAW_IDS_KEY"
+"""Likewise, in the place of keys/raw_ids.key."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,11 @@ class Shop:
         current = self.bundles / "current"
         return current.read_text(encoding="ascii").strip() if current.exists() else ""
 
+    @property
+    def raw_ids(self) -> Path:
+        """File that keeps, encrypted, whose each keyed hash is."""
+        return self.root / "people" / "raw_ids.db"
+
     def user_key(self) -> bytes:
         """Return the key under which user ids are hashed, 32 bytes.
 
@@ -100,17 +108,33 @@ class Shop:
             ConfigError: There is none, or it is no key, or others may read its file.
         """
         path = self.root / "keys" / "user.key"
-        text = os.environ.get(USER_KEY_VARIABLE)
-        where = USER_KEY_VARIABLE if text is not None else str(path)
-        if text is None:
-            if not path.exists():
-                raise _bad_key("the shop's key is missing", where)
-            if path.stat().st_mode & 0o077:
-                raise _bad_key(f"the shop's key can be read by others (mode {path.stat().st_mode & 0o777:o})", where)
-            text = path.read_text(encoding="ascii")
-        if not re.fullmatch(r"[0-9a-f]{64}", text.strip()):
-            raise _bad_key("this is no key of 64 hex digits", where)
-        return bytes.fromhex(text.strip())
+        return _read_key(path, USER_KEY_VARIABLE, "events hashed under another key can no longer be joined")
+
+    def raw_ids_key(self) -> bytes:
+        """Return the key under which raw ids are encrypted, 32 bytes; made where there is none and nothing to read.
+
+        Raises:
+            ConfigError: It is missing and there are raw ids, or it is no key, or others may read its file.
+        """
+        path = self.root / "keys" / "raw_ids.key"
+        if RAW_IDS_KEY_VARIABLE not in os.environ and not self.raw_ids.exists():
+            make_key(path)
+        return _read_key(path, RAW_IDS_KEY_VARIABLE, "under another key the raw ids cannot be read")
+
+
+def _read_key(path: Path, variable: str, why: str) -> bytes:
+    """Read a key of 64 hex digits from a variable of the environment, else from a file that only its owner may read."""
+    text = os.environ.get(variable)
+    where = variable if text is not None else str(path)
+    if text is None:
+        if not path.exists():
+            raise _bad_key("the shop's key is missing", where, why)
+        if path.stat().st_mode & 0o077:
+            raise _bad_key(f"the shop's key can be read by others (mode {path.stat().st_mode & 0o777:o})", where, why)
+        text = path.read_text(encoding="ascii")
+    if not re.fullmatch(r"[0-9a-f]{64}", text.strip()):
+        raise _bad_key("this is no key of 64 hex digits", where, why)
+    return bytes.fromhex(text.strip())
 
 
 def find_shop(root: Path) -> Shop:
@@ -123,7 +147,7 @@ def find_shop(root: Path) -> Shop:
     return Shop(root, load_config(root / "endcap.toml"))
 
 
-def make_user_key(path: Path) -> None:
+def make_key(path: Path) -> None:
     """Write a new key that only its owner may read; an existing one is left alone."""
     if path.exists():
         return
@@ -144,10 +168,10 @@ def write_atomically(path: Path, content: bytes) -> None:
     beside.replace(path)
 
 
-def _bad_key(what: str, where: str) -> ConfigError:
+def _bad_key(what: str, where: str, why: str) -> ConfigError:
     return ConfigError(
         what,
         where=where,
-        fix="put the key back from your copy, with mode 600: events hashed under another key can no longer be joined",
+        fix=f"put the key back from your copy, with mode 600: {why}",
         code=Code.CONFIG_INVALID,
     )

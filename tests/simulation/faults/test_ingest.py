@@ -11,7 +11,7 @@ from endcap.core.clock import fixed_clock
 from endcap.core.errors import Code, SourceError
 from endcap.core.tables import EVENTS, QUARANTINE
 from endcap.flows.refresh import refresh
-from endcap.flows.shop import find_shop, make_user_key
+from endcap.flows.shop import find_shop, make_key
 from endcap.flows.wiring.batch import open_flow
 from endcap.simulation.faults.schema_change import RENAMED
 from endcap.simulation.policies import Popular
@@ -52,7 +52,7 @@ def shop_log(tmp_path_factory):
 def take_in(tmp_path_factory):
     """Ingest a folder into a shop of its own; returns its events, and why rows are in quarantine."""
     key = tmp_path_factory.mktemp("key") / "user.key"
-    make_user_key(key)
+    make_key(key)
 
     def take_in(folder, settings=SETTINGS):
         root = tmp_path_factory.mktemp("shop") / "tiny"

@@ -15,8 +15,9 @@ from endcap.flows.ledger import Ledger, Scope
 from endcap.flows.shop import Shop
 from endcap.governance.access import Actor, local_actor
 from endcap.stores.catalog import Catalog
+from endcap.stores.raw_ids import RawIds
 
-__all__ = ["open_engine", "open_flow", "open_ledger"]
+__all__ = ["open_engine", "open_flow", "open_ledger", "open_raw_ids"]
 
 
 @contextmanager
@@ -59,6 +60,7 @@ def open_flow(
             ledger=ledger,
             tables=DeltaTables(shop.lake),
             make_engine=lambda: _duckdb(shop.config.engine, shop.scratch),
+            make_raw_ids=lambda: open_raw_ids(shop),
             through=through,
             run_id=run_id,
             now_us=now_us,
@@ -83,6 +85,17 @@ def open_engine(scratch: Path) -> Iterator[Engine]:
         yield engine
     finally:
         engine.close()
+
+
+def open_raw_ids(shop: Shop) -> RawIds:
+    """Open the store that knows whose a keyed hash is; the caller closes it.
+
+    Raises:
+        ConfigError: Its key is missing, or it is no key, or others may read its file.
+    """
+    from endcap.stores.adapters.sealed_ids import SealedIds  # noqa: PLC0415 - only who reads or keeps ids needs it
+
+    return SealedIds(shop.raw_ids, shop.raw_ids_key())
 
 
 def _duckdb(settings: EngineSettings, scratch: Path) -> Engine:
