@@ -7,14 +7,16 @@ from endcap.core.clock import next_day
 from endcap.core.contract import Table
 from endcap.core.ids import digest_of
 from endcap.core.tables import EVENTS, EXAMPLES, EXPOSURES, ITEM_FEATURES, SEQUENCES, SESSIONS, USER_FEATURES
-from endcap.features import daily
+from endcap.features import daily, negative_pools
 from endcap.features import sequences as sequence_room
-from endcap.features.checks import check_examples, check_features, check_sequences
-from endcap.features.examples import make_examples
+from endcap.features.checks import check_examples, check_features, check_negatives, check_sequences
+from endcap.features.examples import NegativeSources, make_examples
 from endcap.features.item_features import item_features
+from endcap.features.negative_pools import Neighbours
 from endcap.features.sequences import sequences
 from endcap.features.user_features import user_features
 from endcap.flows.flow import Flow, Outcome
+from endcap.flows.neighbours import no_neighbours, open_neighbours
 from endcap.flows.plans import Plan, days_of, planned, union_of
 
 __all__ = [
@@ -122,21 +124,37 @@ def run_sequences(flow: Flow, pending: list[str]) -> Outcome:
 
 
 def plan_examples(flow: Flow) -> Plan:
-    """A partition for each day with sequences."""
-    return planned(
-        flow, days_of(flow, SEQUENCES, EXAMPLES), (SEQUENCES, _same_day), (EVENTS, _history), (EXPOSURES, _history)
-    )
+    """A partition for each day with sequences; a model that negatives are drawn from is pinned by the settings."""
+    needs = [(SEQUENCES, _same_day), (EVENTS, _history), (EXPOSURES, _history)]
+    if "unclicked" in flow.shop.config.features.num_by_kind:
+        needs.append((EXPOSURES, negative_pools.needed_days))
+    return planned(flow, days_of(flow, SEQUENCES, EXAMPLES), *needs)
 
 
 def run_examples(flow: Flow, pending: list[str]) -> Outcome:
     """Make the training examples of the pending days, with negatives from the days before each."""
-    days = union_of(pending, _history)
-    counted = _counted_items(flow, days)
-    rows = make_examples(
-        flow.engine, flow.read(SEQUENCES, pending), counted, flow.shop.config.features, days=pending, seed=flow.seed
+    config = flow.shop.config.features
+    counted = _counted_items(flow, union_of(pending, _history))
+    sources = NegativeSources(
+        counted, flow.read(EXPOSURES, union_of(pending, negative_pools.needed_days)), _neighbours(flow)
     )
+
+    def check(made: Any) -> None:
+        check_examples(flow.engine, made, config)
+        check_negatives(flow.engine, made, counted, config, days=pending)
+
     return Outcome(
-        tables={"examples": rows},
-        checks={"examples": lambda made: check_examples(flow.engine, made, flow.shop.config.features)},
+        tables={"examples": make_examples(
+            flow.engine, flow.read(SEQUENCES, pending), sources, config, days=pending, seed=flow.seed
+        )},
+        checks={"examples": check},
         release=lambda: flow.engine.drop(counted),
-    )
+    )  # fmt: skip
+
+
+def _neighbours(flow: Flow) -> Neighbours:
+    """Open the model that hard negatives are drawn from, if any are."""
+    for sampler in flow.shop.config.features.negatives:
+        if sampler.kind == "hard":
+            return open_neighbours(flow.shop.models, sampler)
+    return no_neighbours
