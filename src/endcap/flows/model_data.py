@@ -172,7 +172,7 @@ class _Drawn:
     def weights(self) -> NDArray[np.float32]:
         """Return 1 / (draws from the same pool x probability)."""
         _, pool, sizes = np.unique(self.elements * len(_KINDS) + self.kinds, return_inverse=True, return_counts=True)
-        return (1.0 / (sizes[pool] * self.p)).astype(np.float32)
+        return np.asarray(1.0 / (sizes[pool] * self.p), np.float32)
 
     def beside(self, num_elements: int, values: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Put items and values beside the elements, in two arrays of elements x most draws; -1 and 1 where none is."""

@@ -46,7 +46,7 @@ class ModelNeighbours:
         self._item_ids = item_ids
         self._vectors_ND = vectors_ND
         self._index = FlatIndex.build(vectors_ND)
-        self._has_vector_N = vectors_ND.any(axis=1)
+        self._has_vector_N = (vectors_ND != 0).any(axis=1)
         self._first, self._last = first, min(last, max(1, len(item_ids) - 1))
         self._ranks_NR = np.full((len(item_ids), max(0, self._last - first + 1)), -1, np.int32)
         self._is_found_N = np.zeros(len(item_ids), bool)
@@ -54,7 +54,7 @@ class ModelNeighbours:
     def __call__(self, wanted: pa.Array) -> pa.ListArray:
         """Return T lists of item ids, nearest first; empty for an item that has no vector here."""
         numbers = np.asarray(pc.fill_null(pc.index_in(wanted, value_set=self._item_ids), -1), np.int64)
-        has_vector_T = (numbers >= 0) & self._has_vector_N[numbers]
+        has_vector_T = (numbers >= 0) & np.take(self._has_vector_N, numbers)
         self._find(np.unique(numbers[has_vector_T]))
         found_TR = np.where(has_vector_T[:, None], self._ranks_NR[numbers], -1)
         is_item_TR = found_TR >= 0
