@@ -15,16 +15,17 @@ from endcap.core.clock import day_of, day_start_us
 from endcap.core.tables import EVENTS, SLATES
 from endcap.engines.adapters.duckdb import DuckDBEngine
 from endcap.engines.port import arrow_schema
-from endcap.features import daily, sequences
+from endcap.features import daily, negative_pools, sequences
 from endcap.features.config import FeaturesConfig
-from endcap.features.examples import make_examples
+from endcap.features.examples import NegativeSources, make_examples
 from endcap.features.item_features import item_features
+from endcap.features.negatives_config import PopularityNegatives
 from endcap.features.user_features import user_features
 from endcap.sessions.config import SessionsConfig
 from endcap.sessions.exposures import find_exposures
 from endcap.sessions.sessionize import sessionize
 
-CONFIG = FeaturesConfig(num_negatives=2)
+CONFIG = FeaturesConfig(negatives=[PopularityNegatives(num=2)])
 MINUTE_US = 60_000_000
 FIRST_US = day_start_us("2016-09-01")
 KEYS = {"list": "item_list_id", "country": "country", "device": "device_category", "currency": "currency"}
@@ -72,7 +73,7 @@ def made(engine, world):
     sequences and examples are made.
     """
 
-    def made(text, days, *, all_days, config=CONFIG, near=False, features=True):
+    def made(text, days, *, all_days, config=CONFIG, near=False, features=True, neighbours=None):
         def needed(table, step):
             return table.filter(table.date_partition.between(*step.needed_days(days[0]))) if near else table
 
@@ -91,9 +92,10 @@ def made(engine, world):
         started = sessions.filter(sessions.date_partition.isin(days))
         elements = sequences.elements_of(needed(told, sequences), config)
         of_sessions = engine.materialise(sequences.sequences(elements, started, config, days=days))
+        sources = NegativeSources(of_items, needed(exposures, negative_pools), neighbours)
         examples = {
             "sequences": of_sessions,
-            "examples": make_examples(engine, of_sessions, of_items, config, days=days, seed=17),
+            "examples": make_examples(engine, of_sessions, sources, config, days=days, seed=17),
         }
         if not features:
             return examples

@@ -1,19 +1,24 @@
 """The checks, and the laws of the whole room: neither the future, nor the order of rows, nor the batch matters."""
 
+from functools import partial
+
 import ibis
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from endcap.core.clock import day_start_us, days_between
 from endcap.core.errors import Code, DataError
-from endcap.core.tables import ITEM_DAYS, ITEM_FEATURES, USER_DAYS, USER_FEATURES
-from endcap.features.checks import check_days, check_examples, check_features, check_sequences
+from endcap.core.tables import EXPOSURES, ITEM_DAYS, ITEM_FEATURES, USER_DAYS, USER_FEATURES
+from endcap.features.checks import check_days, check_examples, check_features, check_negatives, check_sequences
 from endcap.features.config import FeaturesConfig
+from endcap.features.daily import item_days
+from endcap.features.negatives_config import HardNegatives, PopularityNegatives, UnclickedNegatives, UniformNegatives
 
 DAYS = days_between("2016-09-01", "2016-09-05")
-CONFIG = FeaturesConfig(num_negatives=2)
+CONFIG = FeaturesConfig(negatives=[PopularityNegatives(num=2)])
 WORLD = """
     ann 0       view_item_list A@300 B
     ann 1       select_item A
@@ -25,6 +30,21 @@ WORLD = """
     ann 1d+0    view_item C
     ann 1d+1    view_item A
 """
+EVERY_KIND = FeaturesConfig(
+    negatives=[
+        UniformNegatives(num=2),
+        PopularityNegatives(num=2),
+        UnclickedNegatives(num=2),
+        HardNegatives(num=2, model="two_tower", version="0123456789abcdef"),
+    ]
+)
+
+
+def neighbours(wanted):
+    """B and C are near everything but themselves."""
+    return pa.array([[near for near in "BC" if near != item] for item in wanted.to_pylist()], pa.list_(pa.string()))
+
+
 # Building the expressions costs more than running them: few examples of many users each, and none made smaller.
 few = settings(max_examples=2, deadline=None, derandomize=True, phases=[Phase.generate])
 
@@ -33,6 +53,18 @@ few = settings(max_examples=2, deadline=None, derandomize=True, phases=[Phase.ge
 def small(made):
     """All tables of a small world."""
     return made(WORLD, DAYS, all_days=DAYS)
+
+
+@pytest.fixture(scope="module")
+def item_days_of(engine, world):
+    """The daily counts of a world, without exposures."""
+
+    def counted(text):
+        events = world(text)
+        nothing = engine.read_snapshot([], EXPOSURES)
+        return engine.materialise(item_days(events, nothing, click_events=("select_item",)))
+
+    return counted
 
 
 def refused(check, *args):
@@ -76,10 +108,43 @@ def test_examples_that_do_not_fit_together_are_told(engine, small):
     values = {"context_item_ids": ["A", "B"], "item_id": "B", "negative_p": [0.0], "carted": False, "purchased": False}
     table = small["examples"].mutate(**{name: ibis.literal(value) for name, value in values.items()})
     what = refused(check_examples, engine, table, CONFIG)
-    for fault in ("context of the wrong length", "the target as the last item", "without a probability",
-                  "outside (0, 1]", "carted or purchased but"):  # fmt: skip
+    for fault in ("context of the wrong length", "the target as the last item", "carted or purchased but"):
         assert fault in what
-    assert "wrong number of negatives" in refused(check_examples, engine, small["examples"], FeaturesConfig())
+
+
+def test_negatives_that_were_not_drawn_as_asked_for_are_told(engine, small, item_days_of):
+    counted, table = item_days_of(WORLD), small["examples"]
+
+    def told(config=CONFIG, counted=counted, **values):
+        changed = table.mutate(**{name: ibis.literal(value) for name, value in values.items()})
+        return refused(partial(check_negatives, days=DAYS), engine, changed, counted, config)
+
+    check_negatives(engine, table, counted, CONFIG, days=DAYS)
+    for samplers in ([PopularityNegatives(num=1)], [PopularityNegatives(num=2), UniformNegatives(num=1)]):
+        assert "wrong number of negatives" in told(FeaturesConfig(negatives=samplers))
+    assert "wrong number of negatives" in told(negative_kinds=["unclicked", "unclicked"])
+    assert "without a probability or a kind" in told(negative_kinds=["popularity"])
+    assert "without a probability or a kind" in told(negative_p=[0.5])
+    for chance in (0.0, 1.5):
+        assert "outside (0, 1]" in told(negative_p=[0.5, chance])
+    # On the first day nothing is known, and nothing can have been drawn.
+    first_day = {"negative_item_ids": ["A", "B"], "negative_p": [0.5, 0.5], "negative_kinds": ["popularity"] * 2}
+    assert "2 rows have the wrong number" in told(counted=counted.filter(counted.item_id == "none"))
+    assert "rows have the wrong number" in told(**first_day)
+
+
+def test_negatives_that_nobody_could_have_drawn_are_told(engine, small, item_days_of):
+    later = small["examples"].filter(small["examples"].date_partition > DAYS[0])
+    counted = item_days_of(WORLD)
+    known = partial(check_negatives, days=DAYS)
+    new = later.mutate(negative_item_ids=ibis.literal(["A", "NEW"]))
+    assert "draw an item not known before the day" in refused(known, engine, new, counted, CONFIG)
+    unclicked = FeaturesConfig(negatives=[UnclickedNegatives(num=2)])
+    own = later.mutate(negative_item_ids=ibis.array([later.item_id, ibis.literal("NEW")]),
+                       negative_kinds=ibis.literal(["unclicked"] * 2))  # fmt: skip
+    what = refused(known, engine, own, counted, unclicked)
+    assert "draw the target from a pool without it" in what
+    assert "not known" not in what
 
 
 def random_world(seed):
@@ -119,9 +184,13 @@ def test_neither_later_events_nor_the_order_of_rows_change_what_was_known(made, 
 @given(seed=st.integers(0, 2**32))
 def test_a_day_made_from_the_days_it_needs_equals_the_same_day_of_all_at_once(made, rows_of, seed):
     lines = random_world(seed)
-    at_once = made(lines, DAYS[:4], all_days=DAYS)
+    world = partial(made, lines, all_days=DAYS, config=EVERY_KIND, neighbours=neighbours)
+    at_once = world(DAYS[:4])
+    kinds = [kind for (found,) in rows_of(at_once["examples"], "negative_kinds") for kind in found]
+    assert set(kinds) == {"uniform", "popularity", "unclicked", "hard"}
     for day in DAYS[1:4]:
-        alone = made(lines, [day], all_days=DAYS, near=True)
+        alone = world([day], near=True)
         for name, table in at_once.items():
+            if name in ("item_days", "user_days"):
+                continue  # what the day looks back on, not what is made of it
             assert rows_of(alone[name]) == rows_of(table.filter(table.date_partition == day))
-            assert rows_of(alone[name])

@@ -3,6 +3,7 @@ import pytest
 from endcap.core.tables import EXAMPLES
 from endcap.engines.contracts import check_contract
 from endcap.features.config import FeaturesConfig
+from endcap.features.negatives_config import PopularityNegatives
 
 DAYS = ["2016-09-01", "2016-09-02", "2016-09-03"]
 
@@ -72,7 +73,9 @@ def test_an_example_belongs_to_the_day_its_session_starts(made, rows_of):
 
 def test_negatives_are_items_known_before_the_day_and_the_first_day_has_none(made, rows_of):
     world = ["ann 0 view_item A", "ann 1 view_item B", "ann 1d+0 view_item C", "ann 1d+1 view_item D"]
-    found = made(world, DAYS, all_days=DAYS, config=FeaturesConfig(num_negatives=8), features=False)["examples"]
+    found = made(
+        world, DAYS, all_days=DAYS, config=FeaturesConfig(negatives=[PopularityNegatives(num=8)]), features=False
+    )["examples"]
     first, second = rows_of(found, "date_partition", "negative_item_ids", "negative_p")
     assert first == ("2016-09-01", [], [])
     assert (set(second[1]), second[2]) == ({"A", "B"}, [0.5] * 8)

@@ -1,6 +1,7 @@
 """On the shop of three days of March, four days apart, that the fixture `hand` makes."""
 
 from endcap.core.tables import EXAMPLES, ITEM_FEATURES, SEQUENCES, USER_FEATURES
+from endcap.flows.feature_steps import plan_examples
 
 
 def test_features_of_the_day_after_the_last_know_all_days(hand, rows_of):
@@ -26,3 +27,14 @@ def test_examples_draw_their_negatives_from_the_days_before(hand, rows_of):
     assert [(row["context_item_ids"], row["item_id"]) for row in rows] == [(["A"], "B"), (["A"], "B"), (["B"], "C")]
     assert [len(row["negative_item_ids"]) for row in rows] == [0, 4, 4]
     assert set(rows[1]["negative_item_ids"]) <= {"A", "B"}
+    assert [row["negative_kinds"] for row in rows] == [["popularity"] * len(row["negative_p"]) for row in rows]
+
+
+def test_unclicked_negatives_depend_on_what_was_shown_until_the_day_after(own_shop, flow_of):
+    def shown_needed(day):
+        return {name for name in plan_examples(flow_of(own_shop))[day] if name.startswith("exposures/")}
+
+    assert shown_needed("2026-01-02") == set()
+    told = (own_shop / "endcap.toml").read_text()
+    (own_shop / "endcap.toml").write_text(told + '\n[[features.negatives]]\nkind = "unclicked"\n')
+    assert shown_needed("2026-01-02") == {"exposures/2026-01-02", "exposures/2026-01-03"}

@@ -11,6 +11,7 @@ from endcap.flows.model_data import read_histories, read_items, read_model_data
 
 DAY_1, DAY_2 = "2026-03-01", "2026-03-02"
 START = day_start_us(DAY_1)
+KINDS = {"u": "uniform", "p": "popularity", "c": "unclicked", "h": "hard"}
 
 
 def item(item_id, *, since=0, until=None, **told):
@@ -29,11 +30,14 @@ def sequence(user, session_id, items, *, at=0, day=DAY_1, scope="session"):
     }  # fmt: skip
 
 
-def example(session_id, position, target, negatives, *, day=DAY_1):
+def example(session_id, position, target, negatives, *, day=DAY_1, kinds="p", chance=0.25):
+    """Kinds stand by their first letters: upop is uniform, popularity, ... the last one for all the rest."""
+    kinds = [KINDS[kind] for kind in kinds.ljust(len(negatives), kinds[-1])[: len(negatives)]]
     return {
         "date_partition": day, "session_id": session_id, "position": position, "user_key": "u1", "at_us": START,
         "context_item_ids": ["A"], "item_id": target, "event_name": "view_item", "carted": False, "purchased": False,
-        "negative_item_ids": list(negatives), "negative_p": [0.25] * len(negatives),
+        "negative_item_ids": list(negatives), "negative_p": [chance] * len(negatives),
+        "negative_kinds": kinds,
     }  # fmt: skip
 
 
@@ -128,10 +132,34 @@ def test_examples_without_negatives_and_of_unknown_sessions_are_passed_over(flow
     assert read_model_data(flow).sequences.negatives.tolist() == [[-1], [-1], [-1], [0]]
 
 
+def test_draws_from_pools_stand_apart_and_weigh_by_their_pool(flow_with):
+    flow = flow_with(
+        sequences=[sequence("u1", "s1", "ABA")],
+        examples=[
+            example("s1", 1, "B", "CACC", kinds="pcch"),
+            example("s1", 2, "A", "BC", kinds="uc"),
+        ],
+    )
+    found = read_model_data(flow).sequences
+    assert found.negatives.tolist() == [[-1], [2], [1]]
+    assert found.negative_p.tolist() == [[1], [0.25], [0.25]]
+    # Two draws of one in four stand for two items each, one draw for four.
+    assert found.pool_negatives.tolist() == [[-1, -1, -1], [0, 2, 2], [2, -1, -1]]
+    assert found.pool_weights.tolist() == [[1, 1, 1], [2, 2, 4], [4, 1, 1]]
+
+
+def test_draws_from_pools_alone_leave_no_others(flow_with):
+    flow = flow_with(sequences=[sequence("u1", "s1", "AB")], examples=[example("s1", 1, "B", "C", kinds="c")])
+    found = read_model_data(flow).sequences
+    assert found.negatives is None
+    assert found.pool_negatives.tolist() == [[-1], [2]]
+
+
 def test_without_any_negatives_there_are_none(flow_with):
     found = read_model_data(flow_with(sequences=[sequence("u1", "s1", "AB")])).sequences
     assert found.negatives is None
     assert found.negative_p is None
+    assert found.pool_negatives is None
 
 
 def test_a_history_keeps_the_last_50_items_oldest_first(flow_with):

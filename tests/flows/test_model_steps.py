@@ -76,6 +76,13 @@ def trained(root, flow_of):
     return flow_of(root).ledger.outputs("train")
 
 
+def test_a_model_tells_the_ids_of_its_items(tiny_shop, flow_of):
+    for name, output in trained(tiny_shop, flow_of).items():
+        ids = json.loads((tiny_shop / "models" / name / output["version"] / "items.json").read_text())
+        assert ids == sorted(ids)
+        assert len(ids) == flow_of(tiny_shop).ledger.outputs("items")[""]["num_items"]
+
+
 def test_each_model_lies_under_its_version_and_can_be_loaded(tiny_shop, flow_of):
     outputs = trained(tiny_shop, flow_of)
     assert set(outputs) == {"popular", "item_markov"}

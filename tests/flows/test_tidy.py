@@ -46,6 +46,18 @@ def test_replaced_models_and_old_scratch_go_and_what_the_ledger_knows_stays(own_
     assert names(own_shop / "scratch") == []
 
 
+def test_a_model_that_is_pinned_for_hard_negatives_stays(own_shop, flow_of):
+    for version in ("0123456789abcdef", "fedcba9876543210"):
+        (own_shop / "models" / "popular" / version).mkdir()
+    told = (own_shop / "endcap.toml").read_text()
+    pinned = '[[features.negatives]]\nkind = "hard"\nmodel = "popular"\nversion = "fedcba9876543210"\n'
+    (own_shop / "endcap.toml").write_text(told + pinned)
+    flow = flow_of(own_shop, clock=LATER)
+    tidy(flow)
+    fitted = flow.ledger.outputs("train")["popular"]["version"]
+    assert names(own_shop / "models" / "popular") == sorted([fitted, "fedcba9876543210"])
+
+
 def test_what_another_run_may_be_about_to_use_stays(many, morning):
     (many / "scratch" / "train-living-run").mkdir(parents=True, exist_ok=True)
     refresh(many, clock=morning)

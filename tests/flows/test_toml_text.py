@@ -26,6 +26,7 @@ class Settings(BaseModel):
 
     gap_minutes: int = Field(30, description="Minutes of silence.")
     limits: Limits = Field(Limits(), description="Both limits.")
+    both: tuple[Limits, ...] = Field((Limits(), Limits(warn=3.0)), description="A list of them.")
     deep: Deep = Field(Deep(), description="More.")
 
 
@@ -46,6 +47,7 @@ def test_with_the_comment_signs_taken_away_it_sets_every_default():
     found = tomllib.loads(uncommented(TEXT))["sessions"]
     assert Settings.model_validate(found) == Settings()
     assert found["limits"] == {"warn": 1.0, "bad": 2.0}
+    assert found["both"] == [{"warn": 1.0, "bad": 2.0}, {"warn": 3.0, "bad": 2.0}]
 
 
 def test_every_description_stands_under_its_setting():

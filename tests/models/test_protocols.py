@@ -74,12 +74,14 @@ def test_cutting_keeps_what_stands_beside_the_elements():
     whole = Sequences(
         np.array([0, 2, 3]), np.array([1, 2, 3], np.int32), np.arange(3), np.array([5, 6]),
         weights=np.array([1, 2, 3], np.float32), negatives=np.array([[7], [8], [9]], np.int32),
-        negative_p=np.array([[0.1], [0.2], [0.3]], np.float32),
+        negative_p=np.array([[0.1], [0.2], [0.3]], np.float32), pool_negatives=np.array([[4], [5], [6]], np.int32),
+        pool_weights=np.array([[1], [4], [9]], np.float32),
     )  # fmt: skip
     cut = keep(whole, np.array([False, True, False]))
     assert (cut.starts.tolist(), cut.items.tolist(), cut.users.tolist()) == ([0, 1], [2], [5])
     assert (cut.weights.tolist(), cut.negatives.tolist()) == ([2], [[8]])
     assert cut.negative_p == pytest.approx(np.array([[0.2]]))
+    assert (cut.pool_negatives.tolist(), cut.pool_weights.tolist()) == ([[5]], [[4]])
 
 
 def test_no_sequences_give_no_cases():

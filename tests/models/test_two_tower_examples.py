@@ -59,6 +59,17 @@ def test_negatives_that_the_examples_bring_take_the_place_of_drawn_ones():
     assert columns.weights == pytest.approx([3 / 7, 3 / 7, 3 / 7, 2 / 7, 6 / 7])
 
 
+def test_draws_from_pools_stand_beside_their_targets_and_are_no_columns():
+    pool = np.array([[-1, -1], [7, 7], [6, -1]], np.int32)
+    weights = np.array([[1, 1], [2, 2], [3, 1]], np.float32)
+    found = examples_of(sequences([[0, 1, 2]], pool_negatives=pool, pool_weights=weights), 8)
+    assert found.pool_negatives.tolist() == pool.tolist()
+    assert found.pool_weights.tolist() == weights.tolist()
+    columns = columns_of_step(found, np.arange(3), num_negatives=0, power=0.75, name=0, seed=0)
+    assert columns.items.tolist() == [0, 1, 2]
+    assert examples_of(sequences([[0, 1, 2]]), 8).pool_negatives.shape == (3, 0)
+
+
 def test_a_draw_that_almost_never_happens_does_not_outweigh_the_rest():
     negatives = np.array([[7], [7]], np.int32)
     examples = examples_of(sequences([[0, 1]], negatives=negatives, negative_p=np.full((2, 1), 1e-9, np.float32)), 8)

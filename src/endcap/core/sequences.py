@@ -48,9 +48,13 @@ class Sequences:
         at_us: E instants in microseconds UTC, or any order that grows with time.
         users: S user numbers from 0 (several sequences may be one user's); the unit of bootstrap intervals.
         weights: E weights >= 0 of the elements as events (a purchase may weigh more than a view); 1 by default.
-        negatives: E x K item numbers sampled against each element as a target, or None where none were sampled;
-            a row of -1 marks an element without negatives.
+        negatives: E x K item numbers sampled from all items against each element as a target, -1 where there is
+            none; None where none were sampled.
         negative_p: E x K probabilities of these draws, in (0, 1], or None.
+        pool_negatives: E x P item numbers sampled against each element from pools of its own (shown and not clicked,
+            near the target), -1 where there is none; None where none were sampled.
+        pool_weights: E x P weights, 1 / (draws from the pool x probability): their sum over the draws from a pool is
+            the pool's size on average, and nothing can be told of items outside it. None likewise.
     """
 
     starts: Int64
@@ -60,6 +64,8 @@ class Sequences:
     weights: NDArray[np.float32] | None = None
     negatives: Int32 | None = None
     negative_p: NDArray[np.float32] | None = None
+    pool_negatives: Int32 | None = None
+    pool_weights: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.starts) - 1

@@ -8,6 +8,7 @@ from endcap.core.contract import Column, Kind, Table
 __all__ = [
     "BOTS",
     "CANONICAL_EVENT_NAMES",
+    "CATALOGUE_NEGATIVES",
     "ELEMENTS",
     "EVENTS",
     "EXAMPLES",
@@ -17,6 +18,7 @@ __all__ = [
     "ITEM_DAYS",
     "ITEM_FEATURES",
     "LOGINS",
+    "POOL_NEGATIVES",
     "QUARANTINE",
     "SEQUENCES",
     "SESSIONS",
@@ -49,6 +51,12 @@ CANONICAL_EVENT_NAMES = (
 
 WINDOWS_DAYS = (1, 7, 30)
 """Lengths of the trailing windows of user and item features, in days."""
+
+CATALOGUE_NEGATIVES = ("uniform", "popularity")
+"""Kinds of negatives that are drawn from all items known before a day: 1 / p takes their frequency out again."""
+
+POOL_NEGATIVES = ("unclicked", "hard")
+"""Kinds of negatives that are drawn from a pool of the example's own: 1 / p stands for that pool alone."""
 
 _S, _I32, _I64, _F64, _B = Kind.STRING, Kind.INT32, Kind.INT64, Kind.FLOAT64, Kind.BOOL
 
@@ -363,7 +371,8 @@ SEQUENCES = Table(
 
 EXAMPLES = Table(
     "examples",
-    "one step of a session to its next different item, with sampled negatives; nothing in it is later than `at_us`",
+    "one step of a session to its next different item, with sampled negatives; nothing in it is later than `at_us` but "
+    "labels: carted, purchased, and that an unclicked item stayed so until the session ended",
     (
         _DAY,
         _SESSION,
@@ -377,6 +386,11 @@ EXAMPLES = Table(
         Column("purchased", _B, "the target is a purchase or is followed by one of the same item in the session"),
         Column("negative_item_ids", Kind.STRINGS, "sampled items, drawn with replacement"),
         Column("negative_p", Kind.FLOAT64S, "probability of each draw, in (0, 1]"),
+        Column(
+            "negative_kinds",
+            Kind.STRINGS,
+            "how each was drawn: uniform, popularity (also where a pool was empty), unclicked, hard",
+        ),
     ),
     ("at_us", "session_id", "position"),
 )

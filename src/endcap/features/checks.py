@@ -1,6 +1,7 @@
 """What must be true of features, sequences and examples beyond their columns; asked before they are written."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from itertools import pairwise
 
 import ibis
@@ -8,11 +9,12 @@ import ibis
 from endcap.core.clock import DAY_US
 from endcap.core.contract import Table
 from endcap.core.errors import Code, DataError
-from endcap.core.tables import EXAMPLES, ITEM_DAYS, SEQUENCES, WINDOWS_DAYS
+from endcap.core.tables import CATALOGUE_NEGATIVES, EXAMPLES, ITEM_DAYS, POOL_NEGATIVES, SEQUENCES, WINDOWS_DAYS
 from endcap.engines.port import Engine
 from endcap.features.config import FeaturesConfig
+from endcap.features.daily import as_of_days
 
-__all__ = ["check_days", "check_examples", "check_features", "check_sequences"]
+__all__ = ["check_days", "check_examples", "check_features", "check_negatives", "check_sequences"]
 
 
 def check_days(engine: Engine, counted: ibis.Table, table: Table) -> None:
@@ -78,25 +80,68 @@ def check_sequences(engine: Engine, sequences: ibis.Table, config: FeaturesConfi
 
 
 def check_examples(engine: Engine, examples: ibis.Table, config: FeaturesConfig) -> None:
-    """Check that contexts lead to their targets and that negatives have their probabilities.
+    """Check that contexts lead to their targets.
 
     Raises:
         DataError: A check fails (CONTRACT_BROKEN); every failure is named with its number.
     """
     context = examples.context_item_ids
     length = context.length()
-    num_negatives = examples.negative_item_ids.length()
-    chances = examples.negative_p
     faults = {
         "have a context of the wrong length": length != ibis.least(examples.position, config.max_sequence),
         "have the target as the last item of the context": context[length - 1] == examples.item_id,
-        "have negatives without a probability": num_negatives != chances.length(),
-        "have the wrong number of negatives": num_negatives.notin([0, config.num_negatives]),
-        "have a probability outside (0, 1]": (chances.mins() <= 0) | (chances.maxs() > 1),
         "are carted or purchased but say they are not": ((examples.event_name == "add_to_cart") & ~examples.carted)
         | ((examples.event_name == "purchase") & ~examples.purchased),
     }
     _refuse(engine, examples, EXAMPLES, faults)
+
+
+def check_negatives(
+    engine: Engine, examples: ibis.Table, item_days: ibis.Table, config: FeaturesConfig, *, days: Sequence[str]
+) -> None:
+    """Check that negatives are as many as asked for, have their probabilities, and could be drawn.
+
+    Args:
+        engine: Computes the checks.
+        examples: Materialised EXAMPLES of `days`.
+        item_days: What `daily.item_days` counted on the HISTORY_DAYS before each day.
+        config: The samplers.
+        days: The days that were done.
+
+    Raises:
+        DataError: A check fails (CONTRACT_BROKEN); every failure is named with its number.
+    """
+    known = engine.materialise(as_of_days(item_days, days).select("date_partition", "item_id").distinct())
+    knowing = examples.date_partition.isin(known.date_partition)
+    items, chances, kinds = (examples[name] for name in ("negative_item_ids", "negative_p", "negative_kinds"))
+    num = {kind: kinds.filter(_is(kind)).length() for kind in (*CATALOGUE_NEGATIVES, *POOL_NEGATIVES)}
+    wanted = {kind: config.num_by_kind.get(kind, 0) for kind in num}
+    # Draws by popularity also stand where a pool was empty: their number is what the others leave.
+    wrong = [num[kind].notin([0, wanted[kind]]) for kind in num if kind != "popularity"]
+    wrong += [knowing & ((num["uniform"] != wanted["uniform"]) | (items.length() != sum(wanted.values())))]
+    wrong += [~knowing & (num["uniform"] + num["popularity"] + num["hard"] > 0)]
+    faults = {
+        "have negatives without a probability or a kind": (items.length() != chances.length())
+        | (items.length() != kinds.length()),
+        "have the wrong number of negatives": reduce(lambda left, right: left | right, wrong),
+        "have a probability outside (0, 1]": (chances.mins() <= 0) | (chances.maxs() > 1),
+    }
+    try:
+        _refuse(engine, examples, EXAMPLES, faults)
+        drawn = examples.select("date_partition", target=examples.item_id, item_id=items.unnest(), kind=kinds.unnest())
+        drawn = drawn.distinct().left_join(known.mutate(is_known=True), ["date_partition", "item_id"])
+        is_of_pool = drawn.kind.isin(list(POOL_NEGATIVES))
+        faults = {
+            "draw an item not known before the day": (drawn.kind != "unclicked") & drawn.is_known.isnull(),
+            "draw the target from a pool without it": is_of_pool & (drawn.item_id == drawn.target),
+        }
+        _refuse(engine, drawn, EXAMPLES, faults)
+    finally:
+        engine.drop(known)
+
+
+def _is(kind: str) -> Callable[[ibis.Value], ibis.Value]:
+    return lambda value: value == kind
 
 
 def _refuse(engine: Engine, rows: ibis.Table, table: Table, faults: Mapping[str, ibis.Value]) -> None:

@@ -4,6 +4,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from endcap.core.errors import near
 from endcap.core.tables import CANONICAL_EVENT_NAMES
+from endcap.features.negatives_config import NegativeSampler, PopularityNegatives
 
 __all__ = ["FeaturesConfig"]
 
@@ -25,15 +26,11 @@ class FeaturesConfig(BaseModel):
         description="Items kept of a user's history and of an example's context, the latest. 50: more did not help on "
         "sessions of shops, and the online path keeps as many.",
     )
-    num_negatives: int = Field(
-        4, ge=0, le=1000, description="Negatives drawn for each example. 4: two-tower training adds those of its batch."
-    )
-    negative_power: float = Field(
-        0.75,
-        ge=0,
-        le=1,
-        description="Negatives are drawn by count^power; 0 is uniform, 1 by popularity. .75: the usual middle "
-        "(Mikolov et al. 2013).",
+    negatives: tuple[NegativeSampler, ...] = Field(
+        (PopularityNegatives(),),
+        description="Samplers of negatives, each with its own draws for every example: uniform, popularity, unclicked, "
+        "hard; a kind stands once. popularity: it needs nothing but the counts of the days before, and training takes "
+        "its frequencies out again.",
     )
 
     @field_validator("sequence_events")
@@ -46,3 +43,17 @@ class FeaturesConfig(BaseModel):
         if len(set(names)) < len(names):
             raise ValueError("an event is named twice")
         return names
+
+    @field_validator("negatives")
+    @classmethod
+    def _each_once(cls, samplers: tuple[NegativeSampler, ...]) -> tuple[NegativeSampler, ...]:
+        """Accept each kind once: its name tells in `negative_kinds` who drew, and makes its draws its own."""
+        kinds = [each.kind for each in samplers]
+        if twice := sorted({kind for kind in kinds if kinds.count(kind) > 1}):
+            raise ValueError(f"the sampler '{twice[0]}' stands twice; give it more draws instead: num")
+        return samplers
+
+    @property
+    def num_by_kind(self) -> dict[str, int]:
+        """Draws for each example by the kind that was asked for them."""
+        return {each.kind: each.num for each in self.negatives}

@@ -19,11 +19,27 @@ from numpy.typing import NDArray
 from endcap.core.tables import EXAMPLES
 from endcap.engines.port import Engine, arrow_schema
 from endcap.features.config import FeaturesConfig
+from endcap.features.negative_pools import Neighbours, Pools, hard_pools, shown_only, unclicked_pools
 from endcap.features.negatives import KnownItems, draw_negatives, known_items
 
-__all__ = ["make_examples"]
+__all__ = ["NegativeSources", "make_examples"]
 
 Int64 = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class NegativeSources:
+    """What negatives are drawn from.
+
+    Args:
+        item_days: What `daily.item_days` counted on the HISTORY_DAYS before each day; other days do no harm.
+        exposures: EXPOSURES of each day and the next, for unclicked items; others do no harm.
+        neighbours: Neighbours of items, for hard ones; not asked where there is no such sampler.
+    """
+
+    item_days: ibis.Table
+    exposures: ibis.Table
+    neighbours: Neighbours
 
 
 @dataclass(frozen=True)
@@ -56,7 +72,7 @@ class _Visits:
 def make_examples(
     engine: Engine,
     sequences: ibis.Table,
-    item_days: ibis.Table,
+    sources: NegativeSources,
     config: FeaturesConfig,
     *,
     days: Sequence[str],
@@ -69,25 +85,43 @@ def make_examples(
     Args:
         engine: Reads the sequences into memory, a day's lists at a time, and takes the examples back.
         sequences: SEQUENCES of the days, materialised or read: each day reads from it. Scope session counts.
-        item_days: What `daily.item_days` counted on the HISTORY_DAYS before each day; other days do no harm.
-        config: Length of contexts, negatives.
+        sources: What negatives are drawn from.
+        config: Length of contexts, samplers of negatives.
         days: UTC days whose examples are wanted.
         seed: Of the run.
 
     Returns:
-        EXAMPLES in no order. Negatives are drawn from the items known before the day; on a shop's first day there are
-        none, and the lists are empty.
+        EXAMPLES in no order. On a shop's first day no item is known before: only unclicked items are drawn, if any.
     """
-    known = known_items(engine, item_days, days=days)
+    known = known_items(engine, sources.item_days, days=days)
     made = [arrow_schema(EXAMPLES).empty_table()]
     for day in sorted(known):
         of_day = sequences.filter((sequences.scope == "session") & (sequences.date_partition == day))
-        sessions = engine.to_arrow(of_day.order_by(["started_us", "user_key", "session_id"]))
-        made.append(_of_day(sessions.combine_chunks(), known[day], config, day=day, seed=seed))
+        sessions = engine.to_arrow(of_day.order_by(["started_us", "user_key", "session_id"])).combine_chunks()
+        shown = shown_only(engine, sources.exposures, of_day) if "unclicked" in config.num_by_kind else None
+        material = _Material(day, known[day], shown, sources.neighbours)
+        made.append(_of_day(sessions, material, config, seed=seed))
     return engine.read_arrow(pa.concat_tables(made))
 
 
-def _of_day(sessions: pa.Table, known: KnownItems, config: FeaturesConfig, *, day: str, seed: int) -> pa.Table:
+@dataclass(frozen=True)
+class _Material:
+    """What one day's negatives are drawn from.
+
+    Args:
+        day: The UTC day.
+        known: The items known before it.
+        shown: What its sessions were shown and never took up; None where nobody draws from it.
+        neighbours: Neighbours of items.
+    """
+
+    day: str
+    known: KnownItems
+    shown: pa.Table | None
+    neighbours: Neighbours
+
+
+def _of_day(sessions: pa.Table, material: _Material, config: FeaturesConfig, *, seed: int) -> pa.Table:
     """Make the examples of one day's sessions."""
     visits = _visits(sessions)
     targets = np.flatnonzero(visits.positions > 0)
@@ -95,20 +129,31 @@ def _of_day(sessions: pa.Table, known: KnownItems, config: FeaturesConfig, *, da
     element_E = visits.elements[targets]
     rows = pa.array(session_E)
     elements = pa.array(element_E)
-    negatives, negative_p = draw_negatives(known, _names(sessions)[session_E], position_E, config, seed=seed)
+    items = visits.item_ids.take(pa.array(visits.items[element_E]))
+    at_us = visits.at_us.take(elements)
+    pools: dict[str, Pools] = {}
+    if material.shown is not None:
+        ids = sessions["session_id"].combine_chunks()
+        pools["unclicked"] = unclicked_pools(material.shown, ids, session_E, np.asarray(at_us, np.int64))
+    if "hard" in config.num_by_kind:
+        pools["hard"] = hard_pools(material.neighbours, items, material.known.item_ids)
+    negatives, negative_p, negative_kinds = draw_negatives(
+        material.known, _names(sessions)[session_E], position_E, config, pools, seed=seed
+    )
     columns = {
-        "date_partition": pa.array([day] * len(targets), pa.string()),
+        "date_partition": pa.array([material.day] * len(targets), pa.string()),
         "session_id": sessions["session_id"].take(rows),
         "position": pa.array(position_E, pa.int32()),
         "user_key": sessions["user_key"].take(rows),
-        "at_us": visits.at_us.take(elements),
+        "at_us": at_us,
         "context_item_ids": _contexts(visits, targets, config.max_sequence),
-        "item_id": visits.item_ids.take(pa.array(visits.items[element_E])),
+        "item_id": items,
         "event_name": visits.event_names.take(elements),
         "carted": pa.array(visits.carted[element_E]),
         "purchased": pa.array(visits.purchased[element_E]),
         "negative_item_ids": negatives,
         "negative_p": negative_p,
+        "negative_kinds": negative_kinds,
     }
     return pa.table(columns).cast(arrow_schema(EXAMPLES))
 

@@ -1,5 +1,7 @@
 """The steps from events and sessions to what models learn from: daily counts, features, sequences, examples."""
 
+import ibis
+
 from endcap.core.clock import next_day
 from endcap.core.contract import Table
 from endcap.core.ids import digest_of
@@ -15,14 +17,16 @@ from endcap.core.tables import (
     USER_DAYS,
     USER_FEATURES,
 )
-from endcap.features import daily
+from endcap.features import daily, negative_pools
 from endcap.features import sequences as sequence_room
-from endcap.features.checks import check_days, check_examples, check_features, check_sequences
-from endcap.features.examples import make_examples
+from endcap.features.checks import check_days, check_examples, check_features, check_negatives, check_sequences
+from endcap.features.examples import NegativeSources, make_examples
 from endcap.features.item_features import item_features
+from endcap.features.negative_pools import Neighbours
 from endcap.features.sequences import sequences
 from endcap.features.user_features import user_features
 from endcap.flows.flow import Flow, Outcome
+from endcap.flows.neighbours import no_neighbours, open_neighbours
 from endcap.flows.people import people_needs, read_people
 from endcap.flows.plans import Plan, days_of, planned, union_of
 
@@ -139,15 +143,36 @@ def run_sequences(flow: Flow, pending: list[str]) -> Outcome:
 
 
 def plan_examples(flow: Flow) -> Plan:
-    """A partition for each day with sequences."""
-    return planned(flow, days_of(flow, SEQUENCES, EXAMPLES), (SEQUENCES, _same_day), (ITEM_DAYS, _history))
+    """A partition for each day with sequences; a model that negatives are drawn from is pinned by the settings."""
+    needs = [(SEQUENCES, _same_day), (ITEM_DAYS, _history)]
+    if "unclicked" in flow.shop.config.features.num_by_kind:
+        needs.append((EXPOSURES, negative_pools.needed_days))
+    return planned(flow, days_of(flow, SEQUENCES, EXAMPLES), *needs)
 
 
 def run_examples(flow: Flow, pending: list[str]) -> Outcome:
     """Make the training examples of the pending days, with negatives from the days before each."""
-    counted = flow.read(ITEM_DAYS, union_of(pending, _history))
     config = flow.shop.config.features
-    rows = make_examples(flow.engine, flow.read(SEQUENCES, pending), counted, config, days=pending, seed=flow.seed)
-    return Outcome(
-        tables={"examples": rows}, checks={"examples": lambda made: check_examples(flow.engine, made, config)}
+    counted = flow.read(ITEM_DAYS, union_of(pending, _history))
+    sources = NegativeSources(
+        counted, flow.read(EXPOSURES, union_of(pending, negative_pools.needed_days)), _neighbours(flow)
     )
+
+    def check(made: ibis.Table) -> None:
+        check_examples(flow.engine, made, config)
+        check_negatives(flow.engine, made, counted, config, days=pending)
+
+    return Outcome(
+        tables={"examples": make_examples(
+            flow.engine, flow.read(SEQUENCES, pending), sources, config, days=pending, seed=flow.seed
+        )},
+        checks={"examples": check},
+    )  # fmt: skip
+
+
+def _neighbours(flow: Flow) -> Neighbours:
+    """Open the model that hard negatives are drawn from, if any are."""
+    for sampler in flow.shop.config.features.negatives:
+        if sampler.kind == "hard":
+            return open_neighbours(flow.shop.models, sampler)
+    return no_neighbours

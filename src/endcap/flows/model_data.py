@@ -1,6 +1,6 @@
 """From tables to the arrays that models are fitted on: the catalogue, sequences with their negatives, histories.
 
-Shapes: S sequences, E elements, N items, K negatives, U users.
+Shapes: S sequences, E elements, N items, K negatives, G draws of negatives, U users.
 """
 
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from endcap.core.clock import day_start_us, next_day
 from endcap.core.sequences import Catalogue, Sequences
-from endcap.core.tables import EXAMPLES, ITEMS, SEQUENCES
+from endcap.core.tables import CATALOGUE_NEGATIVES, EXAMPLES, ITEMS, POOL_NEGATIVES, SEQUENCES
 from endcap.flows.flow import Flow
 
 __all__ = ["ModelData", "read_histories", "read_items", "read_model_data"]
@@ -85,7 +85,7 @@ def _read_sessions(flow: Flow) -> pa.Table:
 
 def _read_examples(flow: Flow) -> pa.Table:
     examples = flow.read(EXAMPLES, flow.days(EXAMPLES))
-    wanted = examples.select("session_id", "position", "negative_item_ids", "negative_p")
+    wanted = examples.select("session_id", "position", "negative_item_ids", "negative_p", "negative_kinds")
     return flow.engine.to_arrow(wanted.order_by(["session_id", "position"])).combine_chunks()
 
 
@@ -125,19 +125,63 @@ def _with_negatives(
 ) -> Sequences:
     """Put the sampled negatives of the examples beside the elements that they were sampled against."""
     names, offsets = _flat(examples["negative_item_ids"])
-    drawn = np.diff(offsets)
-    width = int(drawn.max(initial=0))
-    if width == 0 or len(sequences.items) == 0:
+    if len(names) == 0 or len(sequences.items) == 0:
         return sequences
-    chances, _ = _flat(examples["negative_p"])
-    element = _element_of(sequences, sessions, examples)
-    usable = (drawn == width) & (element >= 0)
-    negatives = np.full((len(sequences.items), width), -1, np.int32)
-    negative_p = np.ones((len(sequences.items), width), np.float32)
-    rows = offsets[:-1][usable][:, None] + np.arange(width)[None, :]
-    negatives[element[usable]] = _numbers(names, item_ids)[rows]
-    negative_p[element[usable]] = np.asarray(chances, np.float32)[rows]
-    return replace(sequences, negatives=negatives, negative_p=negative_p)
+    chances, kinds = (_flat(examples[name])[0] for name in ("negative_p", "negative_kinds"))
+    drawn = _Drawn(
+        elements=np.repeat(_element_of(sequences, sessions, examples), np.diff(offsets)),
+        items=_numbers(names, item_ids),
+        p=np.asarray(chances, np.float32),
+        kinds=np.asarray(pc.index_in(kinds, value_set=pa.array(_KINDS)), np.int64),
+    )
+    num_elements = len(sequences.items)
+    from_all, from_pools = (drawn.of(kinds) for kinds in (CATALOGUE_NEGATIVES, POOL_NEGATIVES))
+    if len(from_all.items):
+        negatives, negative_p = from_all.beside(num_elements, from_all.p)
+        sequences = replace(sequences, negatives=negatives, negative_p=negative_p)
+    if len(from_pools.items):
+        pool_negatives, pool_weights = from_pools.beside(num_elements, from_pools.weights())
+        sequences = replace(sequences, pool_negatives=pool_negatives, pool_weights=pool_weights)
+    return sequences
+
+
+_KINDS = (*CATALOGUE_NEGATIVES, *POOL_NEGATIVES)
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """G draws, those of an element one after the other.
+
+    Args:
+        elements: The elements that they are drawn against; -1 for one that is not there.
+        items: Their items.
+        p: Their probabilities.
+        kinds: Their places in _KINDS.
+    """
+
+    elements: NDArray[np.int64]
+    items: NDArray[np.int32]
+    p: NDArray[np.float32]
+    kinds: NDArray[np.int64]
+
+    def of(self, kinds: tuple[str, ...]) -> "_Drawn":
+        """Return the draws of some kinds against elements that are there."""
+        is_one = (self.elements >= 0) & np.isin(self.kinds, [_KINDS.index(kind) for kind in kinds])
+        return _Drawn(self.elements[is_one], self.items[is_one], self.p[is_one], self.kinds[is_one])
+
+    def weights(self) -> NDArray[np.float32]:
+        """Return 1 / (draws from the same pool x probability)."""
+        _, pool, sizes = np.unique(self.elements * len(_KINDS) + self.kinds, return_inverse=True, return_counts=True)
+        return np.asarray(1.0 / (sizes[pool] * self.p), np.float32)
+
+    def beside(self, num_elements: int, values: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Put items and values beside the elements, in two arrays of elements x most draws; -1 and 1 where none is."""
+        opens = np.concatenate([[True], self.elements[1:] != self.elements[:-1]])
+        place = np.arange(len(opens)) - np.flatnonzero(opens)[np.cumsum(opens) - 1]
+        shape = (num_elements, int(place.max()) + 1)
+        items, beside = np.full(shape, -1, np.int32), np.ones(shape, np.float32)
+        items[self.elements, place], beside[self.elements, place] = self.items, values
+        return items, beside
 
 
 def _element_of(sequences: Sequences, sessions: pa.Table, examples: pa.Table) -> NDArray[np.int64]:

@@ -16,12 +16,13 @@ from endcap.core.tables import EXAMPLES, ITEMS, SEQUENCES
 from endcap.flows.flow import Flow, Outcome
 from endcap.flows.folder import is_whole, keep_folder
 from endcap.flows.model_data import read_model_data
+from endcap.flows.neighbours import ITEMS_FILE
 from endcap.flows.shop import write_atomically
 from endcap.index.flat import FlatIndex
 from endcap.index.recall import recall_report
 from endcap.models.config import ALWAYS_MEASURED
 from endcap.models.evaluate import evaluate
-from endcap.models.protocol import VectorScorer
+from endcap.models.protocol import Scorer, VectorScorer
 from endcap.models.registry import origin
 from endcap.models.scorers import load_scorer
 
@@ -83,7 +84,13 @@ def run_train(flow: Flow, pending: list[str]) -> Outcome:
     for name in pending:
         recipe = flow.shop.config.models.recipes()[name]
         scorer = recipe.fit(data.sequences, data.catalogue, seed=flow.seed)
-        version = _keep(flow, flow.shop.models / name, scorer.save)
+
+        def save(folder: Path, scorer: Scorer = scorer) -> None:
+            scorer.save(folder)
+            # A model outlives the catalogue whose rows number its items.
+            (folder / ITEMS_FILE).write_bytes(msgspec.json.encode(data.catalogue.item_ids))
+
+        version = _keep(flow, flow.shop.models / name, save)
         output[name] = {"kind": recipe.kind, "version": version, "vectors": isinstance(scorer, VectorScorer)}
     return Outcome(output=output, note=f"{', '.join(pending)} on {len(data.sequences):,} sequences")
 

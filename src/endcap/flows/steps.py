@@ -34,13 +34,16 @@ _MODEL_CODE = ("models", "flows/folder.py", "flows/model_data.py", "flows/model_
 _PEOPLE_CODE = ("events/bots.py", "events/identities.py", "flows/people.py")
 """What turns events into those of people."""
 
+_CODE_BESIDES = {"examples": ("flows/neighbours.py", "index/flat.py")}
+"""What of other rooms a data step uses: hard negatives are neighbours in an index."""
+
 _STEPS_OF = {"events": intake_steps, "sessions": session_steps, "features": feature_steps}
 
 
 def _data_step(name: str, verb: str, action: Action, rooms: tuple[str, ...], *writes: Table) -> Step:
     module = _STEPS_OF[rooms[0]]
     plan, run = getattr(module, f"plan_{name}"), getattr(module, f"run_{name}")
-    code = (*rooms, "flows/plans.py", f"flows/{module.__name__.rpartition('.')[2]}.py")
+    code = (*rooms, "flows/plans.py", f"flows/{module.__name__.rpartition('.')[2]}.py", *_CODE_BESIDES.get(name, ()))
     # What counts as a click is a setting of sessions that the features of items read too.
     sections = (*rooms, "sessions") if rooms == ("features",) else rooms
     if rooms != ("events",):

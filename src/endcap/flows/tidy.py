@@ -17,14 +17,17 @@ _DEAD_AFTER_US = 24 * 3_600_000_000
 def tidy(flow: Flow) -> None:
     """Remove bundles beyond the last `shop.keep_bundles`, models and indexes that were replaced, and old scratch.
 
-    Kept are the bundle in force, whatever its age, what the ledger knows as a step's output, and all that was touched
-    within a day: another run may be about to use it. A bundle holds all that it serves, so old models can go.
+    Kept are the bundle in force, whatever its age, what the ledger knows as a step's output, the model that the
+    settings pin for hard negatives, and all that was touched within a day: another run may be about to use it. A bundle
+    holds all that it serves, so old models can go.
     """
     kept = _kept_bundles(flow)
     names = {manifest.bundle_id for manifest in kept}
     unused = [path for path in _folders(flow.shop.bundles) if path.name not in names]
+    samplers = flow.shop.config.features.negatives
+    pinned = {(each.model, each.version) for each in samplers if each.kind == "hard"}
     for step, place in (("train", flow.shop.models), ("index", flow.shop.index)):
-        used = {(name, output["version"]) for name, output in flow.ledger.outputs(step).items()}
+        used = {(name, output["version"]) for name, output in flow.ledger.outputs(step).items()} | pinned
         versions = [version for model in _folders(place) for version in _folders(model)]
         unused += [version for version in versions if (version.parent.name, version.name) not in used]
     for folder in [*unused, *_folders(flow.shop.scratch)]:

@@ -44,11 +44,11 @@ def _setting(key: str, field: FieldInfo, value: Any) -> str:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether a value fits a line: a number, a text, a list of them, or a few of them under names."""
+    """Whether a value fits a line: a number, a text, a few of them under names, or a list of such."""
     if isinstance(value, BaseModel):
         return len(type(value).model_fields) <= _FEW and all(_is_plain(each) for _, each in value)
     if isinstance(value, list | tuple):
-        return all(isinstance(each, str | int | float) for each in value)
+        return all(_is_plain(each) for each in value)
     return isinstance(value, str | int | float | bool)
 
 
@@ -56,4 +56,6 @@ def _toml(value: Any) -> str:
     """Write a plain value; JSON's strings, numbers and lists are TOML's."""
     if isinstance(value, BaseModel):
         return "{ " + ", ".join(f"{key} = {_toml(each)}" for key, each in value) + " }"
-    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(each) for each in value) + "]"
+    return json.dumps(value, ensure_ascii=False)

@@ -144,17 +144,19 @@ def keep(sequences: Sequences, chosen_E: NDArray[np.bool_]) -> Sequences:
     """
     lengths_S = np.bincount(sequences.sequence_of()[chosen_E], minlength=len(sequences))
     stays_S = lengths_S > 0
-
+    beside = {name: getattr(sequences, name) for name in _BESIDE_ELEMENTS}
     return replace(
         sequences,
         starts=np.concatenate([[0], np.cumsum(lengths_S[stays_S])]).astype(np.int64),
         items=sequences.items[chosen_E],
         at_us=sequences.at_us[chosen_E],
         users=sequences.users[stays_S],
-        weights=None if sequences.weights is None else sequences.weights[chosen_E],
-        negatives=None if sequences.negatives is None else sequences.negatives[chosen_E],
-        negative_p=None if sequences.negative_p is None else sequences.negative_p[chosen_E],
+        **{name: values[chosen_E] for name, values in beside.items() if values is not None},
     )
+
+
+_BESIDE_ELEMENTS = ("weights", "negatives", "negative_p", "pool_negatives", "pool_weights")
+"""What may stand beside the elements."""
 
 
 def _by_user(sequences: Sequences) -> tuple[Int32, Int64, Int64, Int64]:

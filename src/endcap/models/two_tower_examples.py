@@ -1,6 +1,7 @@
 """Sequences as training examples of the two-tower model: a history, the item that came next, negatives against it.
 
-Shapes: T examples, E elements, N items, L items of history, K negatives, C columns (items that a step scores).
+Shapes: T examples, E elements, N items, L items of history, K negatives, P negatives from pools, C columns (items that
+a step scores for all its examples).
 """
 
 from dataclasses import dataclass
@@ -30,8 +31,10 @@ class Examples:
         targets: T places in `items`.
         first: T places in `items` of the target's sequence's first item: the history is items[first:target].
         weights: T weights with mean 1.
-        negatives: T x K item numbers, -1 where none; K may be 0.
+        negatives: T x K item numbers drawn from all items, -1 where none; K may be 0.
         negative_p: T x K probabilities.
+        pool_negatives: T x P item numbers drawn from pools of the examples' own, -1 where none; P may be 0.
+        pool_weights: T x P weights, 1 / (draws from the pool x probability).
         target_p: N shares of the items among the targets.
     """
 
@@ -41,6 +44,8 @@ class Examples:
     weights: NDArray[np.float32]
     negatives: NDArray[np.int32]
     negative_p: NDArray[np.float32]
+    pool_negatives: NDArray[np.int32]
+    pool_weights: NDArray[np.float32]
     target_p: NDArray[np.float64]
 
     def __len__(self) -> int:
@@ -81,7 +86,8 @@ def examples_of(sequences: Sequences, num_items: int) -> Examples:
         weights = np.maximum.reduceat(sequences.weights, opening).astype(np.float32)
     first_S = np.searchsorted(sequence_E[opening], np.arange(len(sequences)))
     targets = np.flatnonzero(weights > 0)
-    negatives, negative_p = _negatives(sequences, opening[targets])
+    negatives, negative_p = _beside(sequences.negatives, sequences.negative_p, opening[targets])
+    pool_negatives, pool_weights = _beside(sequences.pool_negatives, sequences.pool_weights, opening[targets])
     counts = np.bincount(items_E[opening][targets], minlength=num_items)
     return Examples(
         items=items_E[opening],
@@ -90,6 +96,8 @@ def examples_of(sequences: Sequences, num_items: int) -> Examples:
         weights=weights[targets] / weights[targets].mean() if len(targets) else weights[targets],
         negatives=negatives,
         negative_p=negative_p,
+        pool_negatives=pool_negatives,
+        pool_weights=pool_weights,
         target_p=counts / max(len(targets), 1),
     )
 
@@ -133,8 +141,10 @@ def columns_of_step(
     )
 
 
-def _negatives(sequences: Sequences, elements: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Return the elements' negatives and their probabilities, T x K; K is 0 where none were sampled."""
-    if sequences.negatives is None or sequences.negative_p is None:
+def _beside(
+    items: NDArray[np.int32] | None, values: NDArray[np.float32] | None, elements: NDArray[np.int64]
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Return the elements' negatives and what stands beside them; without columns where none were sampled."""
+    if items is None or values is None:
         return np.zeros((len(elements), 0), np.int32), np.ones((len(elements), 0), np.float32)
-    return sequences.negatives[elements], sequences.negative_p[elements]
+    return items[elements], values[elements]

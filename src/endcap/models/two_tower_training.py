@@ -1,7 +1,7 @@
 """Training of the two-tower model with torch, on one thread.
 
 Shapes: B examples of a step, N items, D embedding, L items of history, H hidden, C columns (items that a step scores),
-U items that a step touches, M features of one item.
+P negatives from pools, U items that a step touches, M features of one item.
 """
 
 import math
@@ -177,6 +177,10 @@ def _loss(towers: Towers, recipe: "TwoTower", examples: Examples, step: _Step) -
 
     The sum over all items is estimated by weighted columns; the target itself counts once and exactly, and whatever was
     drawn of it is left out (accidental hits).
+
+    Draws from a pool of the example's own cannot stand for all items: their probability is that within the pool. They
+    estimate the sum over the pool, which is added: its items count once more for this example alone, because it is
+    known of them that they were there to be chosen, or are easily taken for the target.
     """
     columns = columns_of_step(
         examples,
@@ -189,16 +193,32 @@ def _loss(towers: Towers, recipe: "TwoTower", examples: Examples, step: _Step) -
     history_BL, filled_BL = examples.histories(step.rows, recipe.history)
     longest = max(1, int(filled_BL.sum(axis=1).max()))
     history_BL, filled_BL = history_BL[:, :longest], filled_BL[:, :longest]
-    touched_U, at = np.unique(np.concatenate([columns.items, history_BL.ravel()]), return_inverse=True)
-    at_C, at_BL = at[: len(columns.items)], at[len(columns.items) :].reshape(history_BL.shape)
+    pool_BP = np.maximum(examples.pool_negatives[step.rows], 0)
+    parts = (columns.items, history_BL.ravel(), pool_BP.ravel())
+    touched_U, at = np.unique(np.concatenate(parts), return_inverse=True)
+    at_C, at_history, at_pool = np.split(at, np.cumsum([len(part) for part in parts[:-1]]))
+    at_BL, at_BP = at_history.reshape(history_BL.shape), at_pool.reshape(pool_BP.shape)
     vectors_UD = towers.item_vectors(touched_U)
     query_BD = towers.query_vectors(vectors_UD, at_BL, filled_BL)
     logits_BC = query_BD @ functional.embedding(torch.from_numpy(at_C), vectors_UD).T
     target_B1 = torch.from_numpy(columns.target).unsqueeze(1)
     log_weights_C = torch.from_numpy(np.log(columns.weights).astype(np.float32))
     log_weights_BC = log_weights_C.repeat(len(step.rows), 1).scatter(1, target_B1, 0.0)
-    losses_B = torch.logsumexp(logits_BC + log_weights_BC, dim=1) - logits_BC.gather(1, target_B1).squeeze(1)
+    weighted_BC = logits_BC + log_weights_BC
+    if pool_BP.shape[1]:
+        pool_BPD = functional.embedding(torch.from_numpy(at_BP), vectors_UD)
+        logits_BP = (pool_BPD @ query_BD.unsqueeze(2)).squeeze(2)
+        weighted_BC = torch.cat([weighted_BC, logits_BP + torch.from_numpy(_pool_log_weights(examples, step.rows))], 1)
+    losses_B = torch.logsumexp(weighted_BC, dim=1) - logits_BC.gather(1, target_B1).squeeze(1)
     return (losses_B * torch.from_numpy(examples.weights[step.rows])).mean()
+
+
+def _pool_log_weights(examples: Examples, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the B x P logarithms of the weights of draws from pools; minus infinity leaves a place out."""
+    pool_BP, target_B = examples.pool_negatives[rows], examples.items[examples.targets[rows]]
+    counts_BP = (pool_BP >= 0) & (pool_BP != target_B[:, None])
+    weights_BP = np.where(counts_BP, examples.pool_weights[rows], 1.0).astype(np.float32)
+    return np.where(counts_BP, np.log(weights_BP), -np.inf).astype(np.float32)
 
 
 def _pace(done: float) -> float:
