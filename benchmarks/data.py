@@ -121,25 +121,30 @@ def _one_size(folder: Path, size: int) -> tuple[dict[str, Any], str]:
     process = context.Process(target=_refresh_and_tell, args=(far, folder / "shop"))
     process.start()
     far.close()  # so that a process that dies is heard of
-    disk, waited = 0, 0
-    while waited < _LIMIT_S and not near.poll(1.0):
-        waited += 1
-        disk = max(disk, _bytes_below(folder / "shop"))
-    told: dict[str, Any] = {"error": f"stopped after {waited:,} s"}
-    if near.poll():
-        try:
-            told = near.recv()
-        except EOFError:
-            told = {"error": "its process was killed, most likely for want of memory"}
-    else:
-        process.kill()
+    told = _heard(near, folder / "shop")
+    process.kill()  # has ended, but for one that took too long
     process.join()
     shutil.rmtree(folder)
     if "error" in told:
         return {}, told["error"]
     figures = {"events_per_s": round(rows / told["wall_s"]), "rss_mib": told["rss_mib"]}
-    figures["disk_gib"] = round(max(disk, told["disk"]) / _GIB, 2)
+    figures["disk_gib"] = round(told["disk"] / _GIB, 2)
     return {f"{name}_{size}m": value for name, value in figures.items()}, ""
+
+
+def _heard(line: Any, shop: Path) -> dict[str, Any]:
+    """Wait for what a refresh has to tell, and add the most that lay on disk meanwhile; or an `error`."""
+    disk, waited = 0, 0
+    while not line.poll(1.0):
+        waited += 1
+        disk = max(disk, _bytes_below(shop))
+        if waited > _LIMIT_S:
+            return {"error": f"stopped after {_LIMIT_S:,} s"}
+    try:
+        told: dict[str, Any] = line.recv()
+    except EOFError:
+        return {"error": "its process was killed, most likely for want of memory"}
+    return told | {"disk": max(disk, _bytes_below(shop))}
 
 
 def _refresh_and_tell(line: Any, shop: Path) -> None:
@@ -151,7 +156,7 @@ def _refresh_and_tell(line: Any, shop: Path) -> None:
     # Not getrusage: a process that was started by a big one begins with its peak.
     status = dict(each.split(":", 1) for each in Path("/proc/self/status").read_text(encoding="utf-8").splitlines())
     peak_mib = int(status["VmHWM"].split()[0]) // 1024
-    line.send({"wall_s": cost.wall_s, "rss_mib": peak_mib, "disk": _bytes_below(shop)})
+    line.send({"wall_s": cost.wall_s, "rss_mib": peak_mib, "disk": 0})
 
 
 def _bytes_below(folder: Path) -> int:

@@ -66,8 +66,8 @@ def by_hand(log: Path, folder: Path) -> Cost:
     text = _SQL.read_text(encoding="utf-8").replace("$files", repr(_files(log)))
     for name in ("events", "sessions"):
         text = text.replace(f"${name}", str(folder / name))
-    config = {"memory_limit": MEMORY, "threads": str(_threads()), "temp_directory": str(folder / "spill")}
-    with duckdb.connect(config=config) as connection:
+    spill = str(folder / "spill")
+    with duckdb.connect(config={"memory_limit": MEMORY, "threads": _threads(), "temp_directory": spill}) as connection:
         connection.execute("SET enable_progress_bar = false")
         return _cost(lambda: connection.execute(text))
 
