@@ -9,7 +9,7 @@
   what it writes, and keeps the ledger. That all three make the same events and sessions is checked.
 - `events_per_s_Nm`, `rss_mib_Nm`, `disk_gib_Nm`: a log of N million rows, a million a day, each an event of one item
   (one in a hundred is a copy), through the same two verbs in a process of its own: rows a second, peak memory, peak
-  disk of shop and spill. One pass. `cost_growth`: seconds a row of the larger over those of the smaller.
+  disk of log, shop and spill. One pass. `cost_growth`: seconds a row of the larger over those of the smaller.
 - `incremental_over_day`: see `one_more_day`; through `featurize`, on a simulated shop that logs lists of 20.
 """
 
@@ -94,7 +94,7 @@ def _by_size(folder: Path, sizes: tuple[int, ...], unmeasured: dict[str, str]) -
         else:
             costs[size] = 1 / found[f"events_per_s_{size}m"]
         figures |= _told(found)
-    for smaller, larger in {(sizes[-2], sizes[-1]), _SIZES[-2:]}:
+    for smaller, larger in sorted({sizes[-2:], _SIZES[-2:]}):
         if smaller in costs and larger in costs:
             figures[f"cost_growth_{larger}m_over_{smaller}m"] = round(costs[larger] / costs[smaller], 2)
         else:
@@ -121,7 +121,7 @@ def _one_size(folder: Path, size: int) -> tuple[dict[str, Any], str]:
     process = context.Process(target=_refresh_and_tell, args=(far, folder / "shop"))
     process.start()
     far.close()  # so that a process that dies is heard of
-    told = _heard(near, folder / "shop")
+    told = _heard(near, folder)
     process.kill()  # has ended, but for one that took too long
     process.join()
     shutil.rmtree(folder)
@@ -132,19 +132,19 @@ def _one_size(folder: Path, size: int) -> tuple[dict[str, Any], str]:
     return {f"{name}_{size}m": value for name, value in figures.items()}, ""
 
 
-def _heard(line: Any, shop: Path) -> dict[str, Any]:
-    """Wait for what a refresh has to tell, and add the most that lay on disk meanwhile; or an `error`."""
+def _heard(line: Any, folder: Path) -> dict[str, Any]:
+    """Wait for what a refresh has to tell, and add the most bytes that lay in a folder meanwhile; or an `error`."""
     disk, waited = 0, 0
     while not line.poll(1.0):
         waited += 1
-        disk = max(disk, _bytes_below(shop))
+        disk = max(disk, _bytes_below(folder))
         if waited > _LIMIT_S:
             return {"error": f"stopped after {_LIMIT_S:,} s"}
     try:
         told: dict[str, Any] = line.recv()
     except EOFError:
         return {"error": "its process was killed, most likely for want of memory"}
-    return told | {"disk": max(disk, _bytes_below(shop))}
+    return told | {"disk": max(disk, _bytes_below(folder))}
 
 
 def _refresh_and_tell(line: Any, shop: Path) -> None:
@@ -156,7 +156,7 @@ def _refresh_and_tell(line: Any, shop: Path) -> None:
     # Not getrusage: a process that was started by a big one begins with its peak.
     status = dict(each.split(":", 1) for each in Path("/proc/self/status").read_text(encoding="utf-8").splitlines())
     peak_mib = int(status["VmHWM"].split()[0]) // 1024
-    line.send({"wall_s": cost.wall_s, "rss_mib": peak_mib, "disk": 0})
+    line.send({"wall_s": cost.wall_s, "rss_mib": peak_mib})
 
 
 def _bytes_below(folder: Path) -> int:
