@@ -118,10 +118,13 @@ def _rows(shop: Path, day: str) -> int:
 
 
 def _tell(name: str, cost: Cost, steps: list[StepReport]) -> None:
+    """Say what each step took, and how many partitions it did."""
     seconds: dict[str, float] = {}
+    partitions: dict[str, int] = {}
     for each in steps:
         seconds[each.step] = seconds.get(each.step, 0.0) + each.seconds
-    told = ", ".join(f"{step} {took:.2f}" for step, took in seconds.items())
+        partitions[each.step] = partitions.get(each.step, 0) + each.partitions
+    told = ", ".join(f"{step} {took:.2f} ({partitions[step]})" for step, took in seconds.items())
     print(f"{name}: {cost.wall_s:.2f} s, {cost.cpu_s:.2f} s of CPU: {told}", file=sys.stderr, flush=True)
 
 
