@@ -34,7 +34,7 @@ def test_a_log_of_clicks_is_the_same_each_time(tmp_path):
 
 
 def test_one_more_day_has_the_events_that_it_has_alone(tmp_path, capsys):
-    figures = one_more_day(tmp_path / "days", history_days=2, visitors=200, repeats=1)
+    figures = one_more_day(tmp_path / "days", history_days=1, visitors=100, repeats=1)
     assert figures["incremental_rows_of_the_day"] > 0
     assert {"incremental_over_day", "incremental_cpu_over_day_max"} <= set(figures)
     assert capsys.readouterr().err.count("examples") == 3  # what each step took: history, alone, one more
