@@ -8,7 +8,7 @@ DATA ?=
 # Where the demo's shop is made; it is made anew each time.
 SHOP ?= build/demo-shop
 
-BENCHMARKS := simulate calibration intake refresh second_shop crash quality
+BENCHMARKS := simulate calibration intake data refresh second_shop crash quality
 
 .PHONY: bench demo test lint types contracts tests docs install lock clean
 .DEFAULT_GOAL := demo
@@ -42,7 +42,7 @@ contracts: .venv/ready
 tests: .venv/ready
 	$(BIN)/pytest
 
-# Every benchmark at full size, an hour on 2 cores; benchmarks/README.md is made from their figures.
+# Every benchmark at full size, some hours on 2 cores; benchmarks/README.md is made from their figures.
 bench: .venv/ready
 	mkdir -p build/bench
 	for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name --out build/bench/$$name.json || exit 1; done
