@@ -7,13 +7,14 @@ from endcap.core.tables import (
     EXPOSURES,
     ITEM_FEATURES,
     ITEMS,
+    QUALITY,
     QUARANTINE,
     SEQUENCES,
     SESSIONS,
     SLATES,
     USER_FEATURES,
 )
-from endcap.flows import deploy, feature_steps, intake_steps, session_steps, watch
+from endcap.flows import deploy, feature_steps, intake_steps, quality_steps, session_steps, watch
 from endcap.flows import model_steps as models
 from endcap.flows.flow import Step
 from endcap.governance.access import Action
@@ -42,6 +43,10 @@ STEPS: tuple[Step, ...] = (
     _data_step("ingest", "ingest", Action.EVENTS_INGEST, ("events",), EVENTS, QUARANTINE),
     _data_step("items", "ingest", Action.EVENTS_INGEST, ("events",), ITEMS, QUARANTINE),
     _data_step("slates", "ingest", Action.EVENTS_INGEST, ("events",), SLATES, QUARANTINE),
+    Step(
+        "quality", "ingest", Action.HEALTH_CHECK, ("monitoring/profile.py", "flows/quality_steps.py"), (),
+        quality_steps.plan_quality, quality_steps.run_quality, (QUALITY,), quality_steps.is_quality_there,
+    ),
     _data_step("sessions", "sessionize", Action.SESSIONS_MAKE, ("sessions",), SESSIONS),
     _data_step("exposures", "sessionize", Action.SESSIONS_MAKE, ("sessions",), EXPOSURES),
     _data_step("item_features", "featurize", Action.FEATURES_MAKE, ("features",), ITEM_FEATURES),
