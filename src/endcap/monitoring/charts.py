@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
-__all__ = ["bars_svg", "band_svg", "spark", "spark_svg"]
+__all__ = ["band_svg", "bars_svg", "spark", "spark_svg"]
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -38,7 +38,9 @@ def spark_svg(values: Sequence[float | None], *, tone: str = "good") -> str:
     )
 
 
-def band_svg(values: Sequence[float | None], days: Sequence[str], band: tuple[float, float] | None, *, tone: str) -> str:
+def band_svg(
+    values: Sequence[float | None], days: Sequence[str], band: tuple[float, float] | None, *, tone: str
+) -> str:
     """Return a figure of the last weeks as a line, with its usual range on the last day as a band.
 
     Args:
@@ -81,7 +83,9 @@ def bars_svg(values: Sequence[float], usual: Sequence[float], names: Sequence[st
         parts.append(f'<text class="tick" x="42" y="{y + 4:.1f}" text-anchor="end">{tick:,.0f}</text>')
     for at, (value, name) in enumerate(zip(values, names, strict=True)):
         x, y = 48 + step * at, _row(value, (10, bottom), (0, top))
-        parts.append(f'<rect class="bar" x="{x + 3:.1f}" y="{y:.1f}" width="{step - 6:.1f}" height="{bottom - y:.1f}"/>')
+        parts.append(
+            f'<rect class="bar" x="{x + 3:.1f}" y="{y:.1f}" width="{step - 6:.1f}" height="{bottom - y:.1f}"/>'
+        )
         if usual:
             mark = _row(usual[at], (10, bottom), (0, top))
             parts.append(f'<path class="mark" d="M{x + 1:.1f} {mark:.1f}H{x + step - 1:.1f}"/>')

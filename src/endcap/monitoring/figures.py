@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from endcap.metrics.divergence import jensen_shannon
@@ -143,22 +144,30 @@ def _share(count: int, num: int) -> float | None:
     return count / num if num else None
 
 
+def _share_of(part: tuple[str, str, str], whole: tuple[str, str, str]) -> Callable[[Profile], float | None]:
+    return lambda day: _share(day.count(*part), day.count(*whole))
+
+
+def _share_read(name: str, unit: str) -> Callable[[Profile], float | None]:
+    return lambda day: _share(day.intake(name), day.intake(f"{unit}_read"))
+
+
 def _intake(days: Days) -> list[Figure]:
     """Return the shares of what was read that went another way than into `events`."""
     today = days[-1]
-    assert today is not None  # noqa: S101 - the day itself has a profile
+    assert today is not None
     found = []
     for what, name, is_two_sided in (
         ("Duplicates among events read", "events_deduplicated", False),
         ("Folded events among events read", "events_folded", True),
     ):
-        series = _series(days, lambda day, name=name: _share(day.intake(name), day.intake("events_read")))  # type: ignore[misc]
+        series = _series(days, _share_read(name, "events"))
         num = today.intake("events_read")
         found.append(Figure(what, "intake", ("", ""), Scale.SHARE, series, num, is_two_sided))
     for outcome, what in (("quarantined", "Rows quarantined for"), ("ignored", "Rows ignored for")):
         for reason in reasons(days, outcome):
             name = f"rows_{outcome}:{reason}"
-            series = _series(days, lambda day, name=name: _share(day.intake(name), day.intake("rows_read")))  # type: ignore[misc]
+            series = _series(days, _share_read(name, "rows"))
             num, key = today.intake("events_read"), ("", reason)
             found.append(Figure(f"{what} {reason}", outcome, key, Scale.SHARE, series, num, outcome == "ignored"))
     return found
@@ -178,7 +187,7 @@ def _lateness(days: Days) -> list[Figure]:
             "lateness",
             ("", measure),
             Scale.SHARE,
-            _series(days, lambda day, measure=measure: _share(day.count("", LATENESS, measure), day.count("", "", "events"))),  # type: ignore[misc]
+            _series(days, _share_of(("", LATENESS, measure), ("", "", "events"))),
             num,
             is_two_sided=False,
         )
@@ -188,7 +197,7 @@ def _lateness(days: Days) -> list[Figure]:
 
 def _missing(days: Days, name: str, column: str) -> list[Figure]:
     """Return the share of an event's rows that lack a column, unless it was the same 0 or 1 on every day."""
-    series = _series(days, lambda day: _share(day.count(name, column, "missing"), day.count(name, "", "rows")))
+    series = _series(days, _share_of((name, column, "missing"), (name, "", "rows")))
     if {value for value in series if value is not None} in ({0.0}, {1.0}, set()):
         return []
     # Rows of one event lack the same: chance is that of events.
@@ -202,10 +211,14 @@ def _levels(days: Days, name: str, column: str) -> list[Figure]:
     what = {"p50": (f"Median {column} of {name}", num), "p99": (f"Highest 1 % of {column} of {name}", num / 25)}
     found = []
     for measure, (told, weight) in what.items():
-        series = _series(days, lambda day, measure=measure: day.value(name, column, measure))  # type: ignore[misc]
+        series = _series(days, _value_of((name, column, measure)))
         if any(value is not None for value in series):
             found.append(Figure(told, measure, (name, column), Scale.LEVEL, series, weight))
     return found
+
+
+def _value_of(key: tuple[str, str, str]) -> Callable[[Profile], float | None]:
+    return lambda day: day.value(*key)
 
 
 def _mixes(days: Days, names: Sequence[str]) -> list[Figure]:
@@ -213,10 +226,10 @@ def _mixes(days: Days, names: Sequence[str]) -> list[Figure]:
     today = days[-1]
     num = today.count("", "", "events") if today else 0
 
-    def named(day: Profile) -> dict[str, int]:
-        return {name: day.count(name, "", "events") for name in names}
-
-    parts = {"event_name": named} | {column: lambda day, column=column: dict(top_values(day, column)) for column in MIXED}  # type: ignore[misc,dict-item]  # fmt: skip
+    parts: dict[str, Callable[[Profile], dict[str, int]]] = {
+        "event_name": lambda day: {name: day.count(name, "", "events") for name in names}
+    }
+    parts |= {column: partial(_top, column) for column in MIXED}
     return [
         Figure(f"Change of the mix of {column}", "mix", ("", column), Scale.DISTANCE,
                [_distance(days, at, counted) for at in range(len(days))], num, is_two_sided=False)
@@ -224,7 +237,11 @@ def _mixes(days: Days, names: Sequence[str]) -> list[Figure]:
     ]  # fmt: skip
 
 
-def _distance(days: Days, at: int, counted: Callable[[Profile], Mapping[str, int]]) -> float | None:
+def _top(column: str, day: Profile) -> dict[str, int]:
+    return dict(top_values(day, column))
+
+
+def _distance(days: Days, at: int, counted: Callable[[Profile], dict[str, int]]) -> float | None:
     """Return the root of the Jensen-Shannon divergence, 0..1, between a day and the 7 days before it."""
     today, before = days[at], [day for day in days[max(0, at - _DAYS_MIXED) : at] if day]
     if today is None or not before:

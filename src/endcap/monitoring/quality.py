@@ -84,7 +84,8 @@ def judge_day(day: str, rows: Iterable[Mapping[str, Any]]) -> QualityReport:
         range_ = usual(figure.scale, figure.values[-1 - DAYS_LOOKED_AT : -1], num=figure.num)
         check, distance = _judge(figure, range_)
         low, high = (range_.low, range_.high) if range_ else (None, None)
-        judged.append(Judged(figure.name, figure.group, *figure.key, check, low, high, list(figure.values), figure.scale.value))  # fmt: skip
+        values, scale = list(figure.values), figure.scale.value
+        judged.append(Judged(figure.name, figure.group, *figure.key, check, low, high, values, scale))
         distances.append(distance)
     order = sorted(range(len(judged)), key=lambda at: (judged[at].check.tone is not Tone.BAD, -distances[at], at))
     findings = [judged[at] for at in order if judged[at].check.tone is not Tone.GOOD]
@@ -96,8 +97,8 @@ def judge_day(day: str, rows: Iterable[Mapping[str, Any]]) -> QualityReport:
 def told(value: float | None, scale: str) -> str:
     """Return a value as people read it.
 
-    >>> told(1234.4, "count"), told(0.01234, "share"), told(0.00004, "share"), told(None, "level"), told(1990.0, "level")
-    ('1,234', '1.2%', '0.0040%', '-', '1,990')
+    >>> told(1234.4, "count"), told(0.01234, "share"), told(0.00004, "share"), told(None, "level")
+    ('1,234', '1.2%', '0.0040%', '-')
     """
     if value is None:
         return "-"
@@ -163,7 +164,11 @@ def _overall(
         return verdict("data", "young", None, day=day, num_days=num_days, needed=LEAST_DAYS)
     off = [check for check in checks if check.tone is not Tone.GOOD]
     tones = {finding.check.tone for finding in findings} | {check.tone for check in off}
-    numbers = {"day": day, "num": sum(each.low is not None for each in judged), "num_off": len(findings)}
+    numbers: dict[str, float | str] = {
+        "day": day,
+        "num": sum(each.low is not None for each in judged),
+        "num_off": len(findings),
+    }
     if not tones:
         return verdict("data", "usual", 0.0, **numbers)
     worst = findings[0].check.sentence if findings else off[0].sentence

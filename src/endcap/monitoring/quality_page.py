@@ -1,4 +1,4 @@
-"""The page of a day's quality: one file without scripts, readable in light and dark, the same bytes for the same day."""
+"""The page of a day's quality: one file without scripts, in light and dark, the same bytes for the same day."""
 
 from collections.abc import Sequence
 from html import escape
@@ -22,7 +22,8 @@ font-variant-numeric:tabular-nums}main{max-width:1320px;margin:0 auto;padding:32
 h1{font-size:26px;line-height:1.25;margin:0 0 8px;max-width:1000px;letter-spacing:-.01em}
 h2{font-size:15px;margin:0 0 12px}p{margin:0 0 8px}.sub{color:var(--text3)}
 section{background:var(--surface);border:1px solid var(--line);border-radius:12px;padding:16px 20px;margin:16px 0}
-.scroll{overflow-x:auto}ul{list-style:none;margin:0;padding:0}li{padding:4px 0;display:flex;gap:12px;align-items:baseline}
+.scroll{overflow-x:auto}ul{list-style:none;margin:0;padding:0}li{padding:4px 0;
+display:flex;gap:12px;align-items:baseline}
 .pill{border-radius:8px;padding:1px 8px;font-size:11.5px;font-weight:600;flex:none}
 .pill.good{color:var(--good);background:var(--good-on)}.pill.warn{color:var(--warn);background:var(--warn-on)}
 .pill.bad{color:var(--bad);background:var(--bad-on)}
@@ -59,7 +60,8 @@ def quality_page(day: DayQuality, *, shop: str) -> str:
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
             f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
             '<meta name="viewport" content="width=device-width,initial-scale=1">',
-            f"<title>Quality of {escape(report.day)}, {escape(shop)}</title><style>{_STYLE}</style></head><body><main>\n",
+            f"<title>Quality of {escape(report.day)}, {escape(shop)}</title><style>{_STYLE}</style></head>",
+            "<body><main>\n",
             f'<p class="sub">{escape(shop)} · data of {escape(report.day)}, UTC</p>',
             f"<h1>{escape(report.overall.sentence)}</h1>\n",
             _findings(report.overall, report.checks, report.findings),

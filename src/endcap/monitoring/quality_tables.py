@@ -14,6 +14,11 @@ __all__ = ["Cell", "DayQuality", "Evidence", "day_quality"]
 
 _TOP_SHOWN = 5
 _S_US = 1_000_000
+_LATE = {
+    "over_hour": "later than an hour",
+    "over_day": "later than a day",
+    "other_day": "received on another day",
+}
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -196,7 +201,7 @@ def _lateness(today: Profile, judged: _Judgements) -> Evidence:
     for measure, what in (("p50", "median"), ("p95", "95 %"), ("max", "greatest")):
         value = today.value("", LATENESS, measure) or 0
         rows.append([Cell(f"{what}, seconds"), Cell(f"{value / _S_US:,.1f}"), Cell("-"), Cell()])
-    for measure, what in (("over_hour", "later than an hour"), ("over_day", "later than a day"), ("other_day", "received on another day")):  # fmt: skip
+    for measure, what in _LATE.items():
         own = judged.get(("lateness", "", measure))
         share = Cell(told(own.value if own else None, "share"), _tone(own))
         rows.append([Cell(f"share {what}"), share, _usual(own), _trend(own)])
@@ -209,7 +214,9 @@ def _mix(today: Profile, profiles: Sequence[Profile | None], column: str) -> Evi
     for value, count in top_values(today, column)[:_TOP_SHOWN]:
         measure = value if value == "others" else f"value:{value}"
         shares: list[float | None] = [
-            day.count("", column, measure) / day.count("", "", "events") if day and day.count("", "", "events") else None
+            day.count("", column, measure) / day.count("", "", "events")
+            if day and day.count("", "", "events")
+            else None
             for day in profiles
         ]
         cells = [Cell(value[:40] or "(missing)"), Cell(_number(count)), Cell(told(count / num, "share"))]

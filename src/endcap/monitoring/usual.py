@@ -77,7 +77,8 @@ def usual(scale: Scale, history: Sequence[float | None], *, num: float) -> Usual
     low, high = (min(centres), max(centres)) if centres else (float(np.nanmedian(y)),) * 2
     reach = (3 + 56 / known) * max(_scatter(y), _chance(scale, num, high))
     borders = _back(scale, np.array([low - reach, high + reach, low - _FAR * reach, high + _FAR * reach]))
-    return Usual(*(float(border) for border in borders), known)
+    least, most, far_low, far_high = (float(border) for border in borders)
+    return Usual(least, most, far_low, far_high, known)
 
 
 def _scatter(y: Floats) -> float:

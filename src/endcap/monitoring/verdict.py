@@ -120,7 +120,6 @@ VERDICTS: dict[str, dict[str, tuple[Tone, str]]] = {
         "changed": (_WARN, _DATA_OFF),
         "broken": (_BAD, _DATA_OFF),
         "young": (_GOOD, "{num_days} days before {day} are too few to say what is usual: {needed} are needed."),
-        "none": (_GOOD, "The day has no profile."),
     },
     "figure": {
         "usual": (_GOOD, "{figure}: {shown}, usually {low} to {high}."),
