@@ -33,8 +33,10 @@ def test_names_and_values_come_most_frequent_first():
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("Events", 10), ("Events of search", 2), ("Folded events among events read", 0.25), ("Rows quarantined for future", 0.05),
-        ("Events more than an hour late", 0.5), ("Missing price_minor of view_item", 0.25), ("Median price_minor of view_item", 500),
+        ("Events", 10), ("Events of search", 2), ("Folded events among events read", 0.25),
+        ("Rows quarantined for future", 0.05),
+        ("Events more than an hour late", 0.5), ("Missing price_minor of view_item", 0.25),
+        ("Median price_minor of view_item", 500),
         ("Change of the mix of country", 0.0),
     ],
 )  # fmt: skip

@@ -44,7 +44,7 @@ def test_a_first_handful_of_what_never_was_is_no_alarm_and_many_are():
 
 def test_a_saturday_is_compared_with_saturdays_too():
     series = ([1000] * 5 + [500, 500]) * 4 + [1000]
-    assert is_off(series[1:] + [500], Scale.COUNT)[0] is True  # a Tuesday like a weekend
+    assert is_off([*series[1:], 500], Scale.COUNT)[0] is True  # a Tuesday like a weekend
     assert is_off((([1000] * 5 + [500, 500]) * 5)[:-1][-29:])[0] is False
 
 
