@@ -17,7 +17,7 @@ ROWS = [
 
 
 def table(title):
-    (found,) = [each for each in day_quality(DAY, ROWS).tables if each.title.startswith(title)]
+    found = next(each for each in day_quality(DAY, ROWS).tables if each.title.startswith(title))
     return {row[0].text: dict(zip(found.heads, (cell.text for cell in row), strict=True)) for row in found.rows}
 
 

@@ -171,7 +171,9 @@ def _missing(today: Profile, judged: _Judgements) -> Evidence:
         cells = []
         for name in names:
             count, num = today.count(name, column, "missing"), today.count(name, "", "rows")
-            cells.append(Cell(told(count / num, "share"), _tone(judged.get(("missing", name, column)))))
+            cells.append(
+                Cell(told(count / num if num else None, "share"), _tone(judged.get(("missing", name, column))))
+            )
         rows.append([Cell(column), *cells])
     return Evidence("Share of rows without a value", ["column", *names], rows if names else [])
 

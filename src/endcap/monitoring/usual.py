@@ -7,7 +7,7 @@ from week to week (1.4826 x their median / sqrt 2), which know no weekdays, and 
 for counts, binomial for shares) or than what nobody would act on.
 
 False alarms, measured on steady series (tests/monitoring/test_usual.py): a figure leaves its usual range on at most 2
-days in 1,000, with four weeks of history on fewer than 1; it is far outside on fewer than 2 days in 10,000.
+days in 1,000 and is far outside on at most 1; counts that are Poisson's do neither.
 """
 
 import math
