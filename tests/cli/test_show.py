@@ -50,3 +50,18 @@ def test_before_the_first_refresh_there_is_nothing_and_it_says_what_to_do(fresh_
     for what in ("bundle", "evaluation", "health"):
         assert main(["show", what, str(fresh_shop)]) == 2
         assert "endcap refresh" in capsys.readouterr().err
+
+
+def test_the_quality_of_a_day_is_shown_with_its_conclusion_first(tiny_shop, capsys):
+    text, value = shown("quality", tiny_shop, capsys)
+    assert text.splitlines()[0].endswith(value["report"]["overall"]["sentence"])
+    day = value["report"]["day"]
+    assert main(["show", "quality", str(tiny_shop), "--day", day]) == 0
+    assert capsys.readouterr().out == text
+
+
+def test_a_day_is_for_quality_alone_and_must_be_there(tiny_shop, capsys):
+    assert main(["show", "intake", str(tiny_shop), "--day", "2026-01-02"]) == 2
+    assert "show quality" in capsys.readouterr().err
+    assert main(["show", "quality", str(tiny_shop), "--day", "1999-01-01"]) != 0
+    assert "1999-01-01 has no profile" in capsys.readouterr().err

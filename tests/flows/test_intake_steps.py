@@ -34,6 +34,12 @@ def own_hand(tmp_path, hand):
     return shutil.copytree(hand, tmp_path / "hand")
 
 
+@pytest.fixture
+def versions(versions):
+    """Without the table quality, which counts duplicates too."""
+    return lambda root: {name: version for name, version in versions(root).items() if name != "quality"}
+
+
 def land(root, kind, name, *lines):
     folder = root / "landing" / kind
     folder.mkdir(parents=True, exist_ok=True)
@@ -53,7 +59,7 @@ def test_events_that_are_there_already_change_nothing(own_hand, versions, flow_o
     shutil.copy(export / "2026-03-05.csv", export / "copy.csv")
     told = refresh(own_hand, verbs=DATA, clock=LATER)
     assert versions(own_hand) == written
-    assert [row["step"] for row in flow_of(own_hand).ledger.attempts(run_id=told.run_id)] == ["ingest"]
+    assert [row["step"] for row in flow_of(own_hand).ledger.attempts(run_id=told.run_id)][::-1] == ["ingest", "quality"]
 
 
 def items_of(rows):

@@ -81,7 +81,7 @@ def test_through_an_earlier_day_its_bundle_is_put_in_force_and_no_table_of_days_
 
 def test_the_steps_of_some_verbs_alone_are_run(own_shop, morning):
     told = refresh(own_shop, verbs=("ingest", "bundle"), clock=morning)
-    assert [report.step for report in told.steps] == ["ingest", "items", "slates", "bundle"]
+    assert [report.step for report in told.steps] == ["ingest", "items", "slates", "quality", "bundle"]
 
 
 def test_a_step_asked_for_again_is_done_and_makes_the_same(own_shop, manifest_of, morning):

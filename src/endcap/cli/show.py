@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,14 +11,16 @@ import msgspec
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from endcap.cli.quality_text import quality_text
 from endcap.cli.table import table
 from endcap.core.clock import system_clock
 from endcap.core.errors import Code, UsageError, near
 from endcap.core.manifest import read_manifest
 from endcap.flows.intake import intake_rows
 from endcap.flows.ledger import Ledger
+from endcap.flows.quality_steps import quality_of
 from endcap.flows.shop import Shop, find_shop
-from endcap.flows.wiring.batch import open_ledger
+from endcap.flows.wiring.batch import open_flow, open_ledger
 from endcap.governance.access import Action, local_actor, require
 
 __all__ = ["show"]
@@ -28,18 +31,21 @@ def show(
     shop: Path,
     *,
     limit: Annotated[int, Parameter(validator=Number(gte=1))] = 30,
+    day: str = "",
     json_wanted: Annotated[bool, Parameter(name="--json")] = False,
 ) -> None:
-    """Show what is there: bundle, run, runs, intake, evaluation, health or audit.
+    """Show what is there: bundle, run, runs, intake, quality, evaluation, health or audit.
 
     bundle: the manifest of the bundle in force. run: the manifest of the latest run that had something to do. runs:
-    what each step did and cost. intake: what became of every row of the source, by event name and reason. evaluation,
+    what each step did and cost. intake: what became of every row of the source, by event name and reason. quality:
+    whether a day's data is as usual, and its numbers; `reports/quality.html` shows the last day with plots. evaluation,
     health: the latest reports. audit: who did what.
 
     Args:
         what: One of these words.
         shop: The shop's folder.
         limit: At most so many rows of runs and audit.
+        day: For quality alone: the day, YYYY-MM-DD; the last one by default.
         json_wanted: Print one JSON value and nothing else.
     """
     if what not in _VIEWS:
@@ -49,11 +55,19 @@ def show(
             fix="`endcap show bundle SHOP`, for instance",
             code=Code.USAGE,
         )
+    if day and what != "quality":
+        raise UsageError(
+            f"--day chooses a day of quality, and '{what}' has none to choose",
+            where="endcap show",
+            fix=f"leave --day out, or `endcap show quality {shop} --day {day}`",
+            code=Code.USAGE,
+        )
     opened = find_shop(shop)
     action = Action.AUDIT_READ if what == "audit" else Action.SHOP_READ
     with open_ledger(opened) as ledger:
         require(local_actor(), action, opened.resource(what), audit=ledger, at_us=system_clock())
-        value, text = _VIEWS[what](opened, ledger, limit)
+        view = partial(_quality, day) if what == "quality" else _VIEWS[what]
+        value, text = view(opened, ledger, limit)
     print(json.dumps(value) if json_wanted else text)
 
 
@@ -120,6 +134,12 @@ def _intake(_shop: Shop, ledger: Ledger, _limit: int) -> tuple[Any, str]:
     return rows, table(heads, [[row[head] for head in heads] for row in rows])
 
 
+def _quality(day: str, shop: Shop, _ledger: Ledger, _limit: int) -> tuple[Any, str]:
+    with open_flow(shop, through="", progress=lambda _report: None) as flow:
+        found = quality_of(flow, day)
+    return msgspec.to_builtins(found), quality_text(found)
+
+
 def _when(at_us: int) -> str:
     """Return an instant as people read it, UTC."""
     return datetime.fromtimestamp(at_us / 1e6, tz=UTC).strftime("%Y-%m-%d %H:%M:%S")
@@ -150,6 +170,7 @@ _VIEWS: dict[str, Callable[[Shop, Ledger, int], tuple[Any, str]]] = {
     "evaluation": _report("evaluation"),
     "health": _report("health"),
     "intake": _intake,
+    "quality": partial(_quality, ""),
     "run": _run,
     "runs": _runs,
 }

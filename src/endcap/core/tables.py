@@ -19,6 +19,7 @@ __all__ = [
     "ITEM_FEATURES",
     "LOGINS",
     "POOL_NEGATIVES",
+    "QUALITY",
     "QUARANTINE",
     "SEQUENCES",
     "SESSIONS",
@@ -416,6 +417,19 @@ SLATES = Table(
     ("at_us", "recommendation_id", "place"),
 )
 
+QUALITY = Table(
+    "quality",
+    "one number of a day's profile: how many, how much is missing, how values lie, what became of the source's rows",
+    (
+        _DAY,
+        Column("event_name", _S, "event name; the source's own in measures of intake; empty for the whole day"),
+        Column("column_name", _S, "column of `events` that was measured, or lateness_us; empty for rows as such"),
+        Column("measure", _S, "what was measured; see docs/quality.md"),
+        Column("value", _I64, "count, or quantile rounded down, in the column's unit"),
+    ),
+    ("event_name", "column_name", "measure"),
+)
+
 TABLES = {
     table.name: table
     for table in (
@@ -435,5 +449,6 @@ TABLES = {
         SEQUENCES,
         EXAMPLES,
         SLATES,
+        QUALITY,
     )
 }

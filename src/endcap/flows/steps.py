@@ -12,6 +12,7 @@ from endcap.core.tables import (
     ITEM_FEATURES,
     ITEMS,
     LOGINS,
+    QUALITY,
     QUARANTINE,
     SEQUENCES,
     SESSIONS,
@@ -19,7 +20,7 @@ from endcap.core.tables import (
     USER_DAYS,
     USER_FEATURES,
 )
-from endcap.flows import deploy, feature_steps, intake_steps, people_steps, session_steps, watch
+from endcap.flows import deploy, feature_steps, intake_steps, people_steps, quality_steps, session_steps, watch
 from endcap.flows import model_steps as models
 from endcap.flows.flow import Step
 from endcap.governance.access import Action
@@ -63,6 +64,10 @@ STEPS: tuple[Step, ...] = (
     _people_step("identities", IDENTITIES),
     _data_step("items", "ingest", Action.EVENTS_INGEST, ("events",), ITEMS, QUARANTINE),
     _data_step("slates", "ingest", Action.EVENTS_INGEST, ("events",), SLATES, QUARANTINE),
+    Step(
+        "quality", "ingest", Action.HEALTH_CHECK, ("monitoring/profile.py", "flows/quality_steps.py"), (),
+        quality_steps.plan_quality, quality_steps.run_quality, (QUALITY,), quality_steps.is_quality_there,
+    ),
     _data_step("sessions", "sessionize", Action.SESSIONS_MAKE, ("sessions",), SESSIONS),
     _data_step("exposures", "sessionize", Action.SESSIONS_MAKE, ("sessions",), EXPOSURES),
     _data_step("daily", "featurize", Action.FEATURES_MAKE, ("features",), ITEM_DAYS, USER_DAYS, ELEMENTS),

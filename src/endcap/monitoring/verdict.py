@@ -48,6 +48,8 @@ _QUALITY = "{measure} is {now:.4f} after {earlier:.4f} of the bundle before: {va
 _INDEX = "The index finds {recall:.2%} of the exact best items: it loses more than {limit:.1%}."
 _PRICES = "{count:,} of {num_items:,} items ({value:.1%}) have no price, more than {limit:.0%}."
 _STOCK = "{count:,} of {num_items:,} items ({value:.1%}) are out of stock, more than {limit:.0%}."
+_DATA_OFF = "{num_off} of {num} figures of {day} are outside their usual range; first of all: {worst}."
+_SILENT = "No event in hours that usually have some: {hours} (UTC)."
 _FEATURES = "The features know events through {features_through}, those of {through} are missing."
 
 VERDICTS: dict[str, dict[str, tuple[Tone, str]]] = {
@@ -112,6 +114,28 @@ VERDICTS: dict[str, dict[str, tuple[Tone, str]]] = {
         "behind": (_WARN, _FEATURES),
         "left_behind": (_BAD, _FEATURES),
         "none": (_BAD, "There are no features."),
+    },
+    "data": {
+        "usual": (_GOOD, "All {num} figures of {day} are as usual."),
+        "changed": (_WARN, _DATA_OFF),
+        "broken": (_BAD, _DATA_OFF),
+        "young": (_GOOD, "{num_days} days before {day} are too few to say what is usual: {needed} are needed."),
+    },
+    "figure": {
+        "usual": (_GOOD, "{figure}: {shown}, usually {low} to {high}."),
+        "unusual": (_WARN, "{figure}: {shown}, usually {low} to {high}."),
+        "far": (_BAD, "{figure}: {shown}, usually {low} to {high}: far outside."),
+        "young": (_GOOD, "{figure}: {shown}, and {num_days} days with a value say too little about what is usual."),
+    },
+    "hours": {
+        "full": (_GOOD, "Every hour that usually has events has some."),
+        "silent": (_WARN, _SILENT),
+        "dark": (_BAD, _SILENT),
+        "young": (_GOOD, "{num} hours have no event, and too few days say whether that is usual."),
+    },
+    "days": {
+        "complete": (_GOOD, "None of the {num_days} days before is missing."),
+        "gaps": (_WARN, "Of the four weeks before, these days have no data: {days}."),
     },
     "overall": {
         "healthy": (_GOOD, "All {num_checks} checks are good."),
