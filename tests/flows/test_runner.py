@@ -5,7 +5,7 @@ import pytest
 
 from endcap.core.errors import Code, DataError, LedgerError
 from endcap.core.tables import QUARANTINE
-from endcap.flows.flow import Flow, Outcome, Step
+from endcap.flows.flow import Flow, Outcome, Places, Step
 from endcap.flows.lease import held
 from endcap.flows.runner import run_steps
 from endcap.flows.shop import Shop
@@ -55,6 +55,7 @@ def world(tmp_path, ledger, engine, tiny_config):
         ledger=ledger,
         tables=DeltaTables(tmp_path / "lake"),
         make_engine=lambda: engine,
+        places=Places(open_query=pytest.fail, open_objects=pytest.fail),
         through="",
         run_id="run-1",
         now_us=1,

@@ -13,7 +13,7 @@ from endcap.core.tables import (
     SLATES,
     USER_FEATURES,
 )
-from endcap.flows import deploy, feature_steps, intake_steps, session_steps, watch
+from endcap.flows import deploy, feature_steps, intake_steps, pull_steps, session_steps, watch
 from endcap.flows import model_steps as models
 from endcap.flows.flow import Step
 from endcap.governance.access import Action
@@ -21,7 +21,15 @@ from endcap.governance.access import Action
 __all__ = ["FIRST_STEP", "STEPS"]
 
 FIRST_STEP = "ingest"
-"""The step that learns which days there are."""
+"""The step that learns which days there are; before it stands what brings files to it."""
+
+_PULL_CODE = (
+    "events/place_config.py",
+    "events/pulled_objects.py",
+    "events/pulled_rows.py",
+    "events/row_values.py",
+    "flows/pull_steps.py",
+)
 
 _MODEL_CODE = ("models", "flows/folder.py", "flows/model_data.py", "flows/model_steps.py")
 
@@ -39,6 +47,8 @@ def _data_step(name: str, verb: str, action: Action, rooms: tuple[str, ...], *wr
 
 
 STEPS: tuple[Step, ...] = (
+    Step("pull", "ingest", Action.EVENTS_INGEST, _PULL_CODE, (), pull_steps.plan_pull, pull_steps.run_pull,
+         is_wanted=pull_steps.pulls, is_there=pull_steps.is_pull_there),
     _data_step("ingest", "ingest", Action.EVENTS_INGEST, ("events",), EVENTS, QUARANTINE),
     _data_step("items", "ingest", Action.EVENTS_INGEST, ("events",), ITEMS, QUARANTINE),
     _data_step("slates", "ingest", Action.EVENTS_INGEST, ("events",), SLATES, QUARANTINE),
