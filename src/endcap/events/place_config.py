@@ -47,7 +47,8 @@ def known_source(source: str) -> str:
     if split.password or (split.username and not scheme.startswith("abfs")) or split.query:
         msg = (
             "the URL holds more than a bucket and a prefix; credentials do not stand in endcap.toml: set "
-            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, GOOGLE_APPLICATION_CREDENTIALS or AZURE_STORAGE_ACCOUNT_KEY in the environment"
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, GOOGLE_APPLICATION_CREDENTIALS or "
+            "AZURE_STORAGE_ACCOUNT_KEY in the environment"
         )
         raise ValueError(msg)
     if not split.netloc:

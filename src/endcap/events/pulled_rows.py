@@ -97,12 +97,13 @@ def pull_rows(query: Query, folder: Path, settings: DatabaseSource, *, scratch: 
         return 0
     start = _start(files, latest, settings) if files else None
     writing = _Writing(folder, scratch, settings.watermark, len(files), _types(files))
-    known = Counter(_digests(files, start, settings.watermark))
+    known: _Known | None = None
     waiting: list[Sequence[Any]] = []
     columns: tuple[str, ...] = ()
     for part in query.read(start, num_rows=min(settings.file_rows, _READ_AT_ONCE)):
         columns = part.columns
-        waiting += _unknown(part.columns, part.rows, known)
+        known = known or _known(files, start, settings.watermark, columns)
+        waiting += [row for row in part.rows if not known.cross_off(row)]
         while len(waiting) >= settings.file_rows:
             writing.write(columns, waiting[: settings.file_rows])
             waiting = waiting[settings.file_rows :]
@@ -111,16 +112,42 @@ def pull_rows(query: Query, folder: Path, settings: DatabaseSource, *, scratch: 
     return writing.num_rows
 
 
-def _unknown(columns: Sequence[str], rows: Sequence[Sequence[Any]], known: Counter[bytes]) -> list[Sequence[Any]]:
-    """Return the rows that are not known, and cross the others off: of two equal rows both count."""
-    fresh = []
-    for row in rows:
-        digest = row_digest(columns, row)
-        if known[digest] > 0:
-            known[digest] -= 1
-        else:
-            fresh.append(row)
-    return fresh
+@dataclass(frozen=True)
+class _Known:
+    """The rows that were pulled already, each by the columns that its file and the query both have.
+
+    Args:
+        places: Names of these columns -> where they stand in a row of the query.
+        counts: The same names -> how often each row is there, by its digest.
+    """
+
+    places: dict[tuple[str, ...], list[int]]
+    counts: dict[tuple[str, ...], Counter[bytes]]
+
+    def cross_off(self, row: Sequence[Any]) -> bool:
+        """Return whether a row is there, and count it no more: of two equal rows both are pulled."""
+        for names, places in self.places.items():
+            digest = row_digest(names, [row[place] for place in places])
+            if self.counts[names][digest] > 0:
+                self.counts[names][digest] -= 1
+                return True
+        return False
+
+
+def _known(files: Sequence[PulledFile], start: Watermark | None, watermark: str, columns: Sequence[str]) -> _Known:
+    """Return the pulled rows from a watermark on."""
+    known = _Known({}, {})
+    for file in files:
+        if start is None or file.high < _number(start):
+            continue
+        here = pq.read_schema(file.path).names
+        names = tuple(name for name in columns if name in here)
+        table = pq.read_table(file.path, columns=list(names))
+        table = table.filter(pc.greater_equal(table[watermark], pa.scalar(start, table[watermark].type)))
+        rows = zip(*[table[name].to_pylist() for name in names], strict=True)
+        known.places[names] = [columns.index(name) for name in names]
+        known.counts.setdefault(names, Counter()).update(row_digest(names, row) for row in rows)
+    return known
 
 
 @dataclass
@@ -166,20 +193,6 @@ class _Writing:
 def _types(files: Sequence[PulledFile]) -> dict[str, pa.DataType]:
     schema = pq.read_schema(files[-1].path) if files else pa.schema([])
     return dict(zip(schema.names, schema.types, strict=True))
-
-
-def _digests(files: Sequence[PulledFile], start: Watermark | None, watermark: str) -> list[bytes]:
-    """Return the digest of each pulled row from a watermark on."""
-    if start is None:
-        return []
-    digests = []
-    for file in files:
-        if file.high >= _number(start):
-            table = pq.read_table(file.path)
-            table = table.filter(pc.greater_equal(table[watermark], pa.scalar(start, table[watermark].type)))
-            rows = zip(*[column.to_pylist() for column in table.columns], strict=True)
-            digests += [row_digest(table.column_names, row) for row in rows]
-    return digests
 
 
 def _start(files: Sequence[PulledFile], latest: Watermark, settings: DatabaseSource) -> Watermark:
