@@ -3,6 +3,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import urllib.request
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from endcap.engines.adapters.duckdb import DuckDBEngine
 
 ROOT = Path(__file__).parent.parent
-POSTGRES_PASSWORD = "a:long@word/with%20signs"
+POSTGRES_PASSWORD = "a:long@word/with%20signs"  # noqa: S105 - of a server that lives for a test
 
 
 @pytest.fixture
@@ -48,14 +49,17 @@ def postgres_server():
     (place / "password").write_text(POSTGRES_PASSWORD)
     for path in (place, place / "password"):
         shutil.chown(path, other.get("user", os.getuid()))
-    run = {**other, "cwd": place, "check": True, "stdout": subprocess.DEVNULL}
+
+    def run(*command):
+        subprocess.run(command, **other, cwd=place, check=True, stdout=subprocess.DEVNULL)
+
     options = ["-D", place / "data", "-U", "reader", "-A", "scram-sha-256", "--pwfile", place / "password"]
-    subprocess.run([found, *options, "--no-sync", "--no-locale", "-E", "UTF8"], **run)
+    run(found, *options, "--no-sync", "--no-locale", "-E", "UTF8")
     port, control = free_port(), str(Path(found).with_name("pg_ctl"))
     settings = f"-p {port} -h 127.0.0.1 -k '' -c fsync=off"
-    subprocess.run([control, "start", "-w", "-D", place / "data", "-l", place / "log", "-o", settings], **run)
+    run(control, "start", "-w", "-D", place / "data", "-l", place / "log", "-o", settings)
     yield f"postgresql+psycopg://reader@127.0.0.1:{port}/postgres"
-    subprocess.run([control, "stop", "-m", "immediate", "-D", place / "data"], **run)
+    run(control, "stop", "-m", "immediate", "-D", place / "data")
     shutil.rmtree(place)
 
 
@@ -74,12 +78,16 @@ def s3_server():
         is_missing("the S3 server", "make build/s3/ready")
     port = free_port()
     server = subprocess.Popen([found, "-H", "127.0.0.1", "-p", str(port)], stderr=subprocess.PIPE, text=True)
-    try:
-        assert any("Running on" in line for line in server.stderr), "the S3 server did not start"
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.kill()
-        server.communicate()
+    listener = threading.Thread(target=server.stderr.read)
+    with server.stderr:
+        try:
+            assert any("Running on" in line for line in server.stderr), "the S3 server did not start"
+            listener.start()  # it tells of every request, and stands still when nobody listens
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.kill()
+            server.wait()
+            listener.join()
 
 
 @pytest.fixture

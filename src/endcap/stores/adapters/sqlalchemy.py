@@ -128,7 +128,8 @@ class SqlQuery:
         try:
             parsed = sa.make_url(url)
             self._where = f"events.database.url = {parsed.render_as_string(hide_password=True)!r}"
-            parsed = parsed.set(password=self._password) if self._password else parsed
+            if self._password and parsed.username:  # a file has none
+                parsed = parsed.set(password=self._password)
             return sa.create_engine(parsed, poolclass=sa.NullPool, connect_args=_connect_args(parsed))
         except (ArgumentError, ImportError, NoSuchModuleError) as error:
             fix = (
