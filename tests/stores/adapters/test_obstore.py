@@ -65,7 +65,8 @@ def test_a_bucket_that_is_not_there_is_told(bucket):
     assert "\n" not in told.what
 
 
-def test_a_server_that_does_not_answer_is_told_without_the_credentials(s3, monkeypatch):
+@pytest.mark.usefixtures("s3")
+def test_a_server_that_does_not_answer_is_told_without_the_credentials(monkeypatch):
     monkeypatch.setattr("endcap.stores.adapters.obstore._RETRIES", 0)
     told = refusal(CloudObjects("s3://bucket/export", endpoint="http://127.0.0.1:9").list)
     assert told.code == Code.SOURCE_UNREACHABLE

@@ -1,5 +1,6 @@
 """On SQLite, and on a PostgreSQL server that the test starts."""
 
+import os
 import sqlite3
 from contextlib import closing
 from datetime import UTC, date, datetime
@@ -27,8 +28,6 @@ def sqlite(tmp_path):
 @pytest.fixture
 def table(postgres):
     """A PostgreSQL table `Kiosk`.`Sold`, its URL, password, and a connection that writes."""
-    import os  # noqa: PLC0415
-
     password = os.environ[PASSWORD_SET]
     engine = sa.create_engine(sa.make_url(postgres).set(password=password), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
@@ -36,7 +35,8 @@ def table(postgres):
         connection.execute(sa.text('CREATE SCHEMA "Kiosk"'))
         connection.execute(
             sa.text(
-                'CREATE TABLE "Kiosk"."Sold" ("At" timestamptz, wall timestamp, day date, price numeric(10, 2), note text)'
+                'CREATE TABLE "Kiosk"."Sold" ("At" timestamptz, wall timestamp, day date, price numeric(10, 2), '
+                "note text)"
             )
         )
         yield postgres, password, connection.exec_driver_sql
@@ -48,11 +48,15 @@ def read(query, start=None, *, num_rows=10):
 
 
 def refusal(*args, **more):
-    with pytest.raises(SourceError) as caught, SqlQuery(*args, **more) as query:
-        query.latest()
-        query.num_rows(0)
-        read(query)
+    with pytest.raises(SourceError) as caught:
+        asked(*args, **more)
     return caught.value
+
+
+def asked(*args, **more):
+    with SqlQuery(*args, **more) as query:
+        query.latest()
+        read(query)
 
 
 def test_a_table_is_read_from_a_watermark_on_ascending_and_in_parts(sqlite):
