@@ -81,36 +81,33 @@ def _decimal_text(value: Decimal) -> str:
 
 
 def _array(values: Sequence[Any], earlier: pa.DataType) -> pa.Array:
-    kinds = {_kind(value) for value in values if value is not None}
+    kinds = _kinds(values)
     if not kinds:
         return pa.nulls(len(values), earlier)
     found = _type(kinds, values)
     if found is None:
-        return pa.array([plain_text(value) for value in values], pa.string())
+        return pa.array(values if kinds == {"str"} else [plain_text(value) for value in values], pa.string())
     if pa.types.is_decimal(found):
         values = [None if value is None else Decimal(value) for value in values]
     return pa.array(values, found)
 
 
-def _kind(value: Any) -> str:
-    if isinstance(value, datetime):
-        return "instant" if value.tzinfo else "wall"
-    for kind in (bool, int, float, Decimal, date, str):
-        if isinstance(value, kind):
-            return kind.__name__
-    return "other"
+def _kinds(values: Sequence[Any]) -> set[str]:
+    """Return the kinds of the values that are there. A look at their types is enough but for those of times."""
+    kinds = set()
+    for each in set(map(type, values)) - {type(None)}:
+        if issubclass(each, datetime):
+            kinds |= {"instant" if value.tzinfo else "wall" for value in values if isinstance(value, datetime)}
+        else:
+            known = (kind.__name__ for kind in (bool, int, float, Decimal, date, str) if issubclass(each, kind))
+            kinds.add(next(known, "other"))
+    return kinds
 
 
 def _type(kinds: set[str], values: Sequence[Any]) -> pa.DataType | None:
     """Return the Arrow type for values of some kinds, None for text."""
-    present = [value for value in values if value is not None]
-    if kinds == {"int"} and all(-_INT64 <= value < _INT64 for value in present):
-        return pa.int64()
-    if kinds <= {"int", "Decimal"}:
-        return _decimal([Decimal(value) for value in present])
-    if kinds <= {"int", "float"}:
-        exact = all(abs(value) <= _EXACT_FLOAT for value in present if isinstance(value, int))
-        return pa.float64() if exact else None
+    if kinds <= {"int", "Decimal", "float"}:
+        return _number_type(kinds, [value for value in values if value is not None])
     simple = {
         "bool": pa.bool_(),
         "date": pa.date32(),
@@ -118,6 +115,17 @@ def _type(kinds: set[str], values: Sequence[Any]) -> pa.DataType | None:
         "wall": pa.timestamp("us"),
     }
     return simple.get(next(iter(kinds))) if len(kinds) == 1 else None
+
+
+def _number_type(kinds: set[str], values: Sequence[Any]) -> pa.DataType | None:
+    if kinds == {"int"} and -_INT64 <= min(values) and max(values) < _INT64:
+        return pa.int64()
+    if kinds <= {"int", "Decimal"}:
+        return _decimal([Decimal(value) for value in values])
+    if kinds <= {"int", "float"}:
+        exact = "int" not in kinds or all(abs(each) <= _EXACT_FLOAT for each in values if isinstance(each, int))
+        return pa.float64() if exact else None
+    return None
 
 
 def _decimal(values: Sequence[Decimal]) -> pa.DataType | None:
