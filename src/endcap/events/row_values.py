@@ -118,7 +118,7 @@ def _type(kinds: set[str], values: Sequence[Any]) -> pa.DataType | None:
 
 
 def _number_type(kinds: set[str], values: Sequence[Any]) -> pa.DataType | None:
-    if kinds == {"int"} and -_INT64 <= min(values) and max(values) < _INT64:
+    if kinds == {"int"} and min(values) >= -_INT64 and max(values) < _INT64:
         return pa.int64()
     if kinds <= {"int", "Decimal"}:
         return _decimal([Decimal(value) for value in values])
