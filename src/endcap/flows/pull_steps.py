@@ -30,7 +30,7 @@ def plan_pull(flow: Flow) -> Plan:
             inputs |= latest_rows(query, events.database)
     if events.has_object_source:
         inputs["objects"] = digest_of_objects(_wanted(flow))
-    return {"": inputs}
+    return {"": inputs} if inputs else {}
 
 
 def run_pull(flow: Flow, _pending: list[str]) -> Outcome:
