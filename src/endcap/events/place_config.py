@@ -100,7 +100,7 @@ class DatabaseSource(BaseModel):
         default=100_000,
         ge=1,
         le=10_000_000,
-        description="Most rows of a pulled file; they are held in memory once. 1e5: some 100 MB.",
+        description="Most rows of a pulled file; so many are held in memory. 1e5: files are few, and small enough.",
     )
 
     @field_validator("url")
