@@ -38,8 +38,14 @@ types: .venv/ready
 contracts: .venv/ready
 	$(BIN)/lint-imports
 
+# The S3 server of the tests, in an environment of its own: it needs versions that the lock file excludes.
+build/s3/ready: tests/s3_server.lock
+	$(PYTHON) -m venv build/s3
+	build/s3/bin/python -m pip install --quiet --constraint tests/s3_server.lock 'moto[s3]' flask flask-cors
+	touch $@
+
 # Unit tests, doctests, the tutorial and the README, and what the docs claim about the code.
-tests: .venv/ready
+tests: .venv/ready build/s3/ready
 	$(BIN)/pytest
 
 # Every benchmark at full size, some hours on 2 cores; benchmarks/README.md is made from their figures.

@@ -1,6 +1,18 @@
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import urllib.request
+from pathlib import Path
+
 import pytest
 
 from endcap.engines.adapters.duckdb import DuckDBEngine
+
+ROOT = Path(__file__).parent.parent
+POSTGRES_PASSWORD = "a:long@word/with%20signs"  # noqa: S105 - of a server that lives for a test
 
 
 @pytest.fixture
@@ -8,3 +20,81 @@ def engine(tmp_path):
     made = DuckDBEngine(memory_limit="1GB", threads=1, spill=tmp_path / "spill")
     yield made
     made.close()
+
+
+def is_missing(what, how):
+    """A server that is not installed skips a test, but never where everything has to be checked."""
+    reason = f"{what} is not installed: {how}"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    """A PostgreSQL server of its own: its URL without the password, which is POSTGRES_PASSWORD."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    found = shutil.which("initdb") or (str(programs[-1]) if programs else "")
+    if not found:
+        is_missing("PostgreSQL", "apt-get install postgresql")
+    # The server refuses to run as root.
+    other = {"user": "postgres" if shutil.which("pg_lsclusters") else "nobody"} if os.geteuid() == 0 else {}
+    place = Path(tempfile.mkdtemp(prefix="endcap-postgres-"))
+    (place / "password").write_text(POSTGRES_PASSWORD)
+    for path in (place, place / "password"):
+        shutil.chown(path, other.get("user", os.getuid()))
+
+    def run(*command):
+        subprocess.run(command, **other, cwd=place, check=True, stdout=subprocess.DEVNULL)
+
+    options = ["-D", place / "data", "-U", "reader", "-A", "scram-sha-256", "--pwfile", place / "password"]
+    run(found, *options, "--no-sync", "--no-locale", "-E", "UTF8")
+    port, control = free_port(), str(Path(found).with_name("pg_ctl"))
+    settings = f"-p {port} -h 127.0.0.1 -k '' -c fsync=off"
+    run(control, "start", "-w", "-D", place / "data", "-l", place / "log", "-o", settings)
+    yield f"postgresql+psycopg://reader@127.0.0.1:{port}/postgres"
+    run(control, "stop", "-m", "immediate", "-D", place / "data")
+    shutil.rmtree(place)
+
+
+@pytest.fixture
+def postgres(postgres_server, monkeypatch):
+    """That server's URL, and its password where Endcap looks for it."""
+    monkeypatch.setenv("ENDCAP_DATABASE_PASSWORD", POSTGRES_PASSWORD)
+    return postgres_server
+
+
+@pytest.fixture(scope="session")
+def s3_server():
+    """An S3 server of its own: its endpoint."""
+    found = shutil.which("moto_server", path=f"{ROOT / 'build/s3/bin'}:{os.environ['PATH']}")
+    if not found:
+        is_missing("the S3 server", "make build/s3/ready")
+    port = free_port()
+    server = subprocess.Popen([found, "-H", "127.0.0.1", "-p", str(port)], stderr=subprocess.PIPE, text=True)
+    listener = threading.Thread(target=server.stderr.read)
+    with server.stderr:
+        try:
+            assert any("Running on" in line for line in server.stderr), "the S3 server did not start"
+            listener.start()  # it tells of every request, and stands still when nobody listens
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.kill()
+            server.wait()
+            listener.join()
+
+
+@pytest.fixture
+def s3(s3_server, request, monkeypatch):
+    """That server's endpoint, the name of an empty bucket on it, and credentials where Endcap looks for them."""
+    for name, value in (("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "secret"), ("AWS_REGION", "us-east-1")):
+        monkeypatch.setenv(name, value)
+    bucket = f"b{abs(hash(request.node.nodeid))}"
+    urllib.request.urlopen(urllib.request.Request(f"{s3_server}/{bucket}", method="PUT")).close()  # noqa: S310
+    return s3_server, bucket

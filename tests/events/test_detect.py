@@ -3,7 +3,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from endcap.core.errors import Code, SourceError
+from endcap.events.config import EventsConfig
 from endcap.events.detect import detect
+from endcap.events.files import scan_files
 
 DAY = "2026-08-01"
 
@@ -194,3 +196,25 @@ def test_one_time_far_ahead_does_not_settle_the_unit(tmp_path, engine):
     rows = "".join(f"u{number},mug,{1_767_225_600 + number},view\n" for number in range(5))
     (tmp_path / "log.csv").write_text(f"USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE\n{rows}u9,mug,99999999999999,view\n")
     assert detect(engine, tmp_path).settings["reader"]["time_unit"] == "s"
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "glob"),
+    [
+        (b"time,user_id,event_name,item_id\n2026-08-01T10:00:00,ann,view_item,mug\n", "mapped", "*.gz"),
+        (
+            b'{"time": "2026-08-01T10:00:00", "user_id": "ann", "event_name": "view_item", "item_id": "A"}',
+            "mapped",
+            "*.gz",
+        ),
+        (b'\n{"messageId": "m1", "type": "track", "event": "Product Viewed"}\n', "segment", "*.gz"),
+        (b'[{"eventType": "search", "visitorId": "v"}]', "vertex", "*.gz"),
+    ],
+)
+def test_a_packed_file_without_another_ending_is_known_by_its_content(tmp_path, engine, content, kind, glob):
+    with pa.output_stream(str(tmp_path / "events.2026-08-01.gz"), compression="gzip") as file:
+        file.write(content)
+    detected = detect(engine, tmp_path)
+    assert (detected.kind, detected.settings["reader"]["files"]) == (kind, glob)
+    (scanned,) = scan_files(lambda: engine, EventsConfig.model_validate({"source": ".", **detected.settings}), tmp_path)
+    assert scanned.num_rows == 1

@@ -2,7 +2,7 @@ import pyarrow as pa
 import pytest
 
 from endcap.core.tables import EVENTS, ITEMS, SESSIONS
-from endcap.flows.flow import Flow
+from endcap.flows.flow import Flow, Places
 from endcap.flows.ledger import Part
 from endcap.flows.shop import Shop
 from endcap.governance.access import local_actor
@@ -29,6 +29,7 @@ def make_flow(tmp_path, ledger, engine, tiny_config, made):
             tables=DeltaTables(tmp_path / "lake"),
             make_engine=make_engine,
             make_raw_ids=lambda: SealedIds(tmp_path / "raw_ids.db", bytes(32)),
+            places=Places(open_query=pytest.fail, open_objects=pytest.fail),
             through=through,
             run_id="run-1",
             now_us=1,

@@ -5,7 +5,7 @@ import pytest
 
 from endcap.core.errors import Code, DataError, LedgerError
 from endcap.core.tables import QUARANTINE
-from endcap.flows.flow import Flow, Outcome, Step
+from endcap.flows.flow import Flow, Outcome, Places, Step
 from endcap.flows.lease import held
 from endcap.flows.runner import run_steps
 from endcap.flows.shop import Shop
@@ -57,6 +57,7 @@ def world(tmp_path, ledger, engine, tiny_config):
         tables=DeltaTables(tmp_path / "lake"),
         make_engine=lambda: engine,
         make_raw_ids=lambda: SealedIds(tmp_path / "raw_ids.db", bytes(32)),
+        places=Places(open_query=pytest.fail, open_objects=pytest.fail),
         through="",
         run_id="run-1",
         now_us=1,

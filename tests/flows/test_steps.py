@@ -8,10 +8,10 @@ from endcap.flows.steps import FIRST_STEP, STEPS
 SOURCES = Path(endcap.__file__).parent
 
 
-def test_every_step_has_a_name_of_its_own_and_ingest_is_the_first():
+def test_every_step_has_a_name_of_its_own_and_only_pull_stands_before_ingest():
     names = [step.name for step in STEPS]
     assert len(set(names)) == len(names)
-    assert names[0] == FIRST_STEP == "ingest"
+    assert names[:2] == ["pull", FIRST_STEP] == ["pull", "ingest"]
 
 
 def test_what_a_step_names_exists():

@@ -15,6 +15,7 @@ __all__ = [
     "days_between",
     "fixed_clock",
     "instant_of",
+    "microseconds_of",
     "next_day",
     "system_clock",
 ]
@@ -53,7 +54,15 @@ def instant_of(written: str) -> int:
     Raises:
         ValueError: It is none.
     """
-    instant = datetime.fromisoformat(written.strip())
+    return microseconds_of(datetime.fromisoformat(written.strip()))
+
+
+def microseconds_of(instant: datetime) -> int:
+    """Return an instant in microseconds since 1970; one without a zone is taken as UTC.
+
+    >>> microseconds_of(datetime(1970, 1, 1, 0, 0, 1))
+    1000000
+    """
     instant = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
     return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 

@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from endcap.core.currency import CURRENCIES
 from endcap.core.errors import near
 from endcap.core.tables import CANONICAL_EVENT_NAMES
 from endcap.events.catalogue_config import Catalogue, NoCatalogue
+from endcap.events.place_config import DatabaseSource, ObjectSettings, is_object_url, known_source
 from endcap.events.reader_config import AUTOMATIC_EVENT_NAMES, AnyReader, Ga4Reader, known_event_name
 
 __all__ = ["EventsConfig", "Fold"]
@@ -37,7 +38,11 @@ class EventsConfig(BaseModel):
 
     model_config = _frozen
 
-    source: str = Field(description="Folder of the shop's export.")
+    source: str = Field(
+        default="",
+        description="Folder of the shop's export, or its URL in an object store (s3://bucket/prefix, gs://, az://). "
+        "With `[events.database]` only the catalogue lies there.",
+    )
     site: str = Field(
         default="main", min_length=1, description="Name of the site; a shop with one site needs no other."
     )
@@ -46,6 +51,12 @@ class EventsConfig(BaseModel):
     )
     catalogue: Annotated[Catalogue | NoCatalogue, Field(discriminator="kind")] = Field(
         default=NoCatalogue(), description="Where items are described."
+    )
+    objects: ObjectSettings = Field(
+        default=ObjectSettings(), description="How the object store is reached, if `source` is in one."
+    )
+    database: DatabaseSource | None = Field(
+        default=None, description="The database whose rows are the events, if they lie in one."
     )
     default_currency: str | None = Field(
         default=None,
@@ -85,6 +96,24 @@ class EventsConfig(BaseModel):
         default=False, description="Whether a file may claim a day and hold no row of it; usually an export failed."
     )
 
+    @field_validator("source")
+    @classmethod
+    def _is_a_place(cls, source: str) -> str:
+        return known_source(source)
+
+    @model_validator(mode="after")
+    def _come_from_somewhere(self) -> "EventsConfig":
+        if not self.source and self.database is None:
+            msg = "missing setting source: the folder of the export, or its URL in an object store"
+            raise ValueError(msg)
+        if not self.source and not isinstance(self.catalogue, NoCatalogue):
+            msg = "missing setting source: the folder or URL below which the catalogue's file lies"
+            raise ValueError(msg)
+        if self.database is not None and self.reader.kind != "mapped":
+            msg = 'rows of a database are read by kind = "mapped" of [events.reader]'
+            raise ValueError(msg)
+        return self
+
     @field_validator("default_currency")
     @classmethod
     def _is_a_currency(cls, code: str | None) -> str | None:
@@ -98,6 +127,11 @@ class EventsConfig(BaseModel):
         for name in renames.values():
             known_event_name(name)
         return renames
+
+    @property
+    def has_object_source(self) -> bool:
+        """Whether `source` is the URL of an object store."""
+        return is_object_url(self.source)
 
     @property
     def canonical_names(self) -> dict[str, str]:

@@ -170,7 +170,9 @@ def _nested(folder: Path, paths: Sequence[Path], files: Sequence[Path]) -> Detec
 
 def _ending(path: Path) -> str:
     """Return the ending of a file's name, that of its compression too."""
-    return "".join(path.suffixes[-2:]) if path.suffix in _PACKED else path.suffix
+    if path.suffix not in _PACKED:
+        return path.suffix
+    return "".join(path.suffixes[-2:]) if path.name[: -len(path.suffix)].lower().endswith(_TEXT) else path.suffix
 
 
 def _add_unlike(detected: Detected, paths: Sequence[Path]) -> None:

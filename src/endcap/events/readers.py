@@ -17,7 +17,7 @@ from endcap.events.sources.ga4_lines import open_ga4_lines
 from endcap.events.sources.landing import open_landing, read_landing
 from endcap.events.sources.lines import plain_name, read_csv, read_json_lines
 from endcap.events.sources.mapped import mapped_columns, mapped_instant_us, read_mapped
-from endcap.events.sources.segment import tell_segment
+from endcap.events.sources.segment import segment_objects, tell_segment
 from endcap.events.sources.snowplow import snowplow_objects, tell_snowplow
 from endcap.events.sources.told import open_told, read_told, told_instant_us
 from endcap.events.sources.vertex import tell_vertex
@@ -81,7 +81,7 @@ def reader_of(source: str, config: EventsConfig) -> SourceReader:
                 read=lambda raw, numbers, day: read_mapped(raw, mapped, numbers, day),
             )
         case SegmentReader():
-            return _told_by(partial(open_told, tell=tell_segment))
+            return _told_by(partial(open_told, tell=tell_segment, objects=segment_objects))
         case VertexReader():
             return _told_by(partial(open_told, tell=tell_vertex))
         case SnowplowReader():

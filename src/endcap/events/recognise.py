@@ -8,7 +8,7 @@ from typing import Any
 
 from endcap.core.errors import SourceError
 from endcap.events.sources.lines import plain_name, read_content, split_lines
-from endcap.events.sources.segment import tell_segment
+from endcap.events.sources.segment import calls_of, tell_segment
 from endcap.events.sources.snowplow import snowplow_event, tell_snowplow
 from endcap.events.sources.told import Tell, decoded
 from endcap.events.sources.vertex import tell_vertex
@@ -64,10 +64,11 @@ def _events(path: Path, *, most: int) -> list[Mapping[str, Any]]:
     except SourceError:
         return []
     if name.endswith(".json") and head.lstrip()[:1] == b"[":
-        return [each for each in _of_list(head.decode("utf-8", "replace")) if isinstance(each, Mapping)]
-    read = snowplow_event if name.endswith(_TEXT) else decoded
-    events = (read(line) for _, line in split_lines(head))
-    return [each for each in events if isinstance(each, Mapping)]
+        told = _of_list(head.decode("utf-8", "replace"))
+    else:
+        read = snowplow_event if name.endswith(_TEXT) else decoded
+        told = (read(line) for _, line in split_lines(head))
+    return [call for each in told for call in calls_of(each) if isinstance(call, Mapping)]
 
 
 def _of_list(text: str) -> Iterator[Any]:

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 
 from endcap.events.config import EventsConfig
 from endcap.events.detect import Detected
+from endcap.events.place_config import DatabaseSource, ObjectSettings
 from endcap.events.reader_config import AnyReader, MappedReader
 
 __all__ = ["toml_section"]
@@ -24,6 +25,8 @@ _COMMENTED = (
 def toml_section(detected: Detected) -> str:
     """Write the tables `[events]`, `[events.reader]` and `[events.catalogue]` with a comment on every line.
 
+    `[events.objects]` and `[events.database]` stand there where something is said of them.
+
     Settings at their default stand as comments, so that a reader sees what there is; columns of a flat file that
     nothing was guessed for are listed at the end of `[events.reader]`.
     """
@@ -34,6 +37,10 @@ def toml_section(detected: Detected) -> str:
         lines += _setting(EventsConfig, name, top.get(name))
     lines += ["", "[events.reader]", *_reader(detected)]
     lines += ["", "[events.catalogue]", *[_pair(*each) for each in settings.get("catalogue", {"kind": "none"}).items()]]
+    for name, model in (("objects", ObjectSettings), ("database", DatabaseSource)):
+        if name in settings:
+            lines += ["", f"[events.{name}]"]
+            lines += [line for each in model.model_fields for line in _setting(model, each, settings[name].get(each))]
     return "\n".join(lines) + "\n"
 
 

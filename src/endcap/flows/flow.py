@@ -1,6 +1,7 @@
 """What a running flow holds: the shop, its stores and engine, what was asked for, and how progress is told."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,10 +13,12 @@ from endcap.engines.port import Engine
 from endcap.flows.ledger import Ledger
 from endcap.flows.shop import Shop
 from endcap.governance.access import Action, Actor
+from endcap.stores.objects import Objects
+from endcap.stores.query import Query
 from endcap.stores.raw_ids import RawIds
 from endcap.stores.tables import TableStore
 
-__all__ = ["Flow", "Outcome", "Progress", "Step", "StepReport"]
+__all__ = ["Flow", "Outcome", "Places", "Progress", "Step", "StepReport"]
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,19 @@ class Outcome:
     put_in_force: Callable[[], None] = lambda: None
 
 
+@dataclass(frozen=True)
+class Places:
+    """The places from which a shop's events are pulled; opened only if endcap.toml names them.
+
+    Args:
+        open_query: Opens the query of `[events.database]`.
+        open_objects: Opens the object store of `events.source`.
+    """
+
+    open_query: Callable[[], AbstractContextManager[Query]]
+    open_objects: Callable[[], Objects]
+
+
 @dataclass
 class Flow:
     """One run over one shop.
@@ -77,6 +93,7 @@ class Flow:
         tables: Its table store.
         make_engine: Makes the engine; called when a step first needs it.
         make_raw_ids: Opens the store of raw ids; likewise.
+        places: Where events are pulled from.
         through: Last day to be done; "" for the last day that has data.
         run_id: Id of the run.
         now_us: The instant the run began.
@@ -91,6 +108,7 @@ class Flow:
     tables: TableStore
     make_engine: Callable[[], Engine]
     make_raw_ids: Callable[[], RawIds]
+    places: Places
     through: str
     run_id: str
     now_us: int
@@ -171,6 +189,7 @@ class Step:
         plan: Says which partitions there are, each with the digests of its inputs.
         run: Does the pending partitions.
         writes: The tables it may write.
+        is_wanted: Says whether a shop has such a step at all.
         is_there: Says whether what the ledger knows of a partition's output besides tables still lies on disk.
     """
 
@@ -182,4 +201,5 @@ class Step:
     plan: Callable[[Flow], dict[str, dict[str, str]]]
     run: Callable[[Flow, list[str]], Outcome]
     writes: tuple[Table, ...] = ()
+    is_wanted: Callable[[Flow], bool] = lambda _flow: True
     is_there: Callable[[Flow, str], bool] = lambda _flow, _partition: True

@@ -3,16 +3,17 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from endcap.core.clock import Clock, system_clock
 from endcap.core.currency import CURRENCIES
-from endcap.core.errors import Code, ConfigError, SourceError, near
+from endcap.core.errors import Code, ConfigError, near
 from endcap.events.detect import detect
 from endcap.events.toml_section import toml_section
 from endcap.flows.config import ShopConfig, parse_config
+from endcap.flows.init_places import Place, looked_at
 from endcap.flows.shop import Shop, make_key, write_atomically
 from endcap.flows.toml_text import commented_section
 from endcap.flows.wiring.batch import open_engine, open_ledger
@@ -39,7 +40,7 @@ class Made:
 def init_shop(
     root: Path,
     *,
-    source: Path,
+    source: Path | Place,
     columns: Mapping[str, str] | None = None,
     currency: str = "",
     clock: Clock = system_clock,
@@ -48,14 +49,15 @@ def init_shop(
 
     Args:
         root: The folder; made if it is not there.
-        source: Folder of the export.
+        source: Folder of the export, or the place from which it is pulled.
         columns: Setting of the reader -> column of a flat file; what is not said is guessed.
         currency: ISO 4217 code of prices whose currency nothing names; "" for what the export says.
         clock: The clock, for the audit log.
 
     Raises:
         ConfigError: There is a shop already (SHOP_EXISTS).
-        SourceError: The export is missing or nothing in it is understood.
+        SourceError: The export is missing or cannot be reached, or nothing in it is understood.
+        UsageError: The source and what is said of it do not fit.
     """
     config = root / "endcap.toml"
     if config.exists():
@@ -65,10 +67,6 @@ def init_shop(
             fix="edit that file, or name another folder",
             code=Code.SHOP_EXISTS,
         )
-    if not source.is_dir():
-        raise SourceError(
-            "there is no such folder", where=str(source), fix="name the folder of the export", code=Code.SOURCE_MISSING
-        )
     if currency and currency not in CURRENCIES:
         raise ConfigError(
             f"'{currency}' is no currency; {near(currency, CURRENCIES)}",
@@ -76,8 +74,15 @@ def init_shop(
             fix="write the ISO 4217 code, such as EUR",
             code=Code.CONFIG_INVALID,
         )
-    with TemporaryDirectory(prefix="endcap-init-") as scratch, open_engine(Path(scratch)) as engine:
-        seen = detect(engine, source.resolve(), columns=columns, currency=currency)
+    with (
+        looked_at(root, source if isinstance(source, Place) else Place(str(source))) as place,
+        TemporaryDirectory(prefix="endcap-init-") as scratch,
+        open_engine(Path(scratch)) as engine,
+    ):
+        seen = detect(engine, place.folder, columns=columns, currency=currency)
+    seen = replace(
+        seen, folder=place.source, settings={**seen.settings, **place.settings}, found=[*place.found, *seen.found]
+    )
     text = _config_text(_project_name(root), toml_section(seen))
     shop = Shop(root.resolve(), parse_config(text, where=str(config), environment={}))
     for name in ("user", "raw_ids"):

@@ -124,7 +124,7 @@ def _by_event_name(counts: Iterable[dict[str, Any]]) -> dict[str, dict[str, int]
 
 def _feed_path(flow: Flow) -> Path | None:
     catalogue = flow.shop.config.events.catalogue
-    return None if isinstance(catalogue, NoCatalogue) else flow.shop.source / catalogue.file
+    return None if isinstance(catalogue, NoCatalogue) else flow.shop.feed_folder / catalogue.file
 
 
 def plan_items(flow: Flow) -> Plan:

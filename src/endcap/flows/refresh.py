@@ -94,12 +94,14 @@ def _step(name: str) -> Step:
 
 
 def _run(flow: Flow, verbs: tuple[str, ...] | None) -> list[StepReport]:
-    """Run the steps of some verbs, of all where none is named; the first one learns which day is the last."""
+    """Run the steps of some verbs, of all where none is named; `FIRST_STEP` learns which day is the last."""
     _forget_lost_tables(flow)
-    wanted = [step for step in STEPS if verbs is None or step.verb in verbs]
-    reports = run_steps(flow, [step for step in wanted if step.name == FIRST_STEP])
+    wanted = [step for step in STEPS if (verbs is None or step.verb in verbs) and step.is_wanted(flow)]
+    names = [step.name for step in STEPS]
+    first = names[: names.index(FIRST_STEP) + 1]
+    reports = run_steps(flow, [step for step in wanted if step.name in first])
     flow.through = _last_day(flow)
-    return reports + run_steps(flow, [step for step in wanted if step.name != FIRST_STEP])
+    return reports + run_steps(flow, [step for step in wanted if step.name not in first])
 
 
 def _forget_lost_tables(flow: Flow) -> None:

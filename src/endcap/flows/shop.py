@@ -82,9 +82,29 @@ class Shop:
         return self.root / "endcap.db"
 
     @property
+    def pulled_rows(self) -> Path:
+        """Folder of the files with a database's rows."""
+        return self.root / "pulled" / "database"
+
+    @property
+    def pulled_objects(self) -> Path:
+        """Folder of the copies of an object store's objects."""
+        return self.root / "pulled" / "objects"
+
+    @property
     def source(self) -> Path:
-        """The shop's export; a relative path in endcap.toml is below the shop."""
-        return self.root / self.config.events.source
+        """Folder of the files with events; a relative path in endcap.toml is below the shop."""
+        return self.pulled_rows if self.config.events.database is not None else self.feed_folder
+
+    @property
+    def feed_folder(self) -> Path:
+        """Folder below which the catalogue's file lies."""
+        events = self.config.events
+        return self.pulled_objects if events.has_object_source else self.root / events.source
+
+    def make_pulled(self) -> None:
+        """Make the folder of what is pulled, which only its owner may read: raw ids of people lie in it."""
+        (self.root / "pulled").mkdir(mode=0o700, exist_ok=True)
 
     def resource(self, name: str) -> Resource:
         """Return a part of the shop as the access door names it."""

@@ -20,7 +20,16 @@ from endcap.core.tables import (
     USER_DAYS,
     USER_FEATURES,
 )
-from endcap.flows import deploy, feature_steps, intake_steps, people_steps, quality_steps, session_steps, watch
+from endcap.flows import (
+    deploy,
+    feature_steps,
+    intake_steps,
+    people_steps,
+    pull_steps,
+    quality_steps,
+    session_steps,
+    watch,
+)
 from endcap.flows import model_steps as models
 from endcap.flows.flow import Step
 from endcap.governance.access import Action
@@ -28,7 +37,15 @@ from endcap.governance.access import Action
 __all__ = ["FIRST_STEP", "STEPS"]
 
 FIRST_STEP = "ingest"
-"""The step that learns which days there are."""
+"""The step that learns which days there are; before it stands what brings files to it."""
+
+_PULL_CODE = (
+    "events/place_config.py",
+    "events/pulled_objects.py",
+    "events/pulled_rows.py",
+    "events/row_values.py",
+    "flows/pull_steps.py",
+)
 
 _MODEL_CODE = ("models", "flows/folder.py", "flows/model_data.py", "flows/model_steps.py")
 
@@ -59,6 +76,8 @@ def _people_step(name: str, *writes: Table) -> Step:
 
 
 STEPS: tuple[Step, ...] = (
+    Step("pull", "ingest", Action.EVENTS_INGEST, _PULL_CODE, (), pull_steps.plan_pull, pull_steps.run_pull,
+         is_wanted=pull_steps.pulls, is_there=pull_steps.is_pull_there),
     _data_step("ingest", "ingest", Action.EVENTS_INGEST, ("events",), EVENTS, QUARANTINE),
     _people_step("logins", LOGINS, BOTS),
     _people_step("identities", IDENTITIES),
@@ -66,7 +85,7 @@ STEPS: tuple[Step, ...] = (
     _data_step("slates", "ingest", Action.EVENTS_INGEST, ("events",), SLATES, QUARANTINE),
     Step(
         "quality", "ingest", Action.HEALTH_CHECK, ("monitoring/profile.py", "flows/quality_steps.py"), (),
-        quality_steps.plan_quality, quality_steps.run_quality, (QUALITY,), quality_steps.is_quality_there,
+        quality_steps.plan_quality, quality_steps.run_quality, (QUALITY,), is_there=quality_steps.is_quality_there,
     ),
     _data_step("sessions", "sessionize", Action.SESSIONS_MAKE, ("sessions",), SESSIONS),
     _data_step("exposures", "sessionize", Action.SESSIONS_MAKE, ("sessions",), EXPOSURES),

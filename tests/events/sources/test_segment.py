@@ -1,6 +1,9 @@
+import json
+
 import pytest
 
-from endcap.events.sources.segment import tell_segment
+from endcap.events.recognise import event_names, nested_kind
+from endcap.events.sources.segment import segment_objects, tell_segment
 
 CALL = {
     "type": "track",
@@ -71,3 +74,30 @@ def test_products_may_be_one_alone_or_text_as_warehouses_have_them(products):
 @pytest.mark.parametrize("properties", [None, [], "x", {"products": []}])
 def test_properties_of_another_form_tell_nothing(properties):
     assert tell_segment({**CALL, "properties": properties})["items"] == []
+
+
+def test_the_calls_of_a_batch_are_read_one_by_one_and_each_has_a_place(tmp_path):
+    path = tmp_path / "calls.jsonl"
+    own = {**CALL, "messageId": "m2", "context": {"device": {"type": "tablet"}}}
+    batch = {"batch": [{**CALL, "context": None}, own, "oops"], "context": {"location": {"country": "Chad"}}}
+    lines = [CALL, batch, {"batch": []}, {**CALL, "messageId": "m3"}]
+    path.write_text("\n".join(map(json.dumps, lines)))
+    read = list(segment_objects(path))
+    assert [place for place, _ in read] == [0, 1, 2, 3, 5]
+    told = [tell_segment(call) if isinstance(call, dict) else call for _, call in read]
+    assert [
+        each if each == "oops" else (each["event_id"], each["country"], each["device_category"]) for each in told
+    ] == [
+        ("m1", "Peru", "mobile"),
+        ("m1", "Chad", None),
+        ("m2", "Chad", "tablet"),
+        "oops",
+        ("m3", "Peru", "mobile"),
+    ]
+
+
+def test_a_file_of_batches_is_known_by_the_calls_in_them(tmp_path):
+    path = tmp_path / "calls.jsonl"
+    path.write_text(json.dumps({"batch": [CALL, CALL]}))
+    assert nested_kind(path) == "segment"
+    assert event_names(path, "segment") == {"Product Added": 2}

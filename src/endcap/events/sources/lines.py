@@ -27,6 +27,8 @@ __all__ = [
 FAULT = "line_unreadable"
 _LONGEST_FIELD = 1 << 26  # characters: descriptions may have pictures in them
 _BOM = b"\xef\xbb\xbf"
+_ENDINGS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".xml", ".html", ".htm", ".parquet")
+_LOOKED_AT = 1 << 16  # bytes
 _MARKS = ("_file", "_row", "_fault")
 
 
@@ -47,7 +49,7 @@ def read_csv(path: Path) -> pa.Table:
         bad.append(row.number)
         return "skip"
 
-    tab = "\t" if ".tsv" in path.name else ","
+    tab = "\t" if ".tsv" in plain_name(path) else ","
     try:
         header = next(iter(io.StringIO(content.split(b"\n", 1)[0].decode("utf-8-sig")))).strip("\r\n").split(tab)
         table = pa_csv.read_csv(
@@ -104,8 +106,28 @@ def decode_json(content: bytes) -> Any:
 
 
 def plain_name(path: Path) -> str:
-    """Return a file's name without the ending of its compression, lower case."""
-    return path.name.lower().removesuffix(".gz").removesuffix(".zst")
+    """Return a file's name without the ending of its compression, lower case.
+
+    A packed file that has no other ending (events-2026.gz) gets the one that its content has.
+    """
+    name = path.name.lower()
+    plain = name.removesuffix(".gz").removesuffix(".zst")
+    if plain == name or plain.endswith(_ENDINGS) or not path.is_file():
+        return plain
+    return plain + _ending_of(path)
+
+
+def _ending_of(path: Path) -> str:
+    """Return the ending for what a file begins with, "" for what is none of it."""
+    try:
+        head = read_content(path, most=_LOOKED_AT).removeprefix(_BOM).lstrip()
+    except SourceError:
+        return ""
+    begins = {b"{": ".jsonl", b"[": ".json", b"<": ".xml"}
+    if head[:1] in begins:
+        return begins[head[:1]]
+    line = head.split(b"\n", 1)[0]
+    return ".tsv" if b"\t" in line else ".csv" if b"," in line else ""
 
 
 def read_rows(path: Path, *, delimiter: str) -> Iterator[list[str]]:

@@ -1,11 +1,12 @@
 """Segment's e-commerce spec, version 2: one call an object, as Segment writes them into a bucket or a warehouse."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-from endcap.events.sources.told import Told, as_list, as_text, nested, told_items
+from endcap.events.sources.told import Told, as_list, as_text, nested, objects_of, told_items
 
-__all__ = ["tell_segment"]
+__all__ = ["calls_of", "segment_objects", "tell_segment"]
 
 _TRACK = "track"
 _PRODUCT = {
@@ -16,6 +17,41 @@ _PRODUCT = {
     "quantity": ("quantity",),
     "place": ("position",),
 }
+
+
+def segment_objects(path: Path) -> Iterator[tuple[int, Any]]:
+    """Yield what stands at each place of a file, the calls of a batch one by one.
+
+    A batch takes as many places as it has calls, so what follows it in the file stands further on.
+
+    Raises:
+        SourceError: See `objects_of`.
+    """
+    further = 0
+    for place, each in objects_of(path):
+        calls = calls_of(each)
+        for number, call in enumerate(calls):
+            yield place + further + number, call
+        further += max(0, len(calls) - 1)
+
+
+def calls_of(each: Any) -> list[Any]:
+    """Return the calls of an object: of a batch, as Segment's libraries send them, those in it; else itself.
+
+    What a batch says of its context holds for its calls, where they say nothing else.
+    """
+    batch = each.get("batch") if isinstance(each, Mapping) else None
+    if not isinstance(batch, list):
+        return [each]
+    context = each.get("context")
+    if not isinstance(context, Mapping):
+        return batch
+    return [{**call, "context": _merged(context, call)} if isinstance(call, Mapping) else call for call in batch]
+
+
+def _merged(context: Mapping[str, Any], call: Mapping[str, Any]) -> dict[str, Any]:
+    own = call.get("context")
+    return {**context, **own} if isinstance(own, Mapping) else {**context}
 
 
 def tell_segment(call: Mapping[str, Any]) -> Told:

@@ -2,19 +2,21 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from endcap.core.clock import Clock, day_of, system_clock
 from endcap.core.ids import digest_of
 from endcap.engines.port import Engine
 from endcap.flows.config import EngineSettings
-from endcap.flows.flow import Flow, Progress
+from endcap.flows.flow import Flow, Places, Progress
 from endcap.flows.lease import holder_of_this_process
 from endcap.flows.ledger import Ledger, Scope
 from endcap.flows.shop import Shop
+from endcap.flows.wiring.places import open_objects, open_query
 from endcap.governance.access import Actor, local_actor
 from endcap.stores.catalog import Catalog
+from endcap.stores.query import Query
 from endcap.stores.raw_ids import RawIds
 
 __all__ = ["open_engine", "open_flow", "open_ledger", "open_raw_ids"]
@@ -61,6 +63,7 @@ def open_flow(
             tables=DeltaTables(shop.lake),
             make_engine=lambda: _duckdb(shop.config.engine, shop.scratch),
             make_raw_ids=lambda: open_raw_ids(shop),
+            places=_places(shop),
             through=through,
             run_id=run_id,
             now_us=now_us,
@@ -96,6 +99,15 @@ def open_raw_ids(shop: Shop) -> RawIds:
     from endcap.stores.adapters.sealed_ids import SealedIds  # noqa: PLC0415 - only who reads or keeps ids needs it
 
     return SealedIds(shop.raw_ids, shop.raw_ids_key())
+
+
+def _places(shop: Shop) -> Places:
+    def query() -> AbstractContextManager[Query]:
+        settings = shop.config.events.database
+        assert settings is not None, "asked only where a database is named"
+        return open_query(shop.root, settings)
+
+    return Places(open_query=query, open_objects=lambda: open_objects(shop.config.events))
 
 
 def _duckdb(settings: EngineSettings, scratch: Path) -> Engine:
