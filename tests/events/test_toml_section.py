@@ -1,7 +1,7 @@
 import tomllib
 
 from endcap.events.config import EventsConfig
-from endcap.events.detect import Detected
+from endcap.events.detected import Detected
 from endcap.events.toml_section import toml_section
 
 

@@ -6,7 +6,7 @@ import msgspec
 from pydantic import TypeAdapter
 
 from endcap.events.config import EventsConfig
-from endcap.events.detect import Detected
+from endcap.events.detected import Detected
 from endcap.events.reader_config import AnyReader, MappedReader
 
 __all__ = ["toml_section"]

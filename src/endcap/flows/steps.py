@@ -2,10 +2,12 @@
 
 from endcap.core.contract import Table
 from endcap.core.tables import (
+    CATALOGUE,
     EVENTS,
     EXAMPLES,
     EXPOSURES,
     ITEM_FEATURES,
+    ITEM_MENTIONS,
     ITEMS,
     QUARANTINE,
     SEQUENCES,
@@ -13,7 +15,7 @@ from endcap.core.tables import (
     SLATES,
     USER_FEATURES,
 )
-from endcap.flows import deploy, feature_steps, intake_steps, session_steps, watch
+from endcap.flows import catalogue_steps, deploy, feature_steps, intake_steps, session_steps, watch
 from endcap.flows import model_steps as models
 from endcap.flows.flow import Step
 from endcap.governance.access import Action
@@ -27,10 +29,11 @@ _MODEL_CODE = ("models", "flows/folder.py", "flows/model_data.py", "flows/model_
 
 
 _STEPS_OF = {"events": intake_steps, "sessions": session_steps, "features": feature_steps}
+_STEPS_OF |= dict.fromkeys(("catalogue", "mentions", "items"), catalogue_steps)
 
 
 def _data_step(name: str, verb: str, action: Action, rooms: tuple[str, ...], *writes: Table) -> Step:
-    module = _STEPS_OF[rooms[0]]
+    module = _STEPS_OF.get(name) or _STEPS_OF[rooms[0]]
     plan, run = getattr(module, f"plan_{name}"), getattr(module, f"run_{name}")
     code = (*rooms, "flows/plans.py", f"flows/{module.__name__.rpartition('.')[2]}.py")
     # What counts as a click is a setting of sessions that the features of items read too.
@@ -40,7 +43,9 @@ def _data_step(name: str, verb: str, action: Action, rooms: tuple[str, ...], *wr
 
 STEPS: tuple[Step, ...] = (
     _data_step("ingest", "ingest", Action.EVENTS_INGEST, ("events",), EVENTS, QUARANTINE),
-    _data_step("items", "ingest", Action.EVENTS_INGEST, ("events",), ITEMS, QUARANTINE),
+    _data_step("catalogue", "ingest", Action.EVENTS_INGEST, ("events",), CATALOGUE, QUARANTINE),
+    _data_step("mentions", "ingest", Action.EVENTS_INGEST, ("events",), ITEM_MENTIONS),
+    _data_step("items", "ingest", Action.EVENTS_INGEST, ("events",), ITEMS),
     _data_step("slates", "ingest", Action.EVENTS_INGEST, ("events",), SLATES, QUARANTINE),
     _data_step("sessions", "sessionize", Action.SESSIONS_MAKE, ("sessions",), SESSIONS),
     _data_step("exposures", "sessionize", Action.SESSIONS_MAKE, ("sessions",), EXPOSURES),
