@@ -71,7 +71,7 @@ row = st.tuples(
 )
 
 
-@settings(max_examples=8, deadline=None, derandomize=True, phases=[Phase.generate])
+@settings(max_examples=3, deadline=None, derandomize=True, phases=[Phase.generate])
 @given(rows=st.lists(row, min_size=1, max_size=12), seed=st.randoms())
 def test_neither_the_order_of_events_nor_other_days_matter(mentions, rows, seed):
     at_once = mentions(*rows)
