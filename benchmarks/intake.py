@@ -75,8 +75,8 @@ def _intake(engine: DuckDBEngine, folder: Path, *, quick: bool) -> dict[str, Any
     check_contract(engine, events, EVENTS)
     check_contract(engine, quarantine, QUARANTINE)
     mentions = engine.materialise(build_mentions(events, _CONFIG))
-    told = read_said(FIRST_SEEN, catalogue_files(_CATALOGUE, folder), _CONFIG, num_before=0)
-    items = engine.materialise(build_items(engine.read_arrow(told.rows), mentions, _CONFIG, until_us=_NOW_US))
+    said = read_said(FIRST_SEEN, catalogue_files(_CATALOGUE, folder), _CONFIG, num_before=0)
+    items = engine.materialise(build_items(engine.read_arrow(said.rows), mentions, _CONFIG, until_us=_NOW_US))
     now = items.filter(items.valid_to_us.isnull())
     told = engine.to_arrow(
         events.group_by("event_name").aggregate(rows=events.count(), events=events.event_id.nunique())
