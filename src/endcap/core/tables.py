@@ -144,9 +144,7 @@ ITEMS = Table(
         Column("title", _S, "title"),
         Column("category", _S, "category path, parts joined by /", nullable=True),
         Column("brand", _S, "brand", nullable=True),
-        Column(
-            "price_minor", _I64, "price, minor units; the last day's median of events where no feed has one", **_MONEY
-        ),  # type: ignore[arg-type]
+        Column("price_minor", _I64, "price, minor units; that of events where no feed has one", **_MONEY),  # type: ignore[arg-type]
         Column("currency", _S, "ISO 4217", nullable=True),
         Column("availability", _S, "stock state", allowed=_AVAILABILITY),
         Column("link", _S, "page of the item", nullable=True),

@@ -128,7 +128,7 @@ def _carried(told: ibis.Table) -> ibis.Table:
     counted = told.mutate(
         **{f"times_{part}": says.cast("int64").sum().over(so_far) for part, (says, _) in parts.items()}
     )
-    carried = {}
+    carried: dict[str, Any] = {}
     for part, (_, columns) in parts.items():
         since = ibis.window(group_by=["item_id", f"times_{part}"], order_by=_ORDER)
         carried |= {name: counted[name].first(include_null=True).over(since) for name in columns}
