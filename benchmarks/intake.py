@@ -20,13 +20,15 @@ from endcap.core.clock import fixed_clock
 from endcap.core.tables import EVENTS, QUARANTINE
 from endcap.engines.adapters.duckdb import DuckDBEngine
 from endcap.engines.contracts import check_contract
-from endcap.events.catalogue import read_catalogue
 from endcap.events.catalogue_config import MerchantCatalogue
+from endcap.events.catalogue_files import FIRST_SEEN, catalogue_files
 from endcap.events.checks import check_intake, raw_ids_found
 from endcap.events.config import EventsConfig, Fold
 from endcap.events.files import days_fed, files_for, read_files, scan_files
 from endcap.events.ingest import ingest
 from endcap.events.items import build_items
+from endcap.events.mentions import build_mentions
+from endcap.events.said import read_said
 
 _NOW_US = fixed_clock("2026-11-01T00:00:00")()
 _KEY = bytes(range(32))
@@ -72,8 +74,10 @@ def _intake(engine: DuckDBEngine, folder: Path, *, quick: bool) -> dict[str, Any
     ingested.drop(engine)
     check_contract(engine, events, EVENTS)
     check_contract(engine, quarantine, QUARANTINE)
-    feed = read_catalogue(folder / "catalog.tsv", _CATALOGUE, default_currency="USD", day=list(fed)[-1], at_us=_NOW_US)
-    items = engine.materialise(build_items(engine.read_arrow(feed.items), events, None, _CONFIG, as_of_us=_NOW_US))
+    mentions = engine.materialise(build_mentions(events, _CONFIG))
+    said = read_said(FIRST_SEEN, catalogue_files(_CATALOGUE, folder), _CONFIG, num_before=0)
+    items = engine.materialise(build_items(engine.read_arrow(said.rows), mentions, _CONFIG, until_us=_NOW_US))
+    now = items.filter(items.valid_to_us.isnull())
     told = engine.to_arrow(
         events.group_by("event_name").aggregate(rows=events.count(), events=events.event_id.nunique())
     )
@@ -89,7 +93,7 @@ def _intake(engine: DuckDBEngine, folder: Path, *, quick: bool) -> dict[str, Any
         "rows_written_less_kept": written - sum(each["kept"][1] for each in table.values() if "kept" in each),
         "rows_folded": sum(each["folded"][1] for each in table.values() if "folded" in each),
         "rows_quarantined": engine.to_arrow(quarantine.count().as_table()).column(0)[0].as_py(),
-        "items": engine.to_arrow(items.count().as_table()).column(0)[0].as_py(),
+        "items": engine.to_arrow(now.count().as_table()).column(0)[0].as_py(),
         "raw_ids_found": sum(raw_ids_found(engine, events, engine.read_arrow(raw_ids)).values()),
         "seconds": round(seconds, 2),
         "cpu_seconds": round(cpu_seconds, 2),

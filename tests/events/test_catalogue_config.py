@@ -33,3 +33,10 @@ def test_each_kind_of_catalogue_is_found_by_its_name(settings):
 def test_a_catalogue_of_an_unknown_kind_id_or_key_is_refused(catalogue, word):
     with pytest.raises(ValidationError, match=word):
         EventsConfig(source="drop", catalogue=catalogue)
+
+
+def test_a_catalogue_may_have_feeds_or_updates_by_day_alone_and_must_have_something():
+    assert MerchantCatalogue(file="", feeds="feeds/*.tsv").updates == ""
+    assert ShopifyCatalogue(file="", updates="stock/*.csv").feeds == ""
+    with pytest.raises(ValidationError, match="a catalogue has a file, feeds or updates"):
+        MerchantCatalogue(file="")

@@ -1,7 +1,7 @@
 import tomllib
 
 from endcap.events.config import EventsConfig
-from endcap.events.detect import Detected
+from endcap.events.detected import Detected
 from endcap.events.toml_section import toml_section
 
 
@@ -27,3 +27,12 @@ def test_columns_without_a_guess_stand_as_comments():
     assert "#   colour: string" in text
     assert '# default_currency = ""' in text
     assert EventsConfig(**tomllib.loads(text)["events"]) == EventsConfig(source="drop", reader=reader)
+
+
+def test_what_a_catalogue_may_have_by_day_is_told_beside_what_it_has():
+    catalogue = {"kind": "merchant", "file": "", "feeds": "feeds/*.tsv"}
+    reader = {"kind": "ga4", "files": "events_*.parquet"}
+    text = toml_section(Detected("ga4", "drop", {"reader": reader, "catalogue": catalogue}))
+    assert '\nfeeds = "feeds/*.tsv"\n' in text
+    assert '\n# updates = ""\n' in text
+    assert EventsConfig(**tomllib.loads(text)["events"]).catalogue.feeds == "feeds/*.tsv"

@@ -16,12 +16,7 @@ import pytest
 from endcap.core.clock import day_start_us, fixed_clock
 from endcap.core.errors import Code, DataError, SourceError
 from endcap.core.landed import LandedEvent
-from endcap.core.tables import (
-    EVENTS,
-    ITEMS,
-    QUARANTINE,
-    SLATES,
-)
+from endcap.core.tables import EVENTS, QUARANTINE, SLATES
 from endcap.flows.intake_steps import plan_ingest
 from endcap.flows.refresh import refresh
 
@@ -95,7 +90,7 @@ def test_a_day_of_which_one_file_is_gone_and_another_changed_is_refused(archived
     assert versions(archived) == written
     (archived / "archive.csv").rename(archived / "export" / "2026-03-05.csv")
     refresh(archived, verbs=("ingest",), clock=LATER)
-    assert versions(archived) == written | {"events": written["events"] + 1, "items": written["items"]}
+    assert versions(archived) == written | {"events": written["events"] + 1}
 
 
 def test_a_file_that_came_under_another_name_is_refused_until_the_step_is_done_again(own_hand, write_day, rows_of):
@@ -283,37 +278,6 @@ def test_slates_of_a_segment_that_is_gone_stay(own_hand, rows_of):
     assert "--again slates" in caught.value.fix
     refresh(own_hand, verbs=("ingest",), again=("slates",), clock=LATER)
     assert {row["recommendation_id"] for row in rows_of(own_hand, SLATES)} == {"r2", "r3"}
-
-
-def test_a_new_price_of_the_feed_holds_from_the_last_day_on(own_shop, rows_of, morning):
-    feed = own_shop / "export" / "catalog.tsv"
-    head, first, *rest = feed.read_text().splitlines()
-    cells = dict(zip(head.split("\t"), first.split("\t"), strict=True))
-    dearer = "\t".join((cells | {"price": "987.65 USD"}).values())
-    feed.write_text("\n".join([head, dearer, *rest, "\t".join(cells.values())]) + "\n")  # and a second row of the item
-    refresh(own_shop, verbs=("ingest",), clock=morning)
-    old, new = [row for row in rows_of(own_shop, ITEMS) if row["item_id"] == cells["id"]]
-    assert (old["valid_from_us"], old["valid_to_us"]) == (0, day_start_us("2026-01-03"))
-    assert (new["valid_from_us"], new["valid_to_us"]) == (day_start_us("2026-01-03"), None)
-    assert new["price_minor"] == 98_765 != old["price_minor"]
-    assert [row["item_id"] for row in rows_of(own_shop, QUARANTINE, ["feed"])] == [cells["id"]]
-
-
-@pytest.mark.parametrize("num_lines", [0, 3])
-def test_a_feed_that_lost_most_of_its_items_is_refused_and_the_items_in_force_stay(
-    own_shop, flow_of, morning, num_lines
-):
-    before = flow_of(own_shop).ledger.parts("items")
-    feed = own_shop / "export" / "catalog.tsv"
-    feed.write_text("".join(feed.read_text().splitlines(keepends=True)[: num_lines + 1]))
-    with pytest.raises(DataError) as caught:
-        refresh(own_shop, clock=morning)
-    assert caught.value.code is Code.TOO_MANY_BAD_ROWS
-    assert "catalog.tsv" in caught.value.where
-    assert flow_of(own_shop).ledger.parts("items") == before
-    if num_lines:
-        refresh(own_shop, again=("items",), clock=morning)
-        assert flow_of(own_shop).ledger.outputs("items")[""]["num_feed"] == num_lines
 
 
 def test_a_refresh_through_days_that_were_left_empty_has_nothing_to_read(tmp_path, make_hand_made, flow_of):

@@ -61,7 +61,7 @@ def test_days_taken_in_one_after_the_other_give_the_tables_of_all_days_at_once(
     shutil.copy2(simulated / FOURTH_DAY, at_once / "export")
     refresh(at_once, verbs=DATA_VERBS, clock=morning)
     left, right = flow_of(at_once), flow_of(grown_shop)
-    for table in DATA:
+    for table in (*DATA, "catalogue", "item_mentions", "items"):
         found, wanted = left.ledger.parts(table), right.ledger.parts(table)
         assert {day: part.digest for day, part in found.items() if part.rows} == {
             day: part.digest for day, part in wanted.items() if part.rows
@@ -82,7 +82,17 @@ def test_through_an_earlier_day_its_bundle_is_put_in_force_and_no_table_of_days_
 
 def test_the_steps_of_some_verbs_alone_are_run(own_shop, morning):
     told = refresh(own_shop, verbs=("ingest", "bundle"), clock=morning)
-    assert [report.step for report in told.steps] == ["ingest", "items", "slates", "quality", "bundle"]
+    assert [report.step for report in told.steps] == [
+        "ingest",
+        "logins",
+        "identities",
+        "catalogue",
+        "mentions",
+        "items",
+        "slates",
+        "quality",
+        "bundle",
+    ]
 
 
 def test_a_step_asked_for_again_is_done_and_makes_the_same(own_shop, manifest_of, morning):
@@ -118,7 +128,7 @@ def test_a_day_behind_all_data_is_refused_and_items_do_not_change_from_then_on(o
     assert flow_of(own_shop).ledger.parts("items") == items
 
 
-@pytest.mark.parametrize("table", ["events", "sessions", "sequences", "items"])
+@pytest.mark.parametrize("table", ["events", "sessions", "sequences", "catalogue", "items"])
 def test_a_table_that_is_gone_is_made_again(own_shop, morning, table):
     before = shop_content(own_shop)
     shutil.rmtree(own_shop / "lake" / table)

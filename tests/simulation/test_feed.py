@@ -57,9 +57,7 @@ def test_the_header_is_plain(range_of_a_week, tmp_path):
 
 def test_our_own_reader_takes_every_line(range_of_a_week, tmp_path):
     write_feed(tmp_path / "catalog.tsv", *range_of_a_week, np.ones(10, int))
-    read = read_catalogue(
-        tmp_path / "catalog.tsv", MerchantCatalogue(), default_currency=None, day="2026-01-01", at_us=0
-    )
+    read = read_catalogue(tmp_path / "catalog.tsv", MerchantCatalogue(), default_currency=None, day="feed")
     assert (read.items.num_rows, read.quarantine.num_rows) == (9, 0)
 
 
@@ -90,13 +88,12 @@ def test_prices_are_told_alike_in_feed_and_inventory(range_of_a_week, tmp_path):
 def test_titles_categories_brands_and_prices_come_through_our_own_reader(range_of_a_week, tmp_path):
     goods, laws = range_of_a_week
     write_feed(tmp_path / "catalog.tsv", goods, laws, np.ones(10, int))
-    feed = read_catalogue(
-        tmp_path / "catalog.tsv", MerchantCatalogue(), default_currency=None, day="2026-01-01", at_us=0
-    )
+    feed = read_catalogue(tmp_path / "catalog.tsv", MerchantCatalogue(), default_currency=None, day="feed")
     for item in feed.items.to_pylist():
         number = int(item["item_id"][1:]) - 1
         assert item["title"] == goods.titles[number].as_py()
         assert item["category"] == goods.categories[goods.category[number]]
         assert (item["brand"] or "") == BRANDS[goods.brand[number]]
         expected = (laws.price_minor[number], "USD") if number != 1 else (None, None)
-        assert (item["price_minor"], item["currency"]) == expected
+        sale = item["sale_price_minor"]
+        assert (item["price_minor"] if sale is None else sale, item["currency"]) == expected

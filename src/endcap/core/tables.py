@@ -8,6 +8,7 @@ from endcap.core.contract import Column, Kind, Table
 __all__ = [
     "BOTS",
     "CANONICAL_EVENT_NAMES",
+    "CATALOGUE",
     "CATALOGUE_NEGATIVES",
     "ELEMENTS",
     "EVENTS",
@@ -17,6 +18,7 @@ __all__ = [
     "ITEMS",
     "ITEM_DAYS",
     "ITEM_FEATURES",
+    "ITEM_MENTIONS",
     "LOGINS",
     "POOL_NEGATIVES",
     "QUALITY",
@@ -99,6 +101,54 @@ EVENTS = Table(
     ("user_key", "at_us", "event_id", "item_ordinal"),
 )
 
+_AVAILABILITY = ("in_stock", "out_of_stock", "preorder", "backorder")
+
+CATALOGUE = Table(
+    "catalogue",
+    "what a feed or an update says of an item; what it does not say is missing",
+    (
+        Column(
+            "date_partition",
+            _S,
+            "UTC day of the files that say it; seen-<day> for a feed without a day, as it was found on a day, "
+            "seen-1970-01-01 where it was the first",
+        ),
+        _ITEM,
+        Column("ordinal", _I32, "order in which rows of one instant count: feeds before updates, by name", low=0),
+        Column("kind", _S, "a feed says everything of an item, an update some", allowed=("feed", "update")),
+        Column("from_us", _I64, "first instant for which it is said: the start of the day", low=0),
+        Column("title", _S, "title", nullable=True),
+        Column("category", _S, "category path, parts joined by /", nullable=True),
+        Column("brand", _S, "brand", nullable=True),
+        Column("price_minor", _I64, "price outside of sales, minor units", **_MONEY),  # type: ignore[arg-type]
+        Column("currency", _S, "ISO 4217", nullable=True),
+        Column("sale_price_minor", _I64, "price while the sale lasts, minor units", **_MONEY),  # type: ignore[arg-type]
+        Column("sale_currency", _S, "ISO 4217", nullable=True),
+        Column("sale_from_us", _I64, "first instant of the sale; missing where it has begun", nullable=True),
+        Column("sale_to_us", _I64, "first instant after the sale; missing where it has no end", nullable=True),
+        Column("availability", _S, "stock state", nullable=True, allowed=_AVAILABILITY),
+        Column("link", _S, "page of the item", nullable=True),
+        Column("image_link", _S, "picture of the item", nullable=True),
+    ),
+    ("item_id", "ordinal"),
+)
+
+ITEM_MENTIONS = Table(
+    "item_mentions",
+    "what a day's events say of an item that any of them names",
+    (
+        _DAY,
+        _ITEM,
+        Column("first_us", _I64, "instant of the first event that names it", low=0),
+        Column("title", _S, "title that most rows tell, the first by name of several", nullable=True),
+        Column("title_rows", _I64, "rows that tell this title", low=0),
+        Column("price_minor", _I64, "median price in `currency`, minor units, rounded down", **_MONEY),  # type: ignore[arg-type]
+        Column("currency", _S, "events.default_currency where a row names it, else what most rows name", nullable=True),
+        Column("price_rows", _I64, "rows that tell a price in this currency", low=0),
+    ),
+    ("item_id",),
+)
+
 ITEMS = Table(
     "items",
     "one version of an item",
@@ -109,9 +159,9 @@ ITEMS = Table(
         Column("title", _S, "title"),
         Column("category", _S, "category path, parts joined by /", nullable=True),
         Column("brand", _S, "brand", nullable=True),
-        Column("price_minor", _I64, "price, minor units; the median seen in events where the feed has none", **_MONEY),  # type: ignore[arg-type]
+        Column("price_minor", _I64, "price, minor units; that of events where no feed has one", **_MONEY),  # type: ignore[arg-type]
         Column("currency", _S, "ISO 4217", nullable=True),
-        Column("availability", _S, "stock state", allowed=("in_stock", "out_of_stock", "preorder", "backorder")),
+        Column("availability", _S, "stock state", allowed=_AVAILABILITY),
         Column("link", _S, "page of the item", nullable=True),
         Column("image_link", _S, "picture of the item", nullable=True),
         Column("origin", _S, "where the row comes from", allowed=("catalogue", "events")),
@@ -176,8 +226,8 @@ QUARANTINE = Table(
         Column(
             "date_partition",
             _S,
-            "UTC day of the event, or of its file where the instant cannot be read; feed for rows of the "
-            "catalogue, slates-<day the segment began> for logged slates",
+            "UTC day of the event, or of its file where the instant cannot be read; feed-<partition> for lines "
+            "of the catalogue, slates-<day the segment began> for logged slates",
         ),
         Column("reason", _S, "stable reason code"),
         Column("detail", _S, "the offending column and, unless it may name a person, its value"),
@@ -434,6 +484,8 @@ TABLES = {
     table.name: table
     for table in (
         EVENTS,
+        CATALOGUE,
+        ITEM_MENTIONS,
         ITEMS,
         LOGINS,
         BOTS,

@@ -7,12 +7,11 @@ import ibis
 
 from endcap.core.errors import Code, DataError, SourceError
 from endcap.engines.port import Engine
-from endcap.events.catalogue_config import NoCatalogue
 from endcap.events.config import EventsConfig
 from endcap.events.files import NO_DAY
 from endcap.events.ingest import Ingested
 
-__all__ = ["check_feed", "check_intake", "raw_ids_found"]
+__all__ = ["check_feed", "check_intake", "check_update", "raw_ids_found"]
 
 _KEYED = "^[0-9a-f]{32}$"
 _LEAST_FEED_SHARE = 0.5
@@ -45,33 +44,48 @@ def check_intake(
     return counts
 
 
-def check_feed(num_items: int, num_bad: int, *, num_before: int, config: EventsConfig) -> None:
+def check_feed(num_items: int, num_bad: int, *, num_before: int, file: str, config: EventsConfig) -> None:
     """Refuse a feed that is mostly bad, or that has lost most of the items it named before: an export that failed.
 
     Args:
         num_items: Items read.
         num_bad: Lines in quarantine.
         num_before: Items that the feed named the last time, 0 for a new shop or where the loss is wanted.
+        file: Its name.
         config: `[events]`: the limits.
 
     Raises:
         DataError: TOO_MANY_BAD_ROWS.
     """
-    where = "" if isinstance(config.catalogue, NoCatalogue) else f"file {config.catalogue.file}"
-    if num_items == 0 or num_bad > max(_FEW, config.max_bad_share * (num_items + num_bad)):
-        raise DataError(
-            f"{num_bad:,} of {num_items + num_bad:,} lines of the feed are bad, and {num_items:,} items are left",
-            where=where,
-            fix="export the feed again, or raise events.max_bad_share; the items in force stay",
-            code=Code.TOO_MANY_BAD_ROWS,
-        )
+    if num_items == 0:
+        raise _mostly_bad(num_items, num_bad, file)
+    check_update(num_items, num_bad, file=file, config=config)
     if num_items < _LEAST_FEED_SHARE * num_before:
         raise DataError(
             f"the feed names {num_items:,} items, {num_before:,} the last time: more than half are gone",
-            where=where,
-            fix="export the feed again; if they were really dropped, run `endcap refresh SHOP --again items`",
+            where=f"file {file}",
+            fix="export the feed again; if they were really dropped, run `endcap refresh SHOP --again catalogue`",
             code=Code.TOO_MANY_BAD_ROWS,
         )
+
+
+def check_update(num_items: int, num_bad: int, *, file: str, config: EventsConfig) -> None:
+    """Refuse an update of prices and stock that is mostly bad; one that says nothing is none.
+
+    Raises:
+        DataError: TOO_MANY_BAD_ROWS.
+    """
+    if num_bad > max(_FEW, config.max_bad_share * (num_items + num_bad)):
+        raise _mostly_bad(num_items, num_bad, file)
+
+
+def _mostly_bad(num_items: int, num_bad: int, file: str) -> DataError:
+    return DataError(
+        f"{num_bad:,} of {num_items + num_bad:,} lines of the feed are bad, and {num_items:,} items are left",
+        where=f"file {file}",
+        fix="export the feed again, or raise events.max_bad_share; the items in force stay",
+        code=Code.TOO_MANY_BAD_ROWS,
+    )
 
 
 def _refuse_unequal_sums(counts: Sequence[Mapping[str, Any]]) -> None:

@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from os.path import commonprefix
 from pathlib import Path
@@ -17,8 +16,8 @@ from pydantic import TypeAdapter
 from endcap.core.errors import Code, SourceError, near
 from endcap.core.tables import CANONICAL_EVENT_NAMES
 from endcap.engines.port import Engine
-from endcap.events.catalogue import KIND_NAMES, catalogue_kind, read_catalogue
-from endcap.events.catalogue_config import Catalogue
+from endcap.events.detect_catalogue import add_catalogue, is_catalogue
+from endcap.events.detected import Detected
 from endcap.events.reader_config import AUTOMATIC_EVENT_NAMES, AnyReader, MappedReader
 from endcap.events.recognise import NESTED_NAMES, event_names, nested_kind
 from endcap.events.sources.ga4 import GA4_COLUMNS
@@ -26,7 +25,7 @@ from endcap.events.sources.guesses import COLUMN_SETTINGS, FOLDED_BY_DEFAULT, RE
 from endcap.events.sources.lines import plain_name, read_csv, read_json_lines
 from endcap.events.validate import NAMES_A_PERSON
 
-__all__ = ["Detected", "detect"]
+__all__ = ["detect"]
 
 _TEXT = (".csv", ".jsonl", ".ndjson", ".json", ".tsv", ".txt")
 _MAYBE = (".json", ".tsv", ".txt")  # events only if they are of a known kind
@@ -34,33 +33,6 @@ _PACKED = (".gz", ".zst")
 _LOOKED_AT_ROWS = 1_000
 _MOST_NAMES, _LONGEST_NAME = 100, 60
 _SIGNS = (("time",), ("user_id", "device_id", "transaction_id"), ("item_id", "item_name"))
-
-
-@dataclass(frozen=True)
-class Detected:
-    """What was recognised.
-
-    Args:
-        kind: Of the reader.
-        folder: The source's folder.
-        settings: `[events]` as far as it is known, under the names of EventsConfig.
-        unsure: Column -> type, for the columns of a flat file that nothing was guessed for.
-        found: What was recognised, sentences.
-        ignored: What will be left out or quarantined, and why, sentences.
-    """
-
-    kind: str
-    folder: str
-    settings: dict[str, Any]
-    unsure: dict[str, str] = field(default_factory=dict)
-    found: list[str] = field(default_factory=list)
-    ignored: list[str] = field(default_factory=list)
-
-    @property
-    def default_currency(self) -> str | None:
-        """The currency read off the feed's prices, if there is a feed with prices."""
-        currency: str | None = self.settings.get("default_currency")
-        return currency
 
 
 def detect(engine: Engine, folder: Path, *, columns: Mapping[str, str] | None = None, currency: str = "") -> Detected:
@@ -82,11 +54,9 @@ def detect(engine: Engine, folder: Path, *, columns: Mapping[str, str] | None = 
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
     if not files:
         raise _missing(f"the folder {folder} is empty", folder)
-    feed = next((path for path in files if _is_catalogue(path)), None)
     detected, known = _events_of(engine, folder, files, columns or {})
-    others = [path.name for path in files if path not in known and path != feed]
-    if feed is not None:
-        _add_feed(detected, feed, folder, currency)
+    told = add_catalogue(detected, [path for path in files if path not in known], folder, currency)
+    others = [path.name for path in files if path not in known and path not in told]
     if columns and detected.kind != "mapped":
         raise SourceError(
             f"what {NESTED_NAMES[detected.kind]} holds is known",
@@ -116,7 +86,7 @@ def _events_of(
         detected = _ga4(engine, folder, [path for path in parquet if _is_ga4(path)])
         _add_unlike(detected, [path for path in parquet if not _is_ga4(path)])
         return detected, parquet
-    texts = [path for path in files if plain_name(path).endswith(_TEXT) and not _is_catalogue(path)]
+    texts = [path for path in files if plain_name(path).endswith(_TEXT) and not is_catalogue(path)]
     texts = [path for path in texts if not plain_name(path).endswith(_MAYBE) or nested_kind(path)]
     if not parquet and not texts:
         raise _unknown(folder, files)
@@ -127,10 +97,6 @@ def _events_of(
     detected = _mapped(engine, folder, parquet or texts, columns)
     detected.settings["reader"]["files"] = _glob(detected.settings["reader"]["files"], parquet or texts, files)
     return detected, parquet or texts
-
-
-def _is_catalogue(path: Path) -> bool:
-    return bool(catalogue_kind(path)) and not nested_kind(path)
 
 
 def _ga4(engine: Engine, folder: Path, paths: Sequence[Path]) -> Detected:
@@ -317,30 +283,6 @@ def _opened(engine: Engine, path: Path) -> ibis.Table:
         return engine.read_parquet([str(path)])
     table = read_csv(path) if plain_name(path).endswith(".csv") else read_json_lines(path)
     return engine.read_arrow(table.slice(0, _LOOKED_AT_ROWS))
-
-
-def _add_feed(detected: Detected, feed: Path, folder: Path, currency: str) -> None:
-    name, kind = str(feed.relative_to(folder)), catalogue_kind(feed)
-    detected.settings["catalogue"] = {"kind": kind, "file": name}
-    settings: Catalogue = TypeAdapter(Catalogue).validate_python(detected.settings["catalogue"])
-    read = read_catalogue(feed, settings, default_currency=currency or None, day="1970-01-01", at_us=0)
-    bad = Counter(read.quarantine.column("reason").to_pylist())
-    unsaid = bad.pop("currency_missing", 0)
-    told = Counter(code for code in read.items.column("currency").to_pylist() if code)
-    no_price = read.items.column("price_minor").null_count
-    num_items = read.items.num_rows + unsaid
-    detected.found.append(f"{KIND_NAMES[kind]}: {name}, {num_items:,} items, {no_price:,} without a price")
-    if told and not currency:
-        code = min(told, key=lambda each: (-told[each], each))
-        detected.settings["default_currency"] = code
-        detected.found.append(f"prices in {code}, read off the feed")
-    if unsaid and not told:
-        detected.ignored.append(
-            f"{unsaid:,} items of {name} whose prices name no currency: run init with --currency, or set "
-            "events.default_currency"
-        )
-    if bad.total():
-        detected.ignored.append(f"{bad.total():,} lines of {name} that cannot be read: they go to quarantine")
 
 
 def _glob(wide: str, wanted: Sequence[Path], files: Sequence[Path]) -> str:

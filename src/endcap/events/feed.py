@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from endcap.core.clock import instant_of
 from endcap.core.currency import CURRENCIES, minor_units_of
-from endcap.core.tables import ITEMS, QUARANTINE
+from endcap.core.tables import CATALOGUE, QUARANTINE
 from endcap.engines.port import arrow_schema
 
 __all__ = ["FEED_COLUMNS", "Feed", "Product", "Unread", "clean_category", "feed_of", "read_price"]
@@ -27,14 +27,17 @@ FEED_COLUMNS = (
     "brand",
     "price_minor",
     "currency",
+    "sale_price_minor",
+    "sale_currency",
+    "sale_from_us",
+    "sale_to_us",
     "availability",
     "link",
     "image_link",
 )
-"""Columns of a feed as items: those of ITEMS without versions and origin."""
+"""Columns of what is said of an item: those of CATALOGUE without where and when it is said."""
 
 _AVAILABILITY = {
-    "": "in_stock",
     "preorder": "preorder",
     "in_stock": "in_stock",
     "out_of_stock": "out_of_stock",
@@ -50,7 +53,8 @@ class Feed:
     """What a feed says.
 
     Args:
-        items: Columns FEED_COLUMNS, ascending by item_id, each id once.
+        items: Columns FEED_COLUMNS, ascending by item_id, each id once. Of a sale whose time is not told both ends are
+            missing.
         quarantine: Lines that cannot be read, under the contract QUARANTINE; source_row counts lines after the header.
     """
 
@@ -79,28 +83,34 @@ class _BadLineError(ValueError):
 
 
 def feed_of(
-    products: Iterable[tuple[int, Product | Unread]], file: str, *, default_currency: str | None, day: str, at_us: int
+    products: Iterable[tuple[int, Product | Unread]],
+    file: str,
+    *,
+    default_currency: str | None,
+    day: str,
+    is_update: bool = False,
 ) -> Feed:
-    """Judge what a catalogue says of its products.
+    """Judge what a catalogue says of its products, or an update of some.
 
     Args:
         products: What stands at each place of the file; places count from 0.
         file: Name of the file.
         default_currency: Of prices that name none.
-        day: UTC day under which bad lines are booked.
-        at_us: The instant at which prices are wanted, microseconds UTC: a sale price may hold for a time only.
+        day: Partition of QUARANTINE under which bad lines are booked.
+        is_update: Whether only price and stock are read, and a stock that is not told is missing: of a feed it is
+            `in_stock` then.
     """
     good: dict[str, dict[str, Any]] = {}
     bad: list[dict[str, Any]] = []
     for place, product in products:
         try:
-            item = _item(product, default_currency, at_us)
+            item = _item(product, default_currency, is_update=is_update)
             if item["item_id"] in good:
                 raise _BadLineError("item_id_repeated", f"id = {item['item_id']}")  # noqa: TRY301 - one place books bad lines
             good[item["item_id"]] = item
         except _BadLineError as fault:
             bad.append(_rejected(file, place, product, fault, day))
-    schema = pa.schema([arrow_schema(ITEMS).field(name) for name in FEED_COLUMNS])
+    schema = pa.schema([arrow_schema(CATALOGUE).field(name) for name in FEED_COLUMNS])
     items = pa.Table.from_pylist([good[item_id] for item_id in sorted(good)], schema=schema)
     return Feed(items=items, quarantine=pa.Table.from_pylist(bad, schema=arrow_schema(QUARANTINE)))
 
@@ -146,7 +156,7 @@ def clean_category(written: str) -> str | None:
     return "/".join(parts) or None
 
 
-def _item(product: Product | Unread, default_currency: str | None, at_us: int) -> dict[str, Any]:
+def _item(product: Product | Unread, default_currency: str | None, *, is_update: bool) -> dict[str, Any]:
     if isinstance(product, Unread):
         reason = "line_unreadable"
         raise _BadLineError(reason, product.why)
@@ -159,26 +169,26 @@ def _item(product: Product | Unread, default_currency: str | None, at_us: int) -
     if item_id is None:
         reason = "item_missing"
         raise _BadLineError(reason, "id")
-    price_minor, currency = _price_in_force(told, default_currency, at_us)
+    said = {"item_id": item_id, **_prices(told, default_currency)}
+    if is_update:
+        return {**said, "availability": _availability(product.get("availability", ""), unsaid=None)}
     return {
-        "item_id": item_id,
-        "title": told("title") or item_id,
+        **said,
+        "title": told("title"),
         "category": clean_category(product.get("product_type", "") or product.get("google_product_category", "")),
         "brand": told("brand"),
-        "price_minor": price_minor,
-        "currency": currency,
-        "availability": _availability(product.get("availability", "")),
+        "availability": _availability(product.get("availability", ""), unsaid="in_stock"),
         "link": told("link"),
         "image_link": told("image_link"),
     }
 
 
-def _price_in_force(
-    told: Callable[[str], str | None], default_currency: str | None, at_us: int
-) -> tuple[int | None, str | None]:
-    """Return the sale price where there is one and its time has come and is not over, else the price."""
+def _prices(told: Callable[[str], str | None], default_currency: str | None) -> dict[str, Any]:
+    """Return the price, and the price of a sale with its time."""
     price, sale = (_price(name, told(name), default_currency) for name in ("price", "sale_price"))
-    return sale if sale != (None, None) and _holds(told("sale_price_effective_date"), at_us) else price
+    period = _period(told("sale_price_effective_date")) if sale != (None, None) else (None, None)
+    names = ("price_minor", "currency", "sale_price_minor", "sale_currency", "sale_from_us", "sale_to_us")
+    return dict(zip(names, (*price, *sale, *period), strict=True))
 
 
 def _price(name: str, written: str | None, default_currency: str | None) -> tuple[int | None, str | None]:
@@ -190,19 +200,21 @@ def _price(name: str, written: str | None, default_currency: str | None) -> tupl
         raise _BadLineError(str(error), f"{name} = {written[:_SHOWN]}") from error
 
 
-def _holds(period: str | None, at_us: int) -> bool:
-    """Say whether an instant lies in a period "2026-03-01T08:00Z/2026-03-08T08:00Z"; missing is always."""
+def _period(period: str | None) -> tuple[int | None, int | None]:
+    """Return the first instant of a period "2026-03-01T08:00Z/2026-03-08T08:00Z" and the first one after it."""
     if period is None:
-        return True
+        return None, None
     try:
         first, end = (instant_of(each) for each in period.split("/"))
     except ValueError as error:
         reason = "sale_period_unreadable"
         raise _BadLineError(reason, f"sale_price_effective_date = {period[:_SHOWN]}") from error
-    return first <= at_us < end
+    return first, end
 
 
-def _availability(written: str) -> str:
+def _availability(written: str, *, unsaid: str | None) -> str | None:
+    if not written.strip():
+        return unsaid
     known = _AVAILABILITY.get(written.strip().lower().replace(" ", "_"))
     if known is None:
         reason = "availability_unknown"

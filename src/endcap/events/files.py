@@ -32,6 +32,7 @@ __all__ = [
     "days_fed",
     "files_for",
     "last_day",
+    "named_day",
     "read_files",
     "scan_files",
     "scan_landing",
@@ -273,7 +274,7 @@ def _source_file(
         mtime_ns=stat.st_mtime_ns,
         sha256=sha256,
         days=tuple(sorted(day for day in rows_by_day if day)),
-        named_day=_named_day(path.name) if reader.claims_day else "",
+        named_day=named_day(path.name) if reader.claims_day else "",
         num_unplaced=rows_by_day.get("", 0),
         num_rows=sum(rows_by_day.values()),
         settings=settings,
@@ -310,7 +311,8 @@ def last_day(config: EventsConfig, now_us: int) -> str:
     return day_of(now_us + config.future_tolerance_s * 1_000_000)
 
 
-def _named_day(name: str) -> str:
+def named_day(name: str) -> str:
+    """Return the day that a file's name tells, "" if none: events_20260801.parquet, 2026-08-01.csv."""
     found = re.search(r"(20\d{2})-?(\d{2})-?(\d{2})", name)
     try:
         return date(*(int(part) for part in found.groups())).isoformat() if found else ""

@@ -1,142 +1,196 @@
-"""Items and their versions: the feed first, what events say where it is silent, and since when each version holds."""
+"""Items and their versions: a pure function of what feeds and updates said and of what each day's events say.
 
+- A version begins at the start of the UTC day of the feed, the update or the events that say something new, or when a
+  sale begins or ends. Of one day events count first, then feeds, then updates: the later one counts.
+- A feed says everything of its items, an update its prices or stock. A price told anew ends the sale that was told with
+  the one before. Where no feed tells a title or a price, the last day whose events told one does.
+- An item that a feed leaves out after something was said of it is `out_of_stock` from that day on, until a feed or an
+  update says otherwise; so is an item that only events name, if there is any feed.
+- The first feed says what held before it, back to instant 0; so does what is first said of an item.
+"""
+
+from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
 import ibis
 
-from endcap.core.tables import ITEMS
+from endcap.core.clock import DAY_US
+from endcap.core.tables import CATALOGUE, ITEMS
 from endcap.engines.contracts import under_contract
 from endcap.events.config import EventsConfig
 from endcap.events.feed import FEED_COLUMNS
 
-__all__ = ["build_items", "items_seen"]
+__all__ = ["build_items"]
 
-_SAID = (*FEED_COLUMNS[1:], "origin")
-_STRING = ibis.null("string")
+_TEXTS = ("title", "category", "brand", "link", "image_link")
+_PRICE = ("price_minor", "currency")
+_SALE = ("sale_price_minor", "sale_currency", "sale_from_us", "sale_to_us")
+_OWN, _ANY = ("own_price", "own_currency"), ("any_price", "any_currency")
+_SEEN = ("seen_title", *_OWN, *_ANY)
+_COLUMNS = ("item_id", "from_us", "ordinal", "kind", *FEED_COLUMNS[1:], *_SEEN)
+_VERSION = tuple(name for name in ITEMS.names if name not in ("item_id", "valid_from_us", "valid_to_us"))
+_ORDER = ("from_us", "ordinal", "kind")
+_FIRST = -2  # before all that the catalogue says
+_NEXT = -1
 
 
-def build_items(
-    catalogue: ibis.Table | None,
-    events: ibis.Table,
-    previous: ibis.Table | None,
-    config: EventsConfig,
-    *,
-    as_of_us: int,
-) -> ibis.Table:
-    """Return all versions of all items.
-
-    An item's first version holds from instant 0. Where what is known differs from the version in force, that version
-    ends at `as_of_us` and a new one begins; where nothing differs, the rows are the same as before. An item that has
-    gone from the feed, or that only events name beside a feed, is `out_of_stock`: known, and not offered.
+def build_items(catalogue: ibis.Table, mentions: ibis.Table, config: EventsConfig, *, until_us: int) -> ibis.Table:
+    """Return all versions of all items; those of one item tile time from instant 0 on.
 
     Args:
-        catalogue: Columns FEED_COLUMNS, one row an item; None without a feed.
-        events: Under the contract EVENTS, all days that should count.
-        previous: Under the contract ITEMS, what was known before; None the first time.
-        config: `[events]`.
-        as_of_us: When the new knowledge comes into force, microseconds UTC; not before any version of `previous`.
+        catalogue: Under the contract CATALOGUE, all partitions up to the last day.
+        mentions: Under the contract ITEM_MENTIONS, all days up to the last one.
+        config: `[events]`: prices in the default currency are taken before others.
+        until_us: The end of the last day: a sale that begins or ends later is not yet known.
     """
-    wanted = _wanted(catalogue, items_seen(events, config), _in_force(previous))
-    if previous is None:
-        versions = wanted.mutate(valid_from_us=ibis.literal(0, "int64"), valid_to_us=ibis.null("int64"))
-    else:
-        versions = _versions(wanted, previous, as_of_us)
-    return under_contract(versions, ITEMS).order_by(list(ITEMS.key))
+    told = _reaching_back(catalogue)
+    statements = _union([_of_catalogue(told), _gone(told), _sales(told, until_us), _of_events(mentions, config)])
+    known = _at_each_instant(_carried(statements))
+    return under_contract(_versions(_said(known, catalogue)), ITEMS).order_by(list(ITEMS.key))
 
 
-def items_seen(events: ibis.Table, config: EventsConfig) -> ibis.Table:
-    """Return what events say about items: title, price_minor (median) and currency, one row an item.
-
-    The title is the one seen most often. The price is the median in one currency: the default one, else the one seen
-    most often; ties go to the name that comes first.
-    """
-    rows = events.filter(events.item_id.notnull())
-    titles = rows.group_by(["item_id", "item_name"]).aggregate(num=rows.count())
-    title = _first(titles.filter(titles.item_name.notnull()), [ibis.desc("num"), "item_name"], ["item_id", "item_name"])
-    priced = rows.filter(rows.price_minor.notnull() & rows.currency.notnull())
-    prices = priced.group_by(["item_id", "currency"]).aggregate(
-        num=priced.count(), price_minor=priced.price_minor.median().floor().cast("int64")
-    )
-    is_default = (prices.currency == ibis.literal(config.default_currency, "string")).fill_null(
-        ibis.literal(value=False)
-    )
-    ranked = prices.mutate(other=(~is_default).cast("int64"))
-    price = _first(ranked, ["other", ibis.desc("num"), "currency"], ["item_id", "currency", "price_minor"])
-    ids = rows.select("item_id").distinct()
-    told = ids.left_join(title, "item_id").drop("item_id_right").left_join(price, "item_id").drop("item_id_right")
-    return told.select("item_id", "price_minor", "currency", title=ibis.coalesce(told.item_name, told.item_id))
+def _reaching_back(catalogue: ibis.Table) -> ibis.Table:
+    """Put the first feed once more at instant 0."""
+    feeds = catalogue.filter(catalogue.kind == "feed")
+    first = feeds.filter((feeds.from_us == feeds.from_us.min().as_scalar()) & (feeds.from_us > 0))
+    return catalogue.union(first.mutate(from_us=ibis.literal(0, "int64")).select(CATALOGUE.names))
 
 
-def _first(table: ibis.Table, order: list[Any], columns: list[str]) -> ibis.Table:
-    place = ibis.row_number().over(group_by="item_id", order_by=order)
-    return table.mutate(place=place).filter(lambda ranked: ranked.place == 0).select(columns)
+def _of_catalogue(told: ibis.Table) -> ibis.Table:
+    return _filled(told.mutate(ordinal=told.ordinal.cast("int64")))
 
 
-def _in_force(previous: ibis.Table | None) -> ibis.Table | None:
-    return None if previous is None else previous.filter(previous.valid_to_us.isnull())
+def _gone(told: ibis.Table) -> ibis.Table:
+    """Say of each item that the next feed after something was said of it does not name it, where that is so."""
+    feeds = told.filter(told.kind == "feed").select("item_id", "from_us").distinct()
+    days = told.select("from_us").distinct()
+    feed_days = feeds.select(feed_us="from_us").distinct()
+    later = days.join(feed_days, days.from_us < feed_days.feed_us)
+    following = later.group_by("from_us").aggregate(feed_us=later.feed_us.min())
+    expected = told.select("item_id", "from_us").join(following, "from_us").select("item_id", from_us="feed_us")
+    gone = expected.distinct().anti_join(feeds, ["item_id", "from_us"])
+    return _filled(gone.mutate(ordinal=_number(_NEXT), kind=ibis.literal("gone"), availability=_text("out_of_stock")))
 
 
-def _wanted(catalogue: ibis.Table | None, seen: ibis.Table, known: ibis.Table | None) -> ibis.Table:
-    """Return what should be in force: one row an item, item_id and _SAID."""
-    parts = []
-    others = seen
-    if catalogue is not None:
-        parts.append(_from_feed(catalogue, seen))
-        others = others.anti_join(catalogue, "item_id")
-    if known is not None:
-        from_feed = known.filter(known.origin == "catalogue")
-        others = others.anti_join(from_feed, "item_id")
-        gone = from_feed if catalogue is None else from_feed.anti_join(catalogue, "item_id")
-        availability = gone.availability if catalogue is None else ibis.literal("out_of_stock")
-        parts.append(gone.mutate(availability=availability).select("item_id", *_SAID))
-    silent = dict.fromkeys(("category", "brand", "link", "image_link"), _STRING)
-    # Anybody may send an event with any item: where there is a feed, what it does not name is not for sale.
-    stock = ibis.literal("in_stock" if catalogue is None else "out_of_stock")
-    from_events = others.mutate(**silent, availability=stock, origin=ibis.literal("events"))
-    parts.append(from_events.select("item_id", *_SAID))
-    return reduce(lambda left, right: left.union(right), parts)
+def _sales(told: ibis.Table, until_us: int) -> ibis.Table:
+    """Name the instants at which a sale begins or ends: nothing is said then, and prices are other ones."""
+    ends = [told.select("item_id", "from_us", at_us=name) for name in ("sale_from_us", "sale_to_us")]
+    turns = _union(ends).filter(lambda turn: (turn.at_us > turn.from_us) & (turn.at_us < until_us))
+    turns = turns.select("item_id", from_us="at_us").distinct()
+    return _filled(turns.mutate(ordinal=_number(_NEXT), kind=ibis.literal("sale")))
 
 
-def _from_feed(catalogue: ibis.Table, seen: ibis.Table) -> ibis.Table:
-    priced = seen.filter(seen.price_minor.notnull()).select(
-        "item_id", seen_price="price_minor", seen_currency="currency"
-    )
-    joined = catalogue.left_join(priced, "item_id").drop("item_id_right")
-    has_price = joined.price_minor.notnull()
-    filled = joined.mutate(
-        price_minor=ibis.coalesce(joined.price_minor, joined.seen_price),
-        currency=ibis.ifelse(has_price, joined.currency, joined.seen_currency),
-        origin=ibis.literal("catalogue"),
-    )
-    return filled.select("item_id", *_SAID)
-
-
-def _versions(wanted: ibis.Table, previous: ibis.Table, as_of_us: int) -> ibis.Table:
-    """Close what has changed and open what is new; everything else stays as it is."""
-    columns = ITEMS.names
-    ended = previous.filter(previous.valid_to_us.notnull())
-    in_force = previous.filter(previous.valid_to_us.isnull())
-    before = in_force.select("item_id", "valid_from_us", **{f"old_{name}": in_force[name] for name in _SAID})
-    joined = wanted.left_join(before, "item_id").drop("item_id_right")
-    same = reduce(
-        lambda left, right: left & right, [joined[name].identical_to(joined[f"old_{name}"]) for name in _SAID]
-    )
-    is_new = joined.valid_from_us.isnull()
-    fresh = joined.filter(is_new | ~same)
-    # A version that began at as_of_us is replaced: it was never in force before this run.
-    opened = fresh.select(
+def _of_events(mentions: ibis.Table, config: EventsConfig) -> ibis.Table:
+    is_own = mentions.currency == _text(config.default_currency or "")
+    told = mentions.select(
         "item_id",
-        *_SAID,
-        valid_from_us=ibis.ifelse(
-            fresh.valid_from_us.isnull(),
-            ibis.literal(0, "int64"),
-            ibis.ifelse(fresh.valid_from_us < as_of_us, ibis.literal(as_of_us, "int64"), fresh.valid_from_us),
-        ),
-        valid_to_us=ibis.null("int64"),
+        from_us=mentions.first_us - mentions.first_us % DAY_US,
+        ordinal=_number(_FIRST),
+        kind=ibis.literal("events"),
+        seen_title=mentions.title,
+        own_price=ibis.ifelse(is_own, mentions.price_minor, ibis.null("int64")),
+        own_currency=ibis.ifelse(is_own, mentions.currency, ibis.null("string")),
+        any_price=mentions.price_minor,
+        any_currency=mentions.currency,
     )
-    unchanged = in_force.anti_join(fresh, "item_id")
-    closed = in_force.semi_join(fresh, "item_id").filter(in_force.valid_from_us < as_of_us)
-    closed = closed.mutate(valid_to_us=ibis.literal(as_of_us, "int64"))
-    parts = [ended.select(columns), unchanged.select(columns), closed.select(columns), opened.select(columns)]
-    return reduce(lambda left, right: left.union(right), parts)
+    return _filled(told)
+
+
+def _filled(table: ibis.Table) -> ibis.Table:
+    """Put in what statements of other kinds tell and this one does not."""
+    numbers = ("price_minor", *_SALE[:1], *_SALE[2:], "own_price", "any_price")
+    missing = [name for name in _COLUMNS if name not in table.columns]
+    return table.mutate(**{name: ibis.null("int64" if name in numbers else "string") for name in missing}).select(
+        _COLUMNS
+    )
+
+
+def _carried(told: ibis.Table) -> ibis.Table:
+    """Carry what was said of an item to all that is said of it later, until it is said anew.
+
+    A feed that leaves something out says that there is none. Whatever says nothing of a column has a missing value
+    there, so what stands in front of the first that says something needs no care.
+    """
+    is_feed = told.kind == "feed"
+    has_price, has_sale = told.price_minor.notnull(), told.sale_price_minor.notnull()
+    parts: dict[str, tuple[Any, Sequence[str]]] = {
+        "texts": (is_feed, _TEXTS),
+        "price": (is_feed | has_price, _PRICE),
+        "sale": (is_feed | has_price | has_sale, _SALE),
+        "stock": (is_feed | told.availability.notnull(), ("availability",)),
+        "seen": (told.seen_title.notnull(), ("seen_title",)),
+        "own": (told.own_price.notnull(), _OWN),
+        "any": (told.any_price.notnull(), _ANY),
+        "origin": (told.kind != "events", ()),
+    }
+    so_far = ibis.cumulative_window(group_by="item_id", order_by=_ORDER)
+    counted = told.mutate(
+        **{f"times_{part}": says.cast("int64").sum().over(so_far) for part, (says, _) in parts.items()}
+    )
+    carried: dict[str, Any] = {}
+    for part, (_, columns) in parts.items():
+        since = ibis.window(group_by=["item_id", f"times_{part}"], order_by=_ORDER)
+        carried |= {name: counted[name].first(include_null=True).over(since) for name in columns}
+    origin = ibis.ifelse(counted.times_origin > 0, "catalogue", "events")
+    return counted.mutate(**carried, origin=origin)
+
+
+def _at_each_instant(carried: ibis.Table) -> ibis.Table:
+    """Keep of what is known at an instant the last word."""
+    last_first = [ibis.desc("ordinal"), ibis.desc("kind")]
+    place = ibis.row_number().over(group_by=["item_id", "from_us"], order_by=last_first)
+    return carried.mutate(place=place).filter(lambda ranked: ranked.place == 0)
+
+
+def _said(known: ibis.Table, catalogue: ibis.Table) -> ibis.Table:
+    """Return what is in force from each instant on: item_id, from_us and the columns of a version."""
+    begun = known.sale_from_us.isnull() | (known.sale_from_us <= known.from_us)
+    is_over = known.sale_to_us.notnull() & (known.sale_to_us <= known.from_us)
+    on_sale = known.sale_price_minor.notnull() & begun & ~is_over
+    has_price, has_own = known.price_minor.notnull(), known.own_price.notnull()
+    price, currency = (
+        ibis.cases((on_sale, sale), (has_price, told), (has_own, own), else_=seen)
+        for sale, told, own, seen in zip(
+            *[[known[name] for name in names] for names in (_SALE[:2], _PRICE, _OWN, _ANY)], strict=True
+        )
+    )
+    # Anybody may send an event with any item: where there is a feed, what it does not name is not for sale.
+    has_feed = (catalogue.kind == "feed").cast("int64").max().as_scalar() == 1
+    stock = ibis.ifelse(has_feed.fill_null(ibis.literal(value=False)), "out_of_stock", "in_stock")
+    told = known.mutate(
+        title=ibis.coalesce(known.title, known.seen_title, known.item_id),
+        price_minor=price,
+        currency=currency,
+        availability=ibis.coalesce(known.availability, stock),
+    )
+    return told.select("item_id", "from_us", *_VERSION)
+
+
+def _versions(said: ibis.Table) -> ibis.Table:
+    """Keep the instants at which something changes, the first one at 0, each up to the next."""
+    in_time = ibis.window(group_by="item_id", order_by="from_us")
+    before = said.mutate(
+        is_first=ibis.row_number().over(in_time) == 0,
+        **{f"old_{name}": said[name].lag().over(in_time) for name in _VERSION},
+    )
+    same = reduce(
+        lambda left, right: left & right, [before[name].identical_to(before[f"old_{name}"]) for name in _VERSION]
+    )
+    changed = before.filter(before.is_first | ~same)
+    return changed.mutate(
+        valid_from_us=ibis.ifelse(changed.is_first, _number(0), changed.from_us),
+        valid_to_us=changed.from_us.lead().over(in_time),
+    )
+
+
+def _union(tables: Sequence[ibis.Table]) -> ibis.Table:
+    return reduce(lambda left, right: left.union(right), tables)
+
+
+def _number(value: int) -> Any:
+    return ibis.literal(value, "int64")
+
+
+def _text(value: str) -> Any:
+    return ibis.literal(value, "string")

@@ -5,8 +5,9 @@ from typing import Any
 import msgspec
 from pydantic import TypeAdapter
 
+from endcap.events.catalogue_config import MerchantCatalogue
 from endcap.events.config import EventsConfig
-from endcap.events.detect import Detected
+from endcap.events.detected import Detected
 from endcap.events.place_config import DatabaseSource, ObjectSettings
 from endcap.events.reader_config import AnyReader, MappedReader
 
@@ -36,12 +37,23 @@ def toml_section(detected: Detected) -> str:
     for name in ("source", *_COMMENTED, "renames", "folds"):
         lines += _setting(EventsConfig, name, top.get(name))
     lines += ["", "[events.reader]", *_reader(detected)]
-    lines += ["", "[events.catalogue]", *[_pair(*each) for each in settings.get("catalogue", {"kind": "none"}).items()]]
+    lines += ["", "[events.catalogue]", *_catalogue(settings.get("catalogue", {"kind": "none"}))]
     for name, model in (("objects", ObjectSettings), ("database", DatabaseSource)):
         if name in settings:
             lines += ["", f"[events.{name}]"]
             lines += [line for each in model.model_fields for line in _setting(model, each, settings[name].get(each))]
     return "\n".join(lines) + "\n"
+
+
+def _catalogue(settings: dict[str, Any]) -> list[str]:
+    """Write what was found, and what there may be by day."""
+    if settings["kind"] == "none":
+        return [_pair("kind", "none")]
+    by_day = ("feeds", "updates")
+    return [
+        *[_pair(name, value) for name, value in settings.items() if name not in by_day],
+        *[line for name in by_day for line in _setting(MerchantCatalogue, name, settings.get(name))],
+    ]
 
 
 def _reader(detected: Detected) -> list[str]:

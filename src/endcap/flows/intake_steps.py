@@ -1,6 +1,5 @@
-"""The steps from files to tables of the events room: ingest, items, slates."""
+"""The steps from files of events and of what was served to tables: ingest, slates."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,11 +7,9 @@ from typing import Any
 
 import ibis
 
-from endcap.core.clock import day_start_us, next_day
-from endcap.core.tables import EVENTS, ITEMS, QUARANTINE
-from endcap.events.catalogue import read_catalogue
-from endcap.events.catalogue_config import NoCatalogue
-from endcap.events.checks import check_feed, check_intake
+from endcap.core.clock import next_day
+from endcap.core.tables import EVENTS, QUARANTINE
+from endcap.events.checks import check_intake
 from endcap.events.files import (
     SourceFile,
     cache_of,
@@ -25,13 +22,12 @@ from endcap.events.files import (
 )
 from endcap.events.ingest import ingest
 from endcap.events.inputs import files_of, is_left_alone, plan_days
-from endcap.events.items import build_items
 from endcap.events.slates import build_slates, quarantined_under, read_slates, slate_files_by_day
 from endcap.flows.flow import Flow, Outcome
 from endcap.flows.key import checked_user_key, settle_user_key
 from endcap.flows.plans import Plan
 
-__all__ = ["plan_ingest", "plan_items", "plan_slates", "run_ingest", "run_items", "run_slates"]
+__all__ = ["plan_ingest", "plan_slates", "run_ingest", "run_slates"]
 
 
 def _source_files(flow: Flow) -> list[SourceFile]:
@@ -120,45 +116,6 @@ def _by_event_name(counts: Iterable[dict[str, Any]]) -> dict[str, dict[str, int]
         for unit in ("events", "rows"):
             sums[f"{unit}_{what}"] = sums.get(f"{unit}_{what}", 0) + row[f"num_{unit}"]
     return total
-
-
-def _feed_path(flow: Flow) -> Path | None:
-    catalogue = flow.shop.config.events.catalogue
-    return None if isinstance(catalogue, NoCatalogue) else flow.shop.feed_folder / catalogue.file
-
-
-def plan_items(flow: Flow) -> Plan:
-    """One partition: all items, from the feed and from what events say."""
-    if not flow.through:
-        return {}
-    path = _feed_path(flow)
-    feed = hashlib.sha256(path.read_bytes()).hexdigest() if path and path.is_file() else ""
-    return {"": {"feed": feed, **flow.digests(EVENTS, flow.days(EVENTS))}}
-
-
-def run_items(flow: Flow, _pending: list[str]) -> Outcome:
-    """Bring the items up to date; a change comes into force at the start of the last day."""
-    config, engine, path = flow.shop.config.events, flow.engine, _feed_path(flow)
-    tables, partitions, feed, num_feed = {}, {}, None, 0
-    if path is not None and not isinstance(config.catalogue, NoCatalogue):
-        currency, at_us = config.default_currency, day_start_us(flow.through)
-        read = read_catalogue(path, config.catalogue, default_currency=currency, day="feed", at_us=at_us)
-        num_feed = read.items.num_rows
-        before = 0 if "items" in flow.again else flow.ledger.outputs("items").get("", {}).get("num_feed", 0)
-        check_feed(num_feed, read.quarantine.num_rows, num_before=before, config=config)
-        feed = engine.read_arrow(read.items)
-        tables["quarantine"], partitions["quarantine"] = engine.read_arrow(read.quarantine), ["feed"]
-    previous = flow.read(ITEMS) if flow.tables.version(ITEMS) >= 0 else None
-    events = flow.read(EVENTS, flow.days(EVENTS))
-    items = engine.materialise(build_items(feed, events, previous, config, as_of_us=day_start_us(flow.through)))
-    num_items = engine.to_arrow(items.filter(items.valid_to_us.isnull())).num_rows
-    return Outcome(
-        tables={"items": items, **tables},
-        partitions=partitions,
-        output={"": {"num_items": num_items, "num_feed": num_feed}},
-        note=f"{num_items:,} items in force",
-        release=lambda: engine.drop(items),
-    )
 
 
 def plan_slates(flow: Flow) -> Plan:

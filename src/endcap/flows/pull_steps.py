@@ -82,4 +82,7 @@ def _wanted(flow: Flow) -> list[StoredObject]:
 
 def _globs(events: EventsConfig) -> list[str]:
     globs = [] if events.database is not None else [events.reader.files]
-    return globs if isinstance(events.catalogue, NoCatalogue) else [*globs, events.catalogue.file]
+    if isinstance(events.catalogue, NoCatalogue):
+        return globs
+    named = (events.catalogue.file, events.catalogue.feeds, events.catalogue.updates)
+    return [*globs, *[glob for glob in named if glob]]

@@ -3,6 +3,7 @@
 from endcap.core.contract import Table
 from endcap.core.tables import (
     BOTS,
+    CATALOGUE,
     ELEMENTS,
     EVENTS,
     EXAMPLES,
@@ -10,6 +11,7 @@ from endcap.core.tables import (
     IDENTITIES,
     ITEM_DAYS,
     ITEM_FEATURES,
+    ITEM_MENTIONS,
     ITEMS,
     LOGINS,
     QUALITY,
@@ -21,6 +23,7 @@ from endcap.core.tables import (
     USER_FEATURES,
 )
 from endcap.flows import (
+    catalogue_steps,
     deploy,
     feature_steps,
     intake_steps,
@@ -56,10 +59,11 @@ _CODE_BESIDES = {"examples": ("flows/neighbours.py", "index/flat.py")}
 """What of other rooms a data step uses: hard negatives are neighbours in an index."""
 
 _STEPS_OF = {"events": intake_steps, "sessions": session_steps, "features": feature_steps}
+_STEPS_OF |= dict.fromkeys(("catalogue", "mentions", "items"), catalogue_steps)
 
 
 def _data_step(name: str, verb: str, action: Action, rooms: tuple[str, ...], *writes: Table) -> Step:
-    module = _STEPS_OF[rooms[0]]
+    module = _STEPS_OF.get(name) or _STEPS_OF[rooms[0]]
     plan, run = getattr(module, f"plan_{name}"), getattr(module, f"run_{name}")
     code = (*rooms, "flows/plans.py", f"flows/{module.__name__.rpartition('.')[2]}.py", *_CODE_BESIDES.get(name, ()))
     # What counts as a click is a setting of sessions that the features of items read too.
@@ -81,7 +85,9 @@ STEPS: tuple[Step, ...] = (
     _data_step("ingest", "ingest", Action.EVENTS_INGEST, ("events",), EVENTS, QUARANTINE),
     _people_step("logins", LOGINS, BOTS),
     _people_step("identities", IDENTITIES),
-    _data_step("items", "ingest", Action.EVENTS_INGEST, ("events",), ITEMS, QUARANTINE),
+    _data_step("catalogue", "ingest", Action.EVENTS_INGEST, ("events",), CATALOGUE, QUARANTINE),
+    _data_step("mentions", "ingest", Action.EVENTS_INGEST, ("events",), ITEM_MENTIONS),
+    _data_step("items", "ingest", Action.EVENTS_INGEST, ("events",), ITEMS),
     _data_step("slates", "ingest", Action.EVENTS_INGEST, ("events",), SLATES, QUARANTINE),
     Step(
         "quality", "ingest", Action.HEALTH_CHECK, ("monitoring/profile.py", "flows/quality_steps.py"), (),

@@ -39,3 +39,17 @@ def test_a_missing_column_or_file_is_named(tmp_path):
 def test_a_quote_that_is_left_open_takes_in_no_other_line(tmp_path):
     read = _read(tmp_path, 'id\ttitle\na\t"Best" shirt"\nb\t"Open shirt\nc\t"A ""fine"" mug"\n')
     assert [product["title"] for _, product in read] == ['"Best" shirt"', '"Open shirt', 'A "fine" mug']
+
+
+def test_an_update_needs_an_id_and_something_that_it_says_and_one_named_csv_has_commas(tmp_path):
+    def read(name, text):
+        (tmp_path / name).write_text(text)
+        settings = MerchantCatalogue(columns={"id": "sku", "title": "name"})
+        return list(merchant_products(tmp_path / name, settings, is_update=True))
+
+    assert read("stock.tsv", "sku\tavailability\nmug\tin_stock\n") == [(0, {"id": "mug", "availability": "in_stock"})]
+    assert read("stock.csv", 'id,price\n"mug",5\n') == [(0, {"id": "mug", "price": "5"})]
+    for text, missing in (("price\n5\n", "'sku'"), ("id\tname\nmug\tMug\n", "'price'")):
+        with pytest.raises(SourceError, match=missing) as caught:
+            read("stock.tsv", text)
+        assert caught.value.code == Code.SOURCE_COLUMN
