@@ -54,6 +54,7 @@ class Code(StrEnum):
     SOURCE_EMPTY_DAY = "source-empty-day"
     CONTRACT_BROKEN = "contract-broken"
     TABLE_DAMAGED = "table-damaged"
+    TABLE_SCHEMA = "table-schema"
     DAY_NOT_READY = "day-not-ready"
     TOO_MANY_BAD_ROWS = "too-many-bad-rows"
     INTERACTIONS_COLUMN = "interactions-column"
