@@ -185,18 +185,13 @@ def _what(old: str, new: str) -> str:
         return "removed" if old else "added"
     if _NOTHING in (old, new):
         return "widened" if old == _NOTHING else "narrowed"
-    if old in _WIDTHS and new in _WIDTHS and _WIDTHS[old] != _WIDTHS[new]:
-        is_wider = _WIDTHS[old] < _WIDTHS[new]
-        to_whole = not _is_whole(old) and _is_whole(new)
-        if is_wider and not to_whole:
+    if {old, new} <= {*_WIDTHS}:
+        same = ("int" in old) == ("int" in new)
+        if _WIDTHS[old] < _WIDTHS[new] and (same or "int" in old):
             return "widened"
-        if not is_wider and (_is_whole(old) or not to_whole):
+        if _WIDTHS[old] > _WIDTHS[new] and same:
             return "narrowed"
     return "changed"
-
-
-def _is_whole(kind: str) -> bool:
-    return "int" in kind
 
 
 def _fits(kind: str, wanted: str, is_needed: bool) -> bool:  # noqa: FBT001 - of one caller

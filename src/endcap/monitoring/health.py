@@ -185,7 +185,7 @@ def _sources(seen: Observed) -> Check:
     if not files:
         return verdict("sources", "read", 0.0)
     days = sorted(seen.refused)
-    told = f"the day {days[0]}" if len(days) == 1 else f"{len(days)} days from {days[0]} to {days[-1]}"
+    told = f"{days[0]} goes" if len(days) == 1 else f"{len(days)} days from {days[0]} to {days[-1]} go"
     return verdict("sources", "refused", float(len(files)), count=len(files), first=files[0], days=told)
 
 
