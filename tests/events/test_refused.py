@@ -40,7 +40,9 @@ def test_a_file_stops_the_day_it_is_named_by_else_those_it_holds_and_those_made_
 
 
 def test_a_column_that_is_gone_is_told_with_its_type_the_files_the_days_and_the_mapping_to_write():
-    error = told({"user_pseudo_id": "", "pseudo_user_id": "string", "batch": "int64"}, "user_pseudo_id", days=["2026-08-02"])
+    error = told(
+        {"user_pseudo_id": "", "pseudo_user_id": "string", "batch": "int64"}, "user_pseudo_id", days=["2026-08-02"]
+    )
     assert error.what == (
         "2 files of the source cannot be read, events_2.parquet first: column 'user_pseudo_id' is gone, it was string; "
         "2026-08-02 waits for it, all other days are done"
@@ -72,4 +74,6 @@ def test_a_new_name_is_guessed_where_one_new_column_is_of_the_type(found, name):
 def test_where_no_version_is_known_the_near_columns_are_named():
     schema = SourceSchema("ga4", 1, {"pseudo_user_id": "string"}, "a", "", 0, "")
     error = refusal([file("a", schema=schema.digest)], [schema], CONFIG)
-    assert "1 file of the source cannot be read, a first: column 'user_pseudo_id' is not there; did you mean" in error.what
+    assert (
+        "1 file of the source cannot be read, a first: column 'user_pseudo_id' is not there; did you mean" in error.what
+    )

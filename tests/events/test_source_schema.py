@@ -81,7 +81,11 @@ def test_a_column_that_the_settings_map_was_renamed_with_all_that_is_nested_in_i
     before = {"user": "int64", "items": LIST, "items[].id": "string"}
     after = {"who": "string", "things": LIST, "things[].id": "string"}
     names = {"user": "who", "items": "things"}
-    assert told(before, after, names) == ["items renamed things", "user renamed who", "who changed from int64 to string"]
+    assert told(before, after, names) == [
+        "items renamed things",
+        "user renamed who",
+        "who changed from int64 to string",
+    ]
     assert told(after, before, names)[0] == "things renamed items"
     assert len(told(before, after)) == 6
 

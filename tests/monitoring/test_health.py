@@ -174,7 +174,7 @@ SEEN = [
         "sources",
         "refused",
         {"refused": {"2026-03-08": ["b", "a"]}},
-        "2 files of the source cannot be read, a first: 2026-03-08 goes without them.",
+        "2 files of the source cannot be read, a first: 2026-03-08 goes on without what came.",
     ),
     ("index", "exact", {}, "The index finds 100.00% of the exact best items."),
     (

@@ -60,7 +60,9 @@ def refusal(
     before = _type_before(column, now, schemas)
     what = f"column {column!r} {_what_broke(column, before, found)}"
     told = f"{len(files):,} files" if len(files) > 1 else "1 file"
-    waiting = f"; {_names(days)} {'waits' if len(days) == 1 else 'wait'} for it, all other days are done" if days else ""
+    waiting = (
+        f"; {_names(days)} {'waits' if len(days) == 1 else 'wait'} for it, all other days are done" if days else ""
+    )
     return SourceError(
         f"{told} of the source cannot be read, {first.name} first: {what}{waiting}",
         where=f"{_names([file.name for file in files])}, column {column}",
@@ -71,7 +73,11 @@ def refusal(
 
 def _what_broke(column: str, before: str, found: Mapping[str, str]) -> str:
     if column not in found:
-        return f"is gone, it was {before}" if before else f"is not there; {near(column, [name for name in found if '.' not in name])}"
+        return (
+            f"is gone, it was {before}"
+            if before
+            else f"is not there; {near(column, [name for name in found if '.' not in name])}"
+        )
     was = f", it was {before}" if before and before != found[column] else ""
     return f"is {found[column]}{was}: no value of it can be read"
 

@@ -291,9 +291,7 @@ class Ledger:
             if files:
                 connection.execute(
                     sa.insert(source_file),
-                    [
-                        {**asdict(file), "days": list(file.days), "day_rows": list(file.day_rows)} for file in files
-                    ],
+                    [{**asdict(file), "days": list(file.days), "day_rows": list(file.day_rows)} for file in files],
                 )
 
     def source_schemas(self) -> list[SourceSchema]:

@@ -185,8 +185,9 @@ def _sources(seen: Observed) -> Check:
     if not files:
         return verdict("sources", "read", 0.0)
     days = sorted(seen.refused)
-    told = f"{days[0]} goes" if len(days) == 1 else f"{len(days)} days from {days[0]} to {days[-1]} go"
-    return verdict("sources", "refused", float(len(files)), count=len(files), first=files[0], days=told)
+    waiting = f"{days[0]} goes" if len(days) == 1 else f"{len(days)} days from {days[0]} to {days[-1]} go"
+    named = "1 file" if len(files) == 1 else f"{len(files):,} files"
+    return verdict("sources", "refused", float(len(files)), files=named, first=files[0], days=waiting)
 
 
 def _quality(seen: Observed, config: MonitoringConfig) -> Check:

@@ -84,7 +84,7 @@ VERDICTS: dict[str, dict[str, tuple[Tone, str]]] = {
     },
     "sources": {
         "read": (_GOOD, "All files of the source can be read."),
-        "refused": (_BAD, "{count:,} files of the source cannot be read, {first} first: {days} without them."),
+        "refused": (_BAD, "{files} of the source cannot be read, {first} first: {days} on without what came."),
     },
     "quality": {
         "kept": (_GOOD, "{measure} is {now:.4f} after {earlier:.4f} of the bundle before."),

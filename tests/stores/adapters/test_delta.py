@@ -93,7 +93,9 @@ NEW = Table(
 
 
 def rows_of(table, *rows):
-    return pa.Table.from_pylist([dict(zip(table.names, row, strict=True)) for row in rows], arrow_schema(table)).to_reader()
+    return pa.Table.from_pylist(
+        [dict(zip(table.names, row, strict=True)) for row in rows], arrow_schema(table)
+    ).to_reader()
 
 
 def content(store, engine, table):
@@ -144,7 +146,9 @@ def test_a_contract_that_cannot_read_what_is_stored_is_refused_until_all_of_it_i
     broken = dataclasses.replace(OLD, columns=tuple(columns.values()), version=2)
     filling = {"n": "1", "brand": "acme"}
     row = [filling.get(name, {"date_partition": "b", "rate": 1.0, "names": []}.get(name)) for name in broken.names]
-    row = [1 if name == "n" and broken.column("n").kind is Kind.INT32 else each for name, each in zip(broken.names, row)]
+    row = [
+        1 if name == "n" and broken.column("n").kind is Kind.INT32 else each for name, each in zip(broken.names, row)
+    ]
     with pytest.raises(StoreError, match=what) as caught:
         engine.read_snapshot(aged.files(broken), broken)
     assert (caught.value.code, "move SHOP/lake/days away" in caught.value.fix) == (Code.TABLE_SCHEMA, True)
