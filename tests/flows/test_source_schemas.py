@@ -5,6 +5,7 @@ import shutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from deltalake import DeltaTable, write_deltalake
 
 from endcap.core.errors import Code, SourceError
 from endcap.core.tables import EVENTS
@@ -81,21 +82,14 @@ def test_what_is_added_renamed_by_mapping_wider_or_of_another_type_comes_to_the_
     [report] = [each for each in take_in(own).steps if each.step == "ingest"]
     assert rows_of(own, EVENTS) == as_exported()
     assert report.note == (
-        "schema version 2 since events_20260102.parquet: batch_page_id added (int64), items[].quantity widened from int32 "
-        "to int64; schema version 3 since events_20260103.parquet: event_timestamp changed from int64 to string, "
+        "schema version 2 since events_20260102.parquet: batch_page_id added (int64), items[].quantity widened from "
+        "int32 to int64; schema version 3 since events_20260103.parquet: event_timestamp changed from int64 to string, "
         "items[].price changed from double to string, user_pseudo_id renamed pseudo_user_id"
     )
     flow = flow_of(own)
     told = [(row["version"], row["first_file"][7:15], row["before"], row["num_files"], row["num_refused"])
             for row in schema_rows(flow.ledger, flow.shop.config.events)]  # fmt: skip
     assert told == [(1, "20260101", 0, 1, 0), (2, "20260102", 1, 1, 0), (3, "20260103", 2, 1, 0)]
-
-
-def test_a_schema_that_was_there_before_is_no_new_version(own, take_in, flow_of, simulated):
-    take_in(own)
-    shutil.copy(simulated / "events_20260104.parquet", own / "export")
-    assert "schema" not in take_in(own).steps[0].note
-    assert [each.version for each in flow_of(own).ledger.source_schemas()] == [1]
 
 
 BREAKS = {
@@ -144,12 +138,14 @@ def test_a_day_in_force_whose_file_came_again_broken_stays_as_it_was(own_shop, t
     assert {day: part for day, part in held.items() if day in parts} == parts
     assert "2026-01-04" in held
     assert versions(own_shop)["events"] == written["events"] + 1
+    told = [(each.version, each.file) for each in flow_of(own_shop).ledger.source_schemas()]
+    assert told == [(1, "events_20260101.parquet"), (2, "events_20260103.parquet")]  # that of the fourth was there
 
 
 def test_a_source_of_which_no_file_can_be_read_is_refused_whole(own, take_in, flow_of):
     for day in (FIRST, SECOND, THIRD):
         changed(own, day, BREAKS["user_pseudo_id"][0])
-    with pytest.raises(SourceError, match="3 files .*'user_pseudo_id' is not there; did you mean .*'pseudo_user_id'"):
+    with pytest.raises(SourceError, match=r"3 files .*'user_pseudo_id' is not there; did you mean .*'pseudo_user_id'"):
         take_in(own)
     assert flow_of(own).ledger.parts("events") == {}
 
@@ -163,3 +159,23 @@ def test_a_refresh_does_all_else_and_the_health_report_tells_of_the_day(own, mor
     assert ledger.outputs("bundle")[""]["bundle_id"].startswith(SECOND)
     told = (own / "reports" / "health.txt").read_text()
     assert "1 file of the source cannot be read, events_20260103.parquet first: 2026-01-03 goes on without" in told
+
+
+def test_a_lake_of_an_older_contract_is_read_and_grows_under_the_newer_one(
+    own_shop, rows_of, flow_of, simulated, morning
+):
+    """Events as if an older version had written them: without the country, with pieces of 32 bits."""
+    place, before = own_shop / "lake" / "events", rows_of(own_shop, EVENTS)
+    stored = DeltaTable(place).to_pyarrow_table().drop_columns(["country"])
+    stored = stored.set_column(
+        stored.schema.get_field_index("quantity"), "quantity", stored["quantity"].cast(pa.int32())
+    )
+    write_deltalake(place, stored, mode="overwrite", schema_mode="overwrite", partition_by=["date_partition"])
+    assert rows_of(own_shop, EVENTS) == [row | {"country": None} for row in before]
+    shutil.copy(simulated / "events_20260104.parquet", own_shop / "export")
+    refresh(own_shop, verbs=("ingest", "sessionize"), clock=morning)
+    fourth = [row for row in rows_of(own_shop, EVENTS) if row["date_partition"] == "2026-01-04"]
+    assert any(row["country"] for row in fourth)
+    assert flow_of(own_shop).tables.schema_version(EVENTS) == EVENTS.version
+    told = flow_of(own_shop).ledger.attempts(limit=10)
+    assert next(each for each in told if each["step"] == "ingest")["outputs"]["events"]["schema"] == EVENTS.version

@@ -1,6 +1,6 @@
 """May rows that were written under an older contract be read under this one?
 
-A column that was added and may be missing reads as missing, a narrower number reads as a wider one; nothing else passes.
+A column that was added and may be missing reads as missing, a narrower number as a wider one; nothing else passes.
 """
 
 from collections.abc import Mapping
@@ -49,7 +49,7 @@ def _refused(table: Table, what: str) -> StoreError:
     return StoreError(
         f"the stored table {table.name} {what}: version {table.version} of its contract cannot read it",
         where=f"SHOP/lake/{table.name}",
-        fix=f"move SHOP/lake/{table.name} away and run `endcap refresh SHOP`, which makes it again, or use the version of "
-        "Endcap that wrote it",
+        fix=f"move SHOP/lake/{table.name} away and run `endcap refresh SHOP`, which makes it again, or use the version "
+        "of Endcap that wrote it",
         code=Code.TABLE_SCHEMA,
     )

@@ -79,8 +79,8 @@ class EventsConfig(BaseModel):
         default=30,
         ge=0,
         le=36_500,
-        description="Days an event may lie before the day its file is named by; earlier: a wrong clock, quarantined. 30: "
-        "devices that were offline come back within weeks, a clock that lost its battery is years off.",
+        description="Days an event may lie before the day its file is named by; earlier: a wrong clock, quarantined. "
+        "30: devices that were offline come back within weeks, a clock that lost its battery is years off.",
     )
     max_bad_share: float = Field(
         default=0.2,

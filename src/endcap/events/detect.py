@@ -197,8 +197,8 @@ def _add_other_headers(detected: Detected, paths: Sequence[Path]) -> None:
     if lacks:
         first = next(iter(lacks))
         detected.ignored.append(
-            f"{len(lacks)} files such as {first}, which have no column {lacks[first]} as {paths[0].name} has it: put them "
-            "apart, as one shop has one mapping"
+            f"{len(lacks)} files such as {first}, which have no column {lacks[first]} as {paths[0].name} has it: put "
+            "them apart, as one shop has one mapping"
         )
 
 

@@ -92,7 +92,7 @@ def _type_before(column: str, now: SourceSchema | None, schemas: Collection[Sour
     return next((each.columns[column] for each in reversed(others) if column in each.columns), "")
 
 
-def _fix(  # noqa: PLR0913, PLR0917 - all that tells what a column may have become
+def _fix(
     column: str,
     before: str,
     found: Mapping[str, str],
@@ -109,7 +109,8 @@ def _fix(  # noqa: PLR0913, PLR0917 - all that tells what a column may have beco
     near = difflib.get_close_matches(column, likely, n=1)
     name = near[0] if near else likely[0] if earlier and len(likely) == 1 else "ITS NEW NAME"
     if isinstance(config.reader, Ga4Reader):
-        return f'if it has another name now, write columns = {{ {column} = "{name}" }} under [events.reader] of endcap.toml'
+        mapping = f'columns = {{ {column} = "{name}" }}'
+        return f"if it has another name now, write {mapping} under [events.reader] of endcap.toml"
     return f"{again}; a flat export has one mapping, which names the columns of all its files"
 
 

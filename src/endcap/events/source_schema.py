@@ -40,7 +40,9 @@ _NESTED = ("list", "struct", "map")
 _NO_INSTANT = ("bool", "binary", "date", "time32", "time64", "duration", _NOTHING)
 _WIDTHS = {
     **{f"{sign}int{bits}": bits - (not sign) for sign in ("", "u") for bits in (8, 16, 32, 64)},
-    **{"halffloat": 11, "float": 24, "double": 53},
+    "halffloat": 11,
+    "float": 24,
+    "double": 53,
 }  # bits of the whole numbers that a type holds without loss
 
 

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from endcap.core.errors import Code, LedgerError
 from endcap.events.files import SourceFile
+from endcap.events.source_schema import SourceSchema
 from endcap.flows.cost import Cost
 from endcap.governance.audit import AuditRow
-from endcap.events.source_schema import SourceSchema
 from endcap.stores.catalog import (
     Catalog,
     attempt,
@@ -282,7 +282,7 @@ class Ledger:
         query = sa.select(source_file).order_by(source_file.c.source, source_file.c.name)
         with self.catalog.begin() as connection:
             rows = connection.execute(query).mappings().all()
-        return [_source_file(row) for row in rows]
+        return [_source_file(dict(row)) for row in rows]
 
     def keep_source_files(self, files: Sequence[SourceFile]) -> None:
         """Note what is known of the source's files; of those that are gone, the days made from them know."""

@@ -74,8 +74,8 @@ def schema_rows(ledger: Ledger, config: EventsConfig) -> list[dict[str, Any]]:
     """Return a row for each version of the source's schema, ascending.
 
     Returns:
-        `source`, `version`, `first_file`, `day`, `num_files` (that have it now), `num_refused` (of these, that cannot be
-        read), `before` (the version it is compared with, 0 for none), `changes` (what, column, before, after) and
+        `source`, `version`, `first_file`, `day`, `num_files` (that have it now), `num_refused` (of these, that cannot
+        be read), `before` (the version it is compared with, 0 for none), `changes` (what, column, before, after) and
         `columns` (path -> type).
     """
     known, files = ledger.source_schemas(), ledger.source_files()

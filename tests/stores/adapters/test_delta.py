@@ -144,11 +144,9 @@ def test_a_column_that_left_the_contract_is_not_read_any_more(aged, engine):
 def test_a_contract_that_cannot_read_what_is_stored_is_refused_until_all_of_it_is_replaced(aged, engine, column, what):
     columns = {each.name: each for each in OLD.columns} | {column.name: column}
     broken = dataclasses.replace(OLD, columns=tuple(columns.values()), version=2)
-    filling = {"n": "1", "brand": "acme"}
-    row = [filling.get(name, {"date_partition": "b", "rate": 1.0, "names": []}.get(name)) for name in broken.names]
-    row = [
-        1 if name == "n" and broken.column("n").kind is Kind.INT32 else each for name, each in zip(broken.names, row)
-    ]
+    n = 1 if broken.column("n").kind is Kind.INT32 else "1"
+    filling = {"date_partition": "b", "n": n, "rate": 1.0, "names": [], "brand": "acme"}
+    row = [filling[name] for name in broken.names]
     with pytest.raises(StoreError, match=what) as caught:
         engine.read_snapshot(aged.files(broken), broken)
     assert (caught.value.code, "move SHOP/lake/days away" in caught.value.fix) == (Code.TABLE_SCHEMA, True)

@@ -44,7 +44,9 @@ _SCALARS = (
 )
 GA4_TYPES = {
     "event_timestamp": INSTANT,
-    **{"items": LIST, "event_params": LIST, "event_params[].value": STRUCT},
+    "items": LIST,
+    "event_params": LIST,
+    "event_params[].value": STRUCT,
     **dict.fromkeys(("device", "geo", "ecommerce"), STRUCT),
     **dict.fromkeys(_SCALARS, SCALAR),
 }
