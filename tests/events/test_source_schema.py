@@ -45,6 +45,11 @@ def test_a_header_names_columns_of_text_whatever_is_around_it(tmp_path):
     assert list(columns_of_header(tmp_path / "b.tsv")) == ["at", "user"]
 
 
+def test_a_first_line_that_is_no_header_gives_no_address_away(tmp_path):
+    (tmp_path / "a.csv").write_text("2026-08-01,ann@example.org,view_item\n")
+    assert list(columns_of_header(tmp_path / "a.csv")) == ["2026-08-01", "(hidden)", "view_item"]
+
+
 def test_the_order_of_columns_is_no_part_of_a_schema():
     assert schema_digest({"a": "int64", "b": "string"}) == schema_digest({"b": "string", "a": "int64"})
     assert schema_digest({"a": "int64"}) != schema_digest({"a": "int32"})

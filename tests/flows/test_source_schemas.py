@@ -154,6 +154,7 @@ def test_a_refresh_does_all_else_and_the_health_report_tells_of_the_day(own, mor
     changed(own, THIRD, text_items)
     with pytest.raises(SourceError, match="2026-01-03 waits"):
         refresh(own, clock=morning)
+    assert refresh(own, verbs=("train",), clock=morning).steps  # has not looked at the source
     ledger = flow_of(own).ledger
     assert refused_days(ledger, "") == {THIRD: ["events_20260103.parquet"]}
     assert ledger.outputs("bundle")[""]["bundle_id"].startswith(SECOND)

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from endcap.core.ids import digest_of
 from endcap.events.sources.lines import plain_name, read_content
+from endcap.events.validate import NAMES_A_PERSON
 
 __all__ = [
     "INSTANT",
@@ -117,10 +118,13 @@ def has_header(path: Path) -> bool:
 
 
 def columns_of_header(path: Path) -> dict[str, str]:
-    """Return the columns that the first line of a text file names; all are text."""
+    """Return the columns that the first line of a text file names; all are text.
+
+    A name that may be a person's is hidden: the file may have no header.
+    """
     line = read_content(path, most=_HEADER_BYTES).split(b"\n", 1)[0].decode("utf-8-sig", errors="replace")
     rows = csv.reader([line.rstrip("\r")], delimiter="\t" if ".tsv" in path.name else ",")
-    return dict.fromkeys(next(rows, []), "string")
+    return dict.fromkeys(("(hidden)" if re.search(NAMES_A_PERSON, name) else name for name in next(rows, [])), "string")
 
 
 def under_names(columns: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:

@@ -75,7 +75,8 @@ def refresh(
         finally:
             write_run_manifest(flow, outcome=outcome)
         tidy(flow)
-        if refused := refused_files(flow, through):
+        has_scanned = any(report.step == FIRST_STEP for report in reports)
+        if has_scanned and (refused := refused_files(flow, through)):
             raise refused  # last: all that does not need these files is done
         return Refreshed(flow.run_id, flow.through, opened.bundle_in_force(), reports)
 
