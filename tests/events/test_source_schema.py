@@ -8,7 +8,6 @@ from endcap.events.source_schema import (
     STRUCT,
     changes_between,
     column_at_fault,
-    columns_of_header,
     columns_of_parquet,
     schema_digest,
     under_names,
@@ -35,19 +34,6 @@ def test_nested_columns_have_paths_and_types_that_are_laid_out_otherwise_are_the
         "items[].id": "string",
         "items[].tags": "list<string>",
     }
-
-
-def test_a_header_names_columns_of_text_whatever_is_around_it(tmp_path):
-    path = tmp_path / "a.csv"
-    path.write_bytes('\ufeffat,"user, id",item\r\n1,2,3\n'.encode())
-    assert columns_of_header(path) == {"at": "string", "user, id": "string", "item": "string"}
-    (tmp_path / "b.tsv").write_text("at\tuser\n")
-    assert list(columns_of_header(tmp_path / "b.tsv")) == ["at", "user"]
-
-
-def test_a_first_line_that_is_no_header_gives_no_address_away(tmp_path):
-    (tmp_path / "a.csv").write_text("2026-08-01,ann@example.org,view_item\n")
-    assert list(columns_of_header(tmp_path / "a.csv")) == ["2026-08-01", "(hidden)", "view_item"]
 
 
 def test_the_order_of_columns_is_no_part_of_a_schema():

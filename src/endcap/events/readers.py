@@ -17,9 +17,7 @@ from endcap.events.reading import Reading
 from endcap.events.source_schema import (
     SCALAR,
     column_at_fault,
-    columns_of_header,
     columns_of_parquet,
-    has_header,
     under_names,
 )
 from endcap.events.sources.ga4 import (
@@ -32,7 +30,7 @@ from endcap.events.sources.ga4 import (
 )
 from endcap.events.sources.ga4_lines import open_ga4_lines
 from endcap.events.sources.landing import open_landing, read_landing
-from endcap.events.sources.lines import plain_name, read_csv, read_json_lines
+from endcap.events.sources.lines import has_header, header_of, plain_name, read_csv, read_json_lines
 from endcap.events.sources.mapped import mapped_columns, mapped_instant_us, read_mapped
 from endcap.events.sources.segment import tell_segment
 from endcap.events.sources.snowplow import snowplow_objects, tell_snowplow
@@ -83,7 +81,7 @@ class SourceReader:
         """Return the columns of a file, empty where each of its lines tells its own."""
         if path.suffix == ".parquet":
             return columns_of_parquet(parquet_schema(path))
-        return columns_of_header(path) if self.is_flat and has_header(path) else {}
+        return dict.fromkeys(header_of(path), "string") if self.is_flat and has_header(path) else {}
 
     def fault_of(self, columns: Mapping[str, str]) -> str:
         """Return the first column for which a file of these columns cannot be read, "" if it can."""

@@ -3,17 +3,13 @@
 A column is named by its path: `geo.country` is a field of a struct, `items[].price` one of each struct in a list.
 """
 
-import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 
 from endcap.core.ids import digest_of
-from endcap.events.sources.lines import plain_name, read_content
-from endcap.events.validate import NAMES_A_PERSON
 
 __all__ = [
     "INSTANT",
@@ -24,9 +20,7 @@ __all__ = [
     "SourceSchema",
     "changes_between",
     "column_at_fault",
-    "columns_of_header",
     "columns_of_parquet",
-    "has_header",
     "schema_digest",
     "under_names",
 ]
@@ -34,8 +28,6 @@ __all__ = [
 SCALAR, INSTANT, LIST, STRUCT = "one value", "an instant", "list<struct>", "struct"
 """What a reader can take a column for."""
 
-_TABLES_OF_TEXT = (".csv", ".tsv", ".txt")
-_HEADER_BYTES = 1 << 20
 _NOTHING = "null"
 _NESTED = ("list", "struct", "map")
 _NO_INSTANT = ("bool", "binary", "date", "time32", "time64", "duration", _NOTHING)
@@ -110,21 +102,6 @@ def schema_digest(columns: Mapping[str, str]) -> str:
 def columns_of_parquet(schema: pa.Schema) -> dict[str, str]:
     """Return the path of each column of a Parquet file, nested ones too -> its type."""
     return {path: kind for field in schema for path, kind in _paths(field.name, field.type)}
-
-
-def has_header(path: Path) -> bool:
-    """Whether a text file names its columns on its first line."""
-    return plain_name(path).endswith(_TABLES_OF_TEXT)
-
-
-def columns_of_header(path: Path) -> dict[str, str]:
-    """Return the columns that the first line of a text file names; all are text.
-
-    A name that may be a person's is hidden: the file may have no header.
-    """
-    line = read_content(path, most=_HEADER_BYTES).split(b"\n", 1)[0].decode("utf-8-sig", errors="replace")
-    rows = csv.reader([line.rstrip("\r")], delimiter="\t" if ".tsv" in path.name else ",")
-    return dict.fromkeys(("(hidden)" if re.search(NAMES_A_PERSON, name) else name for name in next(rows, [])), "string")
 
 
 def under_names(columns: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
