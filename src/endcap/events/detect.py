@@ -12,7 +12,6 @@ from typing import Any
 
 import ibis
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
 from endcap.core.errors import Code, SourceError, near
@@ -22,7 +21,7 @@ from endcap.events.catalogue import KIND_NAMES, catalogue_kind, read_catalogue
 from endcap.events.catalogue_config import Catalogue
 from endcap.events.config import EventsConfig
 from endcap.events.reader_config import AUTOMATIC_EVENT_NAMES, GA4_COLUMN_NAMES, AnyReader, MappedReader
-from endcap.events.readers import reader_of
+from endcap.events.readers import parquet_schema, reader_of
 from endcap.events.recognise import NESTED_NAMES, event_names, nested_kind
 from endcap.events.sources.ga4 import GA4_COLUMNS
 from endcap.events.sources.guesses import COLUMN_SETTINGS, FOLDED_BY_DEFAULT, RENAMES, guess_columns
@@ -179,7 +178,7 @@ def _ending(path: Path) -> str:
 def _add_unlike(detected: Detected, paths: Sequence[Path]) -> None:
     """Tell which Parquet files are no GA4 export, and what the first of them lacks."""
     if paths:
-        there = _schema(paths[0]).names
+        there = parquet_schema(paths[0]).names
         lacks = [name for name in GA4_COLUMNS if name not in there]
         close = {name: get_close_matches(name, [each for each in there if each not in GA4_COLUMN_NAMES], n=1)
                  for name in lacks}  # fmt: skip
@@ -332,7 +331,7 @@ def _has_several_rows_an_id(engine: Engine, raw: ibis.Table, event_id: str | Non
 
 def _opened(engine: Engine, path: Path) -> ibis.Table:
     if path.suffix == ".parquet":
-        _schema(path)
+        parquet_schema(path)
         return engine.read_parquet([str(path)])
     table = read_csv(path) if plain_name(path).endswith(".csv") else read_json_lines(path)
     return engine.read_arrow(table.slice(0, _LOOKED_AT_ROWS))
@@ -372,21 +371,9 @@ def _glob(wide: str, wanted: Sequence[Path], files: Sequence[Path]) -> str:
 
 
 def _is_ga4(path: Path) -> bool:
-    schema = _schema(path)
+    schema = parquet_schema(path)
     has_all = set(GA4_COLUMNS) <= set(schema.names)
     return has_all and pa.types.is_list(schema.field("items").type)
-
-
-def _schema(path: Path) -> pa.Schema:
-    try:
-        return pq.read_schema(path)
-    except (pa.ArrowException, OSError) as error:
-        raise SourceError(
-            f"the Parquet file cannot be read: {str(error).splitlines()[0]}",
-            where=path.name,
-            fix="export the file again, or move it out of the source folder",
-            code=Code.SOURCE_UNREADABLE,
-        ) from error
 
 
 def _missing(what: str, folder: Path) -> SourceError:

@@ -20,7 +20,7 @@ from endcap.events.config import EventsConfig
 from endcap.events.reader_config import GA4_COLUMN_NAMES, Ga4Reader
 from endcap.events.readers import LANDING, SourceReader, parquet_schema, reader_of
 from endcap.events.reading import Reading, require_columns, union_of
-from endcap.events.refused import refusal
+from endcap.events.refused import first_broken, refusal
 from endcap.events.source_schema import INSTANT, SourceSchema, schema_digest, under_names
 from endcap.events.validate import believed_day
 
@@ -282,10 +282,9 @@ def _refuse_unplaced(
     broken = [file for file in files if file.broken]
     lost = [file for file in broken if not file.named_day and not file.days]
     if lost or (broken and len(broken) == len(files)):
-        shown = lost or broken
-        columns = reader.columns_of(paths[shown[0].name])
-        schema = SourceSchema(shown[0].source, 1, columns, shown[0].name, "", 0, "")
-        raise refusal(shown, [schema], config)
+        first = first_broken(lost or broken)
+        schema = SourceSchema(first.source, 1, reader.columns_of(paths[first.name]), first.name, "", 0, "")
+        raise refusal(lost or broken, [schema], config)
 
 
 def _refuse_unknown_columns(config: EventsConfig, paths: Sequence[Path]) -> None:

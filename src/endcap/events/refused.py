@@ -16,7 +16,7 @@ from endcap.events.source_schema import SourceSchema
 if TYPE_CHECKING:  # files.py raises what is told here
     from endcap.events.files import SourceFile
 
-__all__ = ["refusal", "stopped_days"]
+__all__ = ["first_broken", "refusal", "stopped_days"]
 
 _SHOWN = 3
 
@@ -40,6 +40,11 @@ def stopped_days(files: "Sequence[SourceFile]", made_of: Mapping[str, Mapping[st
     return dict(sorted(stopped.items()))
 
 
+def first_broken(files: "Sequence[SourceFile]") -> "SourceFile":
+    """Return the file of the earliest day, the first by name among several."""
+    return min(files, key=lambda file: (file.named_day or min(file.days, default=""), file.name))
+
+
 def refusal(
     files: "Sequence[SourceFile]", schemas: Collection[SourceSchema], config: EventsConfig, *, days: Sequence[str] = ()
 ) -> SourceError:
@@ -51,7 +56,7 @@ def refusal(
         config: `[events]`.
         days: The days that wait for them; none where nothing at all could be read.
     """
-    first = min(files, key=lambda file: (file.named_day or min(file.days, default=""), file.name))
+    first = first_broken(files)
     names = config.reader.columns if isinstance(config.reader, Ga4Reader) else {}
     own = first.broken.replace(_root(first.broken), names.get(_root(first.broken), _root(first.broken)), 1)
     now = next((each for each in schemas if each.digest == first.schema), None)

@@ -38,7 +38,8 @@ def keep_schemas(flow: Flow, files: Sequence[SourceFile]) -> None:
                              flow.run_id)
             )  # fmt: skip
         before[file.source] = version_of[mark]
-    flow.ledger.keep_source_schemas(fresh)
+    if fresh:
+        flow.ledger.keep_source_schemas(fresh)
 
 
 def new_schemas_told(flow: Flow) -> str:
