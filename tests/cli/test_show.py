@@ -1,5 +1,7 @@
 import json
+import shutil
 
+import pyarrow.parquet as pq
 import pytest
 
 from endcap.cli.main import main
@@ -17,6 +19,7 @@ def test_the_bundle_in_force_names_its_models_and_snapshots(tiny_shop, capsys):
     assert {"popular", "item_markov", "two_tower"} <= {model["name"] for model in value["models"]}
     assert value["bundle_id"] in text
     assert {"events", "items", "sequences"} <= {each["table"] for each in value["snapshots"]}
+    assert {each["schema"] for each in value["snapshots"]} == {1}
 
 
 def test_every_step_tells_what_it_did_and_cost(tiny_shop, capsys):
@@ -32,6 +35,21 @@ def test_what_became_of_every_row_adds_up(tiny_shop, capsys):
         for unit in ("events", "rows"):
             parts = [count for name, count in row.items() if name.startswith(f"{unit}_") and name != f"{unit}_read"]
             assert row[f"{unit}_read"] == sum(parts), row
+
+
+def test_the_versions_of_the_exports_schema_are_shown_with_what_changed(export, tmp_path, capsys):
+    root, source = tmp_path / "shop", shutil.copytree(export, tmp_path / "export")
+    path = source / "events_20260104.parquet"
+    pq.write_table(pq.read_table(path).rename_columns({"user_pseudo_id": "pseudo_user_id"}), path)
+    assert main(["init", str(root), "--source", str(source)]) == 0
+    assert main(["ingest", str(root)]) == 2
+    told = capsys.readouterr().err
+    assert "column 'user_pseudo_id' is gone, it was string" in told
+    assert 'columns = { user_pseudo_id = "pseudo_user_id" }' in told
+    text, rows = shown("schema", root, capsys)
+    assert [(row["version"], row["before"], row["num_refused"]) for row in rows] == [(1, 0, 0), (2, 1, 1)]
+    assert "ga4 version 2, after version 1:\n  pseudo_user_id added (string)\n  user_pseudo_id removed (string)" in text
+    assert rows[0]["columns"]["items[].item_id"] == "string"
 
 
 @pytest.mark.parametrize("what", ["evaluation", "health", "audit", "run"])

@@ -1,9 +1,33 @@
+import dataclasses
 import re
 
 import pytest
 
 from endcap.core.contract import Kind
 from endcap.core.tables import CANONICAL_EVENT_NAMES, EVENTS, ITEM_FEATURES, TABLES, USER_FEATURES, WINDOWS_DAYS
+
+# Table -> version of its contract -> digest of its columns. Lines are added, never changed: shops have such tables.
+DIGESTS = {
+    "events": {1: "cf21b90a3d4b8b97"},
+    "catalogue": {1: "29e88ac892dd2376"},
+    "item_mentions": {1: "a4754390036d998f"},
+    "items": {1: "c3beb1f408d64aa1"},
+    "logins": {1: "1ee6a1f3c2b7d3f0"},
+    "bots": {1: "5ebfb74981d250ee"},
+    "identities": {1: "4202f7d085f08fa0"},
+    "quarantine": {1: "8a8183237422e123"},
+    "sessions": {1: "1d4e9e07f8a404f8"},
+    "exposures": {1: "c176ce47e824bf17"},
+    "item_days": {1: "7005ddd552b91bab"},
+    "user_days": {1: "520ee54da4bdf293"},
+    "elements": {1: "f4fe194526564479"},
+    "user_features": {1: "755eca8ab5af6af4"},
+    "item_features": {1: "93b31b397757df17"},
+    "sequences": {1: "008786dc7ddbf720"},
+    "examples": {1: "912ad00b587ad8f9"},
+    "slates": {1: "7f7efb211279723f"},
+    "quality": {1: "372fb481286d13ef"},
+}
 
 each_table = pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 
@@ -85,3 +109,22 @@ def test_the_lists_of_a_sequence_are_lists():
     for name in ("item_ids", "event_names", "event_ids"):
         assert TABLES["sequences"].column(name).kind is Kind.STRINGS
     assert TABLES["sequences"].column("at_us_list").kind is Kind.INT64S
+
+
+@each_table
+def test_columns_change_under_a_new_version_alone(table):
+    frozen = DIGESTS.get(table.name, {})
+    told = f'"{table.name}": {{..., {{version}}: "{table.digest}"}}'
+    assert frozen.get(table.version, table.digest) == table.digest, (
+        f"the columns of {table.name} are not those of version {table.version} any more: give it version "
+        f"{max(frozen) + 1} in core/tables.py and add its digest to DIGESTS: {told.format(version=max(frozen) + 1)}"
+    )
+    assert table.version in frozen, f"add the digest to DIGESTS: {told.format(version=table.version)}"
+    assert list(frozen) == list(range(1, table.version + 1)), f"versions of {table.name} are numbered from 1"
+
+
+def test_a_digest_follows_the_columns_and_not_what_is_said_of_them():
+    told = dataclasses.replace(EVENTS.columns[0], doc="another word")
+    same = dataclasses.replace(EVENTS, columns=(told, *EVENTS.columns[1:]))
+    fewer = dataclasses.replace(EVENTS, columns=EVENTS.columns[:-1])
+    assert (same.digest == EVENTS.digest, fewer.digest == EVENTS.digest) == (True, False)

@@ -2,8 +2,8 @@ import pyarrow as pa
 import pytest
 
 from endcap.core.contract import Column, Kind, Table
-from endcap.core.errors import DataError
-from endcap.engines.contracts import check_contract, under_contract
+from endcap.core.errors import Code, DataError, StoreError
+from endcap.engines.contracts import check_contract, read_under_contract, under_contract
 
 PRICES = Table(
     "prices",
@@ -64,3 +64,22 @@ def test_each_kind_of_broken_row_is_refused_with_its_count(engine, broken, told)
 
 def test_the_same_key_on_two_days_is_two_rows(engine):
     checked(engine, ("2026-01-01", "a", 5, "new"), ("2026-01-02", "a", 5, "new"))
+
+
+def test_rows_of_an_older_contract_lack_what_was_added_and_have_what_was_widened(engine):
+    narrow = PRICES.column("price_minor")
+    old = pa.table({"state": ["new"], "date_partition": ["2026-01-01"], "gone": [1], "item_id": ["a"]})
+    read = read_under_contract(engine.read_arrow(old), PRICES)
+    assert engine.to_arrow(read).to_pylist() == [
+        {"date_partition": "2026-01-01", "item_id": "a", narrow.name: None, "state": "new"}
+    ]
+    old = old.append_column(narrow.name, pa.array([7], pa.int32()))
+    read = read_under_contract(engine.read_arrow(old), PRICES)
+    assert (str(read.schema()[narrow.name]), engine.to_arrow(read)[narrow.name].to_pylist()) == ("int64", [7])
+
+
+def test_rows_that_the_contract_cannot_read_are_refused(engine):
+    old = pa.table({"date_partition": ["2026-01-01"], "item_id": [7], "state": ["new"]})
+    with pytest.raises(StoreError, match="prices has item_id as int64, the contract as string") as caught:
+        read_under_contract(engine.read_arrow(old), PRICES)
+    assert caught.value.code is Code.TABLE_SCHEMA

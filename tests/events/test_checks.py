@@ -76,6 +76,20 @@ def test_a_file_that_holds_nothing_but_the_future_is_refused(engine, config, ing
         check_intake(engine, future, config, claimed=claimed)
 
 
+def test_a_stray_day_may_be_bad_altogether_and_a_day_of_its_own_may_not(engine, config, ingested):
+    bad = ingested(("read", "", 1, 1), ("quarantined", "item_missing", 1, 1))
+    check_intake(engine, bad, config, claimed=[DAY], stray=[DAY])
+    with pytest.raises(DataError, match="1 of 1 rows"):
+        check_intake(engine, bad, config, claimed=[DAY])
+
+
+def test_many_events_from_long_before_their_files_are_refused_with_the_setting_to_raise(engine, config, ingested):
+    late = ingested(("read", "", 30, 30), ("quarantined", "at_too_late", 30, 30))
+    with pytest.raises(DataError) as caught:
+        check_intake(engine, late, config, claimed=[])
+    assert "raise events.max_lateness_days" in caught.value.fix
+
+
 def test_a_raw_id_is_found_in_any_text_column(engine):
     table = engine.read_arrow(pa.table({"user_key": [KEYED], "search_term": ["ann"], "num": [1]}))
     assert raw_ids_found(engine, table, engine.read_arrow(pa.table({"raw_id": ["ann"]}))) == {"search_term": 1}

@@ -83,6 +83,23 @@ def test_parquet_files_beside_a_ga4_export_that_lack_a_column_are_named_with_it(
     pq.write_table(pq.read_table(path).rename_columns({"user_pseudo_id": "pseudo_user_id"}), path)
     [told] = detect(engine, tmp_path).ignored
     assert told.startswith("1 Parquet files such as events_20260802.parquet, which have no column user_pseudo_id")
+    assert told.endswith('say columns = { user_pseudo_id = "pseudo_user_id" } under [events.reader]')
+
+
+def test_an_export_whose_first_file_has_the_other_schema_is_recognised(tmp_path, engine, ga4_event, write_ga4):
+    path = write_ga4(tmp_path, "2026-08-01", [ga4_event("search", 1)])
+    pq.write_table(pq.read_table(path).rename_columns({"user_pseudo_id": "pseudo_user_id"}), path)
+    write_ga4(tmp_path, "2026-08-02", [ga4_event("search", 1, day="2026-08-02")])
+    detected = detect(engine, tmp_path)
+    assert detected.kind == "ga4"
+    assert "1 Parquet files such as events_20260801.parquet" in detected.ignored[0]
+
+
+def test_flat_files_with_another_header_than_the_first_are_told(tmp_path, engine):
+    (tmp_path / "a.csv").write_text("timestamp,event_name,user_id,item_id\n2026-08-01T10:00:00,view_item,u,mug\n")
+    (tmp_path / "b.csv").write_text("timestamp,event_name,user_id,product\n2026-08-02T10:00:00,view_item,u,mug\n")
+    [told] = detect(engine, tmp_path).ignored
+    assert told.startswith("1 files such as b.csv, which have no column item_id as a.csv has it")
 
 
 def test_columns_and_the_currency_can_be_said_where_nothing_gives_them_away(tmp_path, engine):

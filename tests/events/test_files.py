@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -6,7 +7,8 @@ import pytest
 
 from endcap.core.clock import day_start_us
 from endcap.core.errors import Code, SourceError
-from endcap.events.files import cache_of, days_claimed, days_fed, files_for, scan_files, scan_landing
+from endcap.events.files import cache_of, days_claimed, days_fed, files_for, scan_files, scan_landing, stray_days
+from endcap.events.reader_config import MappedReader
 
 DAY, NEXT = "2026-08-01", "2026-08-02"
 NOW_US = day_start_us("2026-08-05")
@@ -140,3 +142,95 @@ def test_a_segment_that_is_being_written_is_left_alone(tmp_path, engine, config,
         ("w0-1.jsonl", (DAY,))
     ]
     assert scan_landing(lambda: engine, config, tmp_path / "nowhere") == []
+
+
+def test_rows_from_long_before_the_day_a_file_is_named_by_are_booked_on_it(
+    tmp_path, engine, config, ga4_event, write_ga4
+):
+    days = ("2000-01-01", "2026-07-02", "2026-07-01", DAY)
+    write_ga4(tmp_path, DAY, [ga4_event("search", 1, day=day) for day in days])
+    [file] = scan_files(lambda: engine, config, tmp_path)
+    assert (file.days, file.day_rows) == (tuple(sorted(days)), (1, 1, 1, 1))
+    assert list(days_fed([file], config, now_us=NOW_US)) == ["2026-07-02", DAY]
+    far = config.model_copy(update={"max_lateness_days": 36_500})
+    assert list(days_fed([file], far, now_us=NOW_US)) == sorted(days)
+
+
+def test_a_day_of_a_handful_of_rows_among_many_is_a_stray_one(tmp_path, engine, config, ga4_event, write_ga4):
+    late = [ga4_event("search", 1, day="2026-07-20")]
+    write_ga4(tmp_path, DAY, [*late, *(ga4_event("search", minute) for minute in range(4))])
+    write_ga4(tmp_path, NEXT, [ga4_event("search", 1, day=NEXT), ga4_event("search", 1, day="2026-08-03")])
+    fed = days_fed(scan_files(lambda: engine, config, tmp_path), config, now_us=NOW_US)
+    assert stray_days(fed, config) == {"2026-07-20"}  # the third of August is half of what its file holds
+    assert stray_days(fed, config.model_copy(update={"max_bad_share": 0.1})) == set()
+
+
+@pytest.fixture
+def changed(tmp_path, ga4_event, write_ga4):
+    """Write two days, the second as a file whose table was changed."""
+
+    def changed(change, name="events_20260802.parquet"):
+        write_ga4(tmp_path, DAY, [ga4_event("view_item", 1, {"item_id": "mug"})])
+        path = write_ga4(tmp_path, NEXT, [ga4_event("view_item", 1, {"item_id": "mug"}, day=NEXT)])
+        pq.write_table(change(pq.read_table(path)), path)
+        path.rename(tmp_path / name)
+        return tmp_path
+
+    return changed
+
+
+def with_column(table, name, values):
+    return table.set_column(table.schema.get_field_index(name), name, values)
+
+
+BREAKS = {
+    "user_pseudo_id": lambda table: table.rename_columns({"user_pseudo_id": "pseudo_user_id"}),
+    "items": lambda table: with_column(table, "items", pa.array(["[]"])),
+    "event_params": lambda table: with_column(table, "event_params", pa.array(["{}"])),
+    "event_timestamp": lambda table: with_column(table, "event_timestamp", pa.array(["2026-08-02 10:00:00"])),
+}
+
+
+@pytest.mark.parametrize("column", BREAKS)
+def test_a_file_whose_schema_broke_is_listed_with_its_column(changed, engine, config, column):
+    good, broken = scan_files(lambda: engine, config, changed(BREAKS[column]))
+    assert (good.broken, broken.broken, broken.named_day) == ("", column, NEXT)
+    assert good.schema != broken.schema
+    assert scan_files(None, config, Path(broken.path).parent, cache=cache_of([good, broken])) == [good, broken]
+
+
+def test_a_broken_file_whose_name_tells_no_day_stops_those_it_holds(changed, engine, config):
+    config = config.model_copy(update={"reader": config.reader.model_copy(update={"files": "*.parquet"})})
+    [_, broken] = scan_files(lambda: engine, config, changed(BREAKS["items"], "part-2.parquet"))
+    assert (broken.broken, broken.days) == ("items", (NEXT,))
+
+
+def test_a_broken_file_that_tells_no_day_at_all_stops_everything(changed, engine, config):
+    config = config.model_copy(update={"reader": config.reader.model_copy(update={"files": "*.parquet"})})
+    with pytest.raises(SourceError, match=r"part-2.parquet first: column 'event_timestamp' is string") as caught:
+        scan_files(lambda: engine, config, changed(BREAKS["event_timestamp"], "part-2.parquet"))
+    assert _code(caught) == Code.SOURCE_COLUMN
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda table: table.append_column("more", pa.array([1])),
+        lambda table: table.drop_columns(["ecommerce", "user_id"]),
+        lambda table: with_column(table, "event_timestamp", table["event_timestamp"].cast(pa.string())),
+        lambda table: with_column(table, "event_timestamp", table["event_timestamp"].cast(pa.timestamp("us", "UTC"))),
+        lambda table: with_column(table, "user_id", pa.nulls(1)),
+    ],
+)
+def test_a_change_that_can_be_read_is_another_schema_and_no_fault(changed, engine, config, change):
+    before, after = scan_files(lambda: engine, config, changed(change))
+    assert (after.broken, after.days, before.schema == after.schema) == ("", (NEXT,), False)
+
+
+def test_a_flat_file_with_another_header_stops_its_own_days(tmp_path, engine, config):
+    reader = MappedReader(files="*.csv", time="at", event_name="event", device_id="user", item_id="item")
+    config = config.model_copy(update={"reader": reader})
+    (tmp_path / "a.csv").write_text(f"at,event,user,item\n{DAY}T10:00:00,view_item,u1,A\n")
+    (tmp_path / "b.csv").write_text(f"at,event,user,product\n{NEXT}T10:00:00,view_item,u1,A\n")
+    good, broken = scan_files(lambda: engine, config, tmp_path)
+    assert [(file.broken, file.days) for file in (good, broken)] == [("", (DAY,)), ("item", (NEXT,))]

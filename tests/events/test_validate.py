@@ -46,6 +46,8 @@ def test_a_good_event_has_no_reason(judged):
         ({"event_name_read": "dance"}, "event_name_unknown"),
         ({"at_us": None}, "at_missing"),
         ({"at_us": AT // 1000}, "at_out_of_range"),
+        ({"at_us": day_start_us("2026-07-02") - 1}, "at_too_late"),
+        ({"at_us": day_start_us("2000-01-02")}, "at_too_late"),
         ({"at_us": NOW_US + 2 * 86_400_000_000}, "at_in_future"),
         ({"raw_user_id": None}, "user_missing"),
         ({"raw_user_id": None, "user_key": "raw-cookie"}, "user_missing"),
@@ -90,6 +92,15 @@ def test_a_fault_of_an_item_is_told_and_its_event_is_good(judged, row, reason):
     event, bad = judged(row=row)
     assert (event["reason"], bad["reason"]) == (None, reason)
     assert reason in ROW_REASONS
+
+
+def test_an_event_that_is_late_but_not_too_late_stands_on_its_own_day(judged):
+    event, _ = judged({"at_us": day_start_us("2026-07-02")})
+    assert (event["reason"], event["date_partition"]) == (None, "2026-07-02")
+    event, _ = judged({"at_us": day_start_us("2026-07-31")}, max_lateness_days=0)
+    assert (event["reason"], event["date_partition"]) == ("at_too_late", DAY)
+    event, _ = judged({"at_us": day_start_us("2000-01-02")}, max_lateness_days=36_500)
+    assert (event["reason"], event["date_partition"]) == (None, "2000-01-02")
 
 
 def test_money_without_any_currency_is_quarantined(judged):

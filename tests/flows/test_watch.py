@@ -9,7 +9,7 @@ from endcap.flows.watch import plan_monitor
 from endcap.metrics.divergence import jensen_shannon
 
 CHECKS = [
-    "freshness", "lag", "volume", "mix", "quarantine", "quality", "index", "prices", "stock", "features"
+    "freshness", "lag", "volume", "mix", "quarantine", "sources", "quality", "index", "prices", "stock", "features"
 ]  # fmt: skip
 
 

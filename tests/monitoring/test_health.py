@@ -169,6 +169,13 @@ SEEN = [
         {"measures": {"ndcg@10": float("nan")}},
         "ndcg@10 could not be measured: the test days have too few cases.",
     ),
+    ("sources", "read", {}, "All files of the source can be read."),
+    (
+        "sources",
+        "refused",
+        {"refused": {"2026-03-08": ["b", "a"]}},
+        "2 files of the source cannot be read, a first: 2026-03-08 goes on without what came.",
+    ),
     ("index", "exact", {}, "The index finds 100.00% of the exact best items."),
     (
         "index",
@@ -205,24 +212,24 @@ SEEN = [
         "The features know events through 2026-03-01, those of 2026-03-08 are missing.",
     ),
     ("features", "none", {"features_through": None}, "There are no features."),
-    ("overall", "healthy", {}, "All 10 checks are good."),
+    ("overall", "healthy", {}, "All 11 checks are good."),
     (
         "overall",
         "watch",
         {"num_without_price": 20},
-        "Of 10 checks 1 came out with a warning: prices.",
+        "Of 11 checks 1 came out with a warning: prices.",
     ),
     (
         "overall",
         "act",
         {"num_items": 0},
-        "Of 10 checks 2 came out bad: prices, stock.",
+        "Of 11 checks 2 came out bad: prices, stock.",
     ),
     (
         "overall",
         "act_and_watch",
         {"index_recall": 0.5, "num_out_of_stock": 40},
-        "Of 10 checks 1 came out bad: index; 1 with a warning: stock.",
+        "Of 11 checks 1 came out bad: index; 1 with a warning: stock.",
     ),
 ]
 
@@ -279,13 +286,13 @@ def test_a_shop_without_anything_gets_a_report_and_no_error():
     empty = Observed(through=THROUGH, now_us=END_US, newest_event_us=None, num_events={}, num_source_rows=0)
     report = health(empty, MonitoringConfig())
     assert report.overall.sentence == (
-        "Of 10 checks 4 came out bad: freshness, prices, stock, features; 1 with a warning: quality."
+        "Of 11 checks 4 came out bad: freshness, prices, stock, features; 1 with a warning: quality."
     )
 
 
 def test_the_limits_come_from_the_settings():
     config = MonitoringConfig.model_validate({"no_price_share": {"warn": 0.01, "bad": 0.02}})
-    assert health(WELL, config).overall.sentence == "Of 10 checks 1 came out bad: prices."
+    assert health(WELL, config).overall.sentence == "Of 11 checks 1 came out bad: prices."
 
 
 def test_a_report_survives_json():

@@ -20,6 +20,7 @@ from endcap.flows.intake import intake_rows
 from endcap.flows.ledger import Ledger
 from endcap.flows.quality_steps import quality_of
 from endcap.flows.shop import Shop, find_shop
+from endcap.flows.source_schemas import schema_rows
 from endcap.flows.wiring.batch import open_flow, open_ledger
 from endcap.governance.access import Action, local_actor, require
 
@@ -34,12 +35,13 @@ def show(
     day: str = "",
     json_wanted: Annotated[bool, Parameter(name="--json")] = False,
 ) -> None:
-    """Show what is there: bundle, run, runs, intake, quality, evaluation, health or audit.
+    """Show what is there: bundle, run, runs, intake, schema, quality, evaluation, health, audit.
 
     bundle: the manifest of the bundle in force. run: the manifest of the latest run that had something to do. runs:
-    what each step did and cost. intake: what became of every row of the source, by event name and reason. quality:
-    whether a day's data is as usual, and its numbers; `reports/quality.html` shows the last day with plots. evaluation,
-    health: the latest reports. audit: who did what.
+    what each step did and cost. intake: what became of every row of the source, by event name and reason. schema: the
+    versions of the export's columns, and what changed from one to the next. quality: whether a day's data is as usual,
+    and its numbers; `reports/quality.html` shows the last day with plots. evaluation, health: the latest reports.
+    audit: who did what.
 
     Args:
         what: One of these words.
@@ -78,12 +80,12 @@ def _bundle(shop: Shop, _ledger: Ledger, _limit: int) -> tuple[Any, str]:
             if name not in ("files", "metrics", "models", "snapshots", "created_at_us")]  # fmt: skip
     rows.append(["created", _when(manifest.created_at_us)])
     models = [[entry.name, entry.kind, entry.version, "yes" if entry.vectors else "no"] for entry in manifest.models]
-    snapshots = [[ref.table, ref.version, ref.rows, ref.digest[:16]] for ref in manifest.snapshots]
+    snapshots = [[ref.table, ref.version, ref.schema, ref.rows, ref.digest[:16]] for ref in manifest.snapshots]
     return value, "\n\n".join(
         [
             table(["what", "value"], rows),
             table(["model", "kind", "version", "index"], models),
-            table(["table", "version", "rows", "digest"], snapshots),
+            table(["table", "version", "schema", "rows", "digest"], snapshots),
         ]
     )
 
@@ -140,6 +142,18 @@ def _quality(day: str, shop: Shop, _ledger: Ledger, _limit: int) -> tuple[Any, s
     return msgspec.to_builtins(found), quality_text(found)
 
 
+def _schema(shop: Shop, ledger: Ledger, _limit: int) -> tuple[Any, str]:
+    rows = schema_rows(ledger, shop.config.events)
+    told = [[row["source"], row["version"], row["first_file"], row["day"], len(row["columns"]), row["num_files"],
+             row["num_refused"]] for row in rows]  # fmt: skip
+    lines = [table(["source", "version", "since", "day", "columns", "files", "refused"], told)]
+    for row in rows:
+        if row["before"]:
+            changes = [f"  {change['told']}" for change in row["changes"]]
+            lines += ["", f"{row['source']} version {row['version']}, after version {row['before']}:", *changes]
+    return rows, "\n".join(lines)
+
+
 def _when(at_us: int) -> str:
     """Return an instant as people read it, UTC."""
     return datetime.fromtimestamp(at_us / 1e6, tz=UTC).strftime("%Y-%m-%d %H:%M:%S")
@@ -173,4 +187,5 @@ _VIEWS: dict[str, Callable[[Shop, Ledger, int], tuple[Any, str]]] = {
     "quality": partial(_quality, ""),
     "run": _run,
     "runs": _runs,
+    "schema": _schema,
 }

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from endcap.core.ids import digest_of
+
 __all__ = ["Column", "Kind", "Table"]
 
 
@@ -56,6 +58,7 @@ class Table:
         key: The columns that name a row; rows are kept in this order within a partition.
         partition: The column that cuts the table into partitions, or "" for one that is written whole.
         retention_days: How long a row is kept by default; 0 keeps it for good.
+        version: Of the columns, from 1; each change of them has a number of its own, which stands in every snapshot.
     """
 
     name: str
@@ -64,6 +67,13 @@ class Table:
     key: tuple[str, ...]
     partition: str = "date_partition"
     retention_days: int = 0
+    version: int = 1
+
+    @property
+    def digest(self) -> str:
+        """Digest of what is written of the columns: names, types, order, which may be missing, key and partition."""
+        columns = [[column.name, column.kind.value, column.nullable] for column in self.columns]
+        return digest_of([columns, list(self.key), self.partition])[:16]
 
     @property
     def names(self) -> list[str]:

@@ -58,6 +58,7 @@ class Code(StrEnum):
     CONTRACT_BROKEN = "contract-broken"
     TABLE_DAMAGED = "table-damaged"
     RAW_IDS = "raw-ids"
+    TABLE_SCHEMA = "table-schema"
     DAY_NOT_READY = "day-not-ready"
     TOO_MANY_BAD_ROWS = "too-many-bad-rows"
     INTERACTIONS_COLUMN = "interactions-column"

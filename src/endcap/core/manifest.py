@@ -22,12 +22,14 @@ class SnapshotRef(msgspec.Struct, frozen=True):
         version: Version in the table format's own log.
         digest: Digest of the content, whatever the version number.
         rows: Number of rows.
+        schema: Version of the contract under which it was last written; 0 where the table does not tell.
     """
 
     table: str
     version: int
     digest: str
     rows: int
+    schema: int = 0
 
 
 class ModelEntry(msgspec.Struct, frozen=True):

@@ -7,9 +7,10 @@ import ibis
 
 from endcap.core.contract import Column, Kind, Table
 from endcap.core.errors import Code, DataError
+from endcap.core.stored_schema import check_stored, columns_to_widen
 from endcap.engines.port import Engine
 
-__all__ = ["check_contract", "under_contract"]
+__all__ = ["check_contract", "read_under_contract", "under_contract"]
 
 _IBIS = {
     Kind.STRING: "string",
@@ -37,6 +38,36 @@ def under_contract(expression: ibis.Table, table: Table) -> ibis.Table:
     return expression.select(
         **{column.name: expression[column.name].cast(_IBIS[column.kind]) for column in table.columns}
     )
+
+
+def read_under_contract(stored: ibis.Table, table: Table) -> ibis.Table:
+    """Select the contract's columns of stored rows, which may have been written under an older contract.
+
+    What was added since then is missing, what was widened is cast.
+
+    Raises:
+        StoreError: The stored columns cannot be read under the contract (TABLE_SCHEMA).
+    """
+    kinds = {name: _kind(dtype) for name, dtype in stored.schema().items()}
+    check_stored(table, kinds)
+    missing = [name for name in table.names if name not in kinds]
+    others = [*missing, *columns_to_widen(table, kinds)]
+    if not others:
+        return stored.select(table.names)
+    return stored.select(
+        **{
+            column.name: (ibis.null() if column.name in missing else stored[column.name]).cast(_IBIS[column.kind])
+            if column.name in others
+            else stored[column.name]
+            for column in table.columns
+        }
+    )
+
+
+def _kind(dtype: Any) -> str:
+    """Return a type in the words of `Kind`, or in Ibis' where it is none of these."""
+    plain = dtype.copy(nullable=True)
+    return next((kind.value for kind, name in _IBIS.items() if plain.equals(ibis.dtype(name))), str(plain))
 
 
 def check_contract(engine: Engine, materialised: ibis.Table, table: Table) -> None:

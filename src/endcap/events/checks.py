@@ -19,7 +19,7 @@ _FEW = 20  # so few bad rows do not refuse a day that has good ones: a share of 
 
 
 def check_intake(
-    engine: Engine, ingested: Ingested, config: EventsConfig, *, claimed: Collection[str]
+    engine: Engine, ingested: Ingested, config: EventsConfig, *, claimed: Collection[str], stray: Collection[str] = ()
 ) -> list[dict[str, Any]]:
     """Refuse an intake whose sums do not match, or a day that is empty or mostly bad.
 
@@ -28,6 +28,7 @@ def check_intake(
         ingested: What is to be written.
         config: `[events]`: the limits.
         claimed: Days that must have an event (`days_claimed`).
+        stray: Days that may be bad altogether (`stray_days`).
 
     Returns:
         The counts, one mapping a row, for the ledger.
@@ -40,7 +41,7 @@ def check_intake(
     _refuse_unequal_sums(counts)
     _refuse_raw_keys(engine, ingested)
     _refuse_empty_days(counts, config, claimed)
-    _refuse_bad_days(counts, config, claimed)
+    _refuse_bad_days([row for row in counts if row["date_partition"] not in stray], config, claimed)
     return counts
 
 
@@ -155,6 +156,8 @@ def _fix_for(reason: str) -> str:
             "export views, clicks and carts with the item that they name, or tell in endcap.toml which column it is; "
             "if the shop logs them on pages without an item, raise events.max_bad_share"
         )
+    if reason == "at_too_late":
+        return "raise events.max_lateness_days if files may hold events from so long before the day they are named by"
     return "correct the export, or renames and default_currency in endcap.toml, or raise events.max_bad_share"
 
 

@@ -86,6 +86,13 @@ class EventsConfig(BaseModel):
     future_tolerance_s: int = Field(
         default=86_400, ge=0, description="Seconds an event may be ahead of now. A day: clocks and zones are off."
     )
+    max_lateness_days: int = Field(
+        default=30,
+        ge=0,
+        le=36_500,
+        description="Days an event may lie before the day its file is named by; earlier: a wrong clock, quarantined. "
+        "30: devices that were offline come back within weeks, a clock that lost its battery is years off.",
+    )
     max_bad_share: float = Field(
         default=0.2,
         ge=0,

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from fnmatch import fnmatch
 from os.path import commonprefix
 from pathlib import Path
@@ -10,15 +11,16 @@ from typing import Any
 
 import ibis
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
 from endcap.core.errors import Code, SourceError, near
 from endcap.core.tables import CANONICAL_EVENT_NAMES
 from endcap.engines.port import Engine
+from endcap.events.config import EventsConfig
 from endcap.events.detect_catalogue import add_catalogue, is_catalogue
 from endcap.events.detected import Detected
-from endcap.events.reader_config import AUTOMATIC_EVENT_NAMES, AnyReader, MappedReader
+from endcap.events.reader_config import AUTOMATIC_EVENT_NAMES, GA4_COLUMN_NAMES, AnyReader, MappedReader
+from endcap.events.readers import parquet_schema, reader_of
 from endcap.events.recognise import NESTED_NAMES, event_names, nested_kind
 from endcap.events.sources.ga4 import GA4_COLUMNS
 from endcap.events.sources.guesses import COLUMN_SETTINGS, FOLDED_BY_DEFAULT, RENAMES, guess_columns
@@ -82,9 +84,9 @@ def _events_of(
 ) -> tuple[Detected, Sequence[Path]]:
     """Recognise the events of a folder; return also the files that were looked at for them."""
     parquet = [path for path in files if path.suffix == ".parquet"]
-    if parquet and _is_ga4(parquet[0]):
-        detected = _ga4(engine, folder, [path for path in parquet if _is_ga4(path)])
-        _add_unlike(detected, [path for path in parquet if not _is_ga4(path)])
+    if ga4 := [path for path in parquet if _is_ga4(path)]:
+        detected = _ga4(engine, folder, ga4)
+        _add_unlike(detected, [path for path in parquet if path not in ga4])
         return detected, parquet
     texts = [path for path in files if plain_name(path).endswith(_TEXT) and not is_catalogue(path)]
     texts = [path for path in texts if not plain_name(path).endswith(_MAYBE) or nested_kind(path)]
@@ -144,10 +146,26 @@ def _ending(path: Path) -> str:
 def _add_unlike(detected: Detected, paths: Sequence[Path]) -> None:
     """Tell which Parquet files are no GA4 export, and what the first of them lacks."""
     if paths:
-        lacks = [name for name in GA4_COLUMNS if name not in _schema(paths[0]).names]
+        there = parquet_schema(paths[0]).names
+        lacks = [name for name in GA4_COLUMNS if name not in there]
+        close = {name: get_close_matches(name, [each for each in there if each not in GA4_COLUMN_NAMES], n=1)
+                 for name in lacks}  # fmt: skip
+        named = ", ".join(f'{name} = "{found[0]}"' for name, found in close.items() if found) or 'NAME = "THEIRS"'
         detected.ignored.append(
             f"{len(paths)} Parquet files such as {paths[0].name}, which have no column {', '.join(lacks) or 'items'} "
-            'as GA4 has it; if it has another name there, say columns = { NAME = "THEIRS" } under [events.reader]'
+            f"as GA4 has it; if it has another name there, say columns = {{ {named} }} under [events.reader]"
+        )
+
+
+def _add_other_headers(detected: Detected, paths: Sequence[Path]) -> None:
+    """Tell which flat files lack a column that was taken for something in the first of them."""
+    reader = reader_of("mapped", EventsConfig(source=".", reader=detected.settings["reader"]))
+    lacks = {path.name: fault for path in paths if (fault := reader.fault_of(reader.columns_of(path)))}
+    if lacks:
+        first = next(iter(lacks))
+        detected.ignored.append(
+            f"{len(lacks)} files such as {first}, which have no column {lacks[first]} as {paths[0].name} has it: put "
+            "them apart, as one shop has one mapping"
         )
 
 
@@ -209,6 +227,8 @@ def _mapped(engine: Engine, folder: Path, paths: Sequence[Path], said: Mapping[s
         named = raw.group_by(name=raw[guessed["event_name"]].cast("string")).aggregate(num=raw.count()).limit(100)
         _add_event_names(detected, {row["name"] or "": row["num"] for row in engine.to_arrow(named).to_pylist()})
     detected.unsure.update({name: str(kinds[name]) for name in columns if name not in guessed.values()})
+    if "time" in reader and any(name in reader for name in ("user_id", "device_id", "guest_from")):
+        _add_other_headers(detected, same)
     return detected
 
 
@@ -279,7 +299,7 @@ def _has_several_rows_an_id(engine: Engine, raw: ibis.Table, event_id: str | Non
 
 def _opened(engine: Engine, path: Path) -> ibis.Table:
     if path.suffix == ".parquet":
-        _schema(path)
+        parquet_schema(path)
         return engine.read_parquet([str(path)])
     table = read_csv(path) if plain_name(path).endswith(".csv") else read_json_lines(path)
     return engine.read_arrow(table.slice(0, _LOOKED_AT_ROWS))
@@ -295,21 +315,9 @@ def _glob(wide: str, wanted: Sequence[Path], files: Sequence[Path]) -> str:
 
 
 def _is_ga4(path: Path) -> bool:
-    schema = _schema(path)
+    schema = parquet_schema(path)
     has_all = set(GA4_COLUMNS) <= set(schema.names)
     return has_all and pa.types.is_list(schema.field("items").type)
-
-
-def _schema(path: Path) -> pa.Schema:
-    try:
-        return pq.read_schema(path)
-    except (pa.ArrowException, OSError) as error:
-        raise SourceError(
-            f"the Parquet file cannot be read: {str(error).splitlines()[0]}",
-            where=path.name,
-            fix="export the file again, or move it out of the source folder",
-            code=Code.SOURCE_UNREADABLE,
-        ) from error
 
 
 def _missing(what: str, folder: Path) -> SourceError:

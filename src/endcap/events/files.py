@@ -11,16 +11,17 @@ from pathlib import Path
 
 import ibis
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from endcap.core.clock import day_of
+from endcap.core.clock import day_of, next_day
 from endcap.core.errors import Code, SourceError, near
 from endcap.core.ids import digest_of
 from endcap.engines.port import Engine
 from endcap.events.config import EventsConfig
 from endcap.events.reader_config import GA4_COLUMN_NAMES, Ga4Reader
-from endcap.events.readers import LANDING, SourceReader, reader_of
+from endcap.events.readers import LANDING, SourceReader, parquet_schema, reader_of
 from endcap.events.reading import Reading, require_columns, union_of
+from endcap.events.refused import first_broken, refusal
+from endcap.events.source_schema import INSTANT, SourceSchema, schema_digest, under_names
 from endcap.events.validate import believed_day
 
 __all__ = [
@@ -36,9 +37,11 @@ __all__ = [
     "read_files",
     "scan_files",
     "scan_landing",
+    "stray_days",
 ]
 
 _FAR_US = 253_370_764_800_000_000  # 9999-01-01: the scan knows no present; `days_fed` does
+_FEW = 20  # rows: a share of fewer says nothing
 NO_DAY = "1970-01-01"
 """The day of rows of which neither they nor their file tell one."""
 
@@ -62,6 +65,10 @@ class SourceFile:
         num_unplaced: Rows whose instant cannot be read or lies before 2000.
         num_rows: Rows in it.
         settings: Digest of the settings with which its instants were read; "" where none matter.
+        day_rows: Rows of each of `days`.
+        schema: Digest of its columns, "" where each of its lines tells its own.
+        broken: Path of the column for which it cannot be read, "" for a file that can: of a broken one `days` are known
+            only where its name tells none.
     """
 
     source: str
@@ -75,6 +82,9 @@ class SourceFile:
     num_unplaced: int
     num_rows: int
     settings: str
+    day_rows: tuple[int, ...] = ()
+    schema: str = ""
+    broken: str = ""
 
     @property
     def key(self) -> str:
@@ -86,6 +96,10 @@ class SourceFile:
         if self.named_day:
             return self.named_day
         return next((day for day in self.days if day <= last_day), NO_DAY)
+
+    def first_day(self, config: EventsConfig) -> str:
+        """Return the first day of which a row is believed, "" where the file's name tells no day: then any is."""
+        return next_day(self.named_day, -config.max_lateness_days) if self.named_day else ""
 
 
 Cache = Mapping[tuple[str, str, int, int, str], SourceFile]
@@ -100,7 +114,7 @@ def cache_of(files: Iterable[SourceFile]) -> dict[tuple[str, str, int, int, str]
 def scan_files(
     make_engine: MakeEngine, config: EventsConfig, folder: Path, *, cache: Cache | None = None
 ) -> list[SourceFile]:
-    """List the files of the source that the reader's glob names, ascending by name.
+    """List the files of the source that the reader's glob names, ascending by name; also those that are `broken`.
 
     Args:
         make_engine: Makes what reads their instants.
@@ -110,8 +124,8 @@ def scan_files(
             settings are the same.
 
     Raises:
-        SourceError: The folder or the files are not there, a file cannot be read or lacks a column, or two files of the
-            same name stand in different folders.
+        SourceError: The folder or the files are not there, a file is damaged, two files of the same name stand in
+            different folders, or a column is missing or of another type in all files, or in one that tells no day.
     """
     if not folder.is_dir():
         raise _missing(f"the source folder {folder} is not there", folder)
@@ -133,13 +147,13 @@ def scan_landing(
 def days_fed(files: Iterable[SourceFile], config: EventsConfig, *, now_us: int) -> dict[str, list[SourceFile]]:
     """Return for each day, ascending, the files that hold rows of it or claim it by their name.
 
-    Rows of the future and rows without a readable instant are booked on the file's own day. Of the last day that is
-    believed only a part may be: the scan knows days, not instants.
+    Rows of the future, rows that are too late and rows without a readable instant are booked on the file's own day. Of
+    the last day that is believed only a part may be: the scan knows days, not instants.
     """
     last = last_day(config, now_us)
     fed: dict[str, list[SourceFile]] = {}
     for file in files:
-        days = {day for day in file.days if day <= last}
+        days = {day for day in file.days if file.first_day(config) <= day <= last}
         if file.named_day or file.num_unplaced or len(days) < len(file.days):
             days.add(file.file_day(last))
         for day in days:
@@ -158,6 +172,20 @@ def days_claimed(fed: Mapping[str, Sequence[SourceFile]], config: EventsConfig, 
         for day, files in fed.items()
         if any(day == file.named_day or (day < last and day in file.days) for file in files)
     }
+
+
+def stray_days(fed: Mapping[str, Sequence[SourceFile]], config: EventsConfig) -> set[str]:
+    """Return the days of a handful of rows that stand among many others in files which no day names.
+
+    Of such a day even every row may be bad: its files are not, and some device's clock was.
+    """
+    stray = set()
+    for day, files in fed.items():
+        own = sum(rows for file in files for each, rows in zip(file.days, file.day_rows, strict=True) if each == day)
+        is_few = 0 < own < _FEW and own <= config.max_bad_share * sum(file.num_rows for file in files)
+        if is_few and not any(file.named_day == day for file in files):
+            stray.add(day)
+    return stray
 
 
 def files_for(fed: Mapping[str, Sequence[SourceFile]], days: Sequence[str]) -> list[SourceFile]:
@@ -193,7 +221,7 @@ def _opened(
     open_text = reader.open_times if times_only and reader.open_times else reader.open_text
     groups: dict[str, list[Path]] = {}
     for path in paths:
-        kind = str(_parquet_schema(path)) if path.suffix == ".parquet" else "text"
+        kind = str(parquet_schema(path)) if path.suffix == ".parquet" else "text"
         groups.setdefault(kind, []).append(path)
     opened = []
     for kind, group in groups.items():
@@ -206,18 +234,6 @@ def _opened(
 
 def _taken_in(engine: Engine, tables: Sequence[pa.Table], paths: Sequence[Path]) -> tuple[ibis.Table, set[str]]:
     return engine.read_arrow(pa.concat_tables(tables, promote_options="default")), {path.name for path in paths}
-
-
-def _parquet_schema(path: Path) -> pa.Schema:
-    try:
-        return pq.read_schema(path).remove_metadata()
-    except (pa.ArrowException, OSError) as error:
-        raise SourceError(
-            f"the Parquet file cannot be read: {str(error).splitlines()[0]}",
-            where=path.name,
-            fix="export the file again, or move it out of the source folder",
-            code=Code.SOURCE_UNREADABLE,
-        ) from error
 
 
 def _scanned(
@@ -235,10 +251,40 @@ def _scanned(
             fresh.append(path)
     if source == "ga4" and not known:
         _refuse_unknown_columns(config, fresh)
-    found = _instants_by_file(make_engine(), config, source, fresh) if fresh else {}
+    reader = reader_of(source, config)
+    columns = {path.name: reader.columns_of(path) for path in fresh}
+    broken = {path.name: reader.fault_of(columns[path.name]) for path in fresh}
+    # What of a broken file can be read is when its rows are; a file that is named by its day need not be asked.
+    asked = [path for path in fresh if not broken[path.name]
+             or (broken[path.name] != reader.time and not (reader.claims_day and named_day(path.name)))]  # fmt: skip
+    found = _instants_by_file(make_engine(), reader, asked, broken) if asked else {}
     for path in fresh:
-        known[path.name] = _source_file(path, source, settings, found.get(path.name, {}), reader_of(source, config))
-    return [known[path.name] for path in paths]
+        file = _source_file(path, source, settings, found.get(path.name, {}), reader)
+        if reader.time in reader.types and _is_text_alone(columns[path.name], file, reader):
+            broken[path.name] = reader.time
+        schema = schema_digest(columns[path.name]) if columns[path.name] else ""
+        known[path.name] = replace(file, schema=schema, broken=broken[path.name])
+    files = [known[path.name] for path in paths]
+    _refuse_unplaced(files, reader, config, {path.name: path for path in paths})
+    return files
+
+
+def _is_text_alone(columns: Mapping[str, str], file: SourceFile, reader: SourceReader) -> bool:
+    """Whether the instants of a file have become text of which none is an instant."""
+    kind = under_names(columns, reader.names).get(reader.time, "")
+    return reader.types[reader.time] == INSTANT and kind == "string" and 0 < file.num_rows == file.num_unplaced
+
+
+def _refuse_unplaced(
+    files: Sequence[SourceFile], reader: SourceReader, config: EventsConfig, paths: Mapping[str, Path]
+) -> None:
+    """Refuse the source where no file can be read, or nothing tells which days a broken one would stop."""
+    broken = [file for file in files if file.broken]
+    lost = [file for file in broken if not file.named_day and not file.days]
+    if lost or (broken and len(broken) == len(files)):
+        first = first_broken(lost or broken)
+        schema = SourceSchema(first.source, 1, reader.columns_of(paths[first.name]), first.name, "", 0, "")
+        raise refusal(lost or broken, [schema], config)
 
 
 def _refuse_unknown_columns(config: EventsConfig, paths: Sequence[Path]) -> None:
@@ -248,7 +294,7 @@ def _refuse_unknown_columns(config: EventsConfig, paths: Sequence[Path]) -> None
     """
     if not isinstance(config.reader, Ga4Reader) or not config.reader.columns:
         return
-    known = {name for path in paths if path.suffix == ".parquet" for name in _parquet_schema(path).names}
+    known = {name for path in paths if path.suffix == ".parquet" for name in parquet_schema(path).names}
     own = sorted(known - {*GA4_COLUMN_NAMES})
     for name, column in config.reader.columns.items():
         if column not in known and difflib.get_close_matches(column, own, cutoff=0.8):
@@ -273,7 +319,8 @@ def _source_file(
         size=stat.st_size,
         mtime_ns=stat.st_mtime_ns,
         sha256=sha256,
-        days=tuple(sorted(day for day in rows_by_day if day)),
+        days=(days := tuple(sorted(day for day in rows_by_day if day))),
+        day_rows=tuple(rows_by_day[day] for day in days),
         named_day=named_day(path.name) if reader.claims_day else "",
         num_unplaced=rows_by_day.get("", 0),
         num_rows=sum(rows_by_day.values()),
@@ -282,14 +329,14 @@ def _source_file(
 
 
 def _instants_by_file(
-    engine: Engine, config: EventsConfig, source: str, paths: Sequence[Path]
+    engine: Engine, reader: SourceReader, paths: Sequence[Path], broken: Mapping[str, str]
 ) -> dict[str, dict[str, int]]:
     """Return file name -> UTC day ("" for none) -> rows, reading the column of time alone."""
     found: dict[str, dict[str, int]] = {}
-    reader = reader_of(source, config)
     for opened, names in _opened(engine, reader, paths, times_only=True):
         raw = reader.named(opened)
-        _require(raw, reader, sorted(names))
+        if not any(broken[name] for name in names):
+            _require(raw, reader.needed, sorted(names))
         day = believed_day(reader.instant_us(raw), ibis.literal(""), last_us=_FAR_US)
         counted = raw.select(file=raw["_file"], day=day).group_by(["file", "day"]).aggregate(num=ibis._.count())
         for row in engine.to_arrow(counted).to_pylist():
@@ -297,10 +344,10 @@ def _instants_by_file(
     return found
 
 
-def _require(raw: ibis.Table, reader: SourceReader, names: list[str]) -> None:
+def _require(raw: ibis.Table, needed: Sequence[str], names: list[str]) -> None:
     """Refuse files that lack a column, naming them."""
     try:
-        require_columns(raw, reader.needed)
+        require_columns(raw, needed)
     except SourceError as error:
         files = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         raise SourceError(error.what, where=f"{files}, {error.where}", fix=error.fix, code=error.code) from error

@@ -10,7 +10,7 @@ A day depends on its own files and on the last hour of the day before (`events.m
 never on those of a later day.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from endcap.core.clock import next_day
 from endcap.core.errors import Code, SourceError
@@ -18,6 +18,7 @@ from endcap.core.ids import digest_of
 from endcap.events.config import EventsConfig
 from endcap.events.files import SourceFile, days_fed, last_day
 from endcap.events.readers import LANDING
+from endcap.events.refused import stopped_days
 
 __all__ = ["MadeOf", "files_of", "is_left_alone", "plan_days"]
 
@@ -38,7 +39,7 @@ def plan_days(
     """Return the days to be made, each with the digests of the files that it and the day before are made from.
 
     Args:
-        files: The files that are there.
+        files: The files that are there; the days of broken ones are left as they are.
         made_of: What the days that are done were made from.
         config: `[events]`.
         now_us: The present instant.
@@ -49,13 +50,16 @@ def plan_days(
     Raises:
         SourceError: SOURCE_MISSING: a day's files changed, and others that it was made from are gone.
     """
+    stopped = stopped_days(files, made_of)
+    files = [file for file in files if not file.broken]
     fed = days_fed(files, config, now_us=now_us)
     own = {day: files_of(feeding) for day, feeding in fed.items()}
     made_of = {day: made for day, made in made_of.items() if not (again and day in own)}
     gone = _gone(files, made_of)
     plan = {}
-    for day in sorted({*own, *_left_empty(files, made_of, gone, own)}):
-        if day > (through or day):
+    held = {day for file in files for day in file.days if day >= file.first_day(config)}
+    for day in sorted({*own, *_left_empty(made_of, gone, {*own, *held})}):
+        if day > (through or day) or day in stopped:
             continue
         if is_left_alone(day, own.get(day, {}), gone.get(day, {}), made_of.get(day, {}), step="ingest"):
             continue
@@ -103,13 +107,12 @@ def _gone(files: Iterable[SourceFile], made_of: MadeOf) -> MadeOf:
     }
 
 
-def _left_empty(files: Iterable[SourceFile], made_of: MadeOf, gone: MadeOf, own: MadeOf) -> set[str]:
+def _left_empty(made_of: MadeOf, gone: MadeOf, held: Collection[str]) -> set[str]:
     """Return the days of which no file holds anything any more, though all that they were made from are there.
 
     A file was exported again, or is read in another time zone now: its events are on other days.
     """
-    held = {day for file in files for day in file.days}
-    return {day for day, made in made_of.items() if made and not gone[day] and day not in own and day not in held}
+    return {day for day, made in made_of.items() if made and not gone[day] and day not in held}
 
 
 def _ahead(day: str, feeding: Iterable[SourceFile], last: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import ibis
 
-from endcap.core.clock import day_start_us
+from endcap.core.clock import DAY_US, day_start_us
 from endcap.core.currency import CURRENCIES
 from endcap.events.config import EventsConfig
 from endcap.events.money import minor_units
@@ -31,6 +31,7 @@ EVENT_REASONS = (
     "event_name_unknown",
     "at_missing",
     "at_out_of_range",
+    "at_too_late",
     "at_in_future",
     "user_missing",
     "currency_unknown",
@@ -68,15 +69,16 @@ _MISSING = ibis.null("string")
 _NO = ibis.literal(value=False)
 
 
-def believed_day(at_us: Any, file_day: Any, *, last_us: int) -> Any:
+def believed_day(at_us: Any, file_day: Any, *, last_us: int, first_us: Any = FIRST_US) -> Any:
     """Return the UTC day of an instant, or the day of its file where the instant is missing or not to be believed.
 
     Args:
         at_us: Instants, microseconds UTC, a column.
         file_day: Days of the files, a column.
         last_us: The latest instant that is believed.
+        first_us: The earliest one, a number or a column.
     """
-    seconds = ibis.ifelse(at_us.between(FIRST_US, last_us), at_us, ibis.null("int64")) // 1_000_000
+    seconds = ibis.ifelse(at_us.between(first_us, last_us), at_us, ibis.null("int64")) // 1_000_000
     return ibis.coalesce(seconds.as_timestamp("s").strftime("%Y-%m-%d"), file_day)
 
 
@@ -118,21 +120,32 @@ def judge_events(events: ibis.Table, config: EventsConfig, *, now_us: int) -> ib
     """
     names = config.canonical_names
     currency = ibis.coalesce(events.currency.upper(), ibis.literal(config.default_currency, "string"))
-    last_us = now_us + config.future_tolerance_s * 1_000_000
+    last_us, first_us = now_us + config.future_tolerance_s * 1_000_000, _first_us(events.file_day, config)
     named = events.mutate(
         event_name=ibis.cases(
             *[(events.event_name_read == read, name) for read, name in names.items()], else_=_MISSING
         ),
-        date_partition=believed_day(events.at_us, events.file_day, last_us=last_us),
+        date_partition=believed_day(events.at_us, events.file_day, last_us=last_us, first_us=first_us),
         currency=currency,
         value_minor=minor_units(number(events.value), currency),
         ignored=ibis.ifelse(events.event_name_read.isin(config.ignored_event_names), "event_not_of_shop", _MISSING),
     )
-    fault = _event_fault(named, events.value, config, last_us)
+    fault = _event_fault(named, events.value, config, (first_us, last_us))
     return named.mutate(reason=_reason_in(fault), detail=_detail_in(fault)).drop("fault", "value", "file_day")
 
 
-def _event_fault(events: ibis.Table, value: Any, config: EventsConfig, last_us: int) -> Any:
+def _first_us(file_day: Any, config: EventsConfig) -> Any:
+    """Return the earliest instant that is believed: no file is named by a day so long after its events.
+
+    A file whose name tells no day has that of its earliest row, and nothing in it lies before.
+    """
+    # By way of float64: see `reading.instant_us`.
+    start_s = file_day.cast("date").cast("timestamp").epoch_seconds().cast("float64").cast("int64")
+    return ibis.greatest(ibis.literal(FIRST_US, "int64"), start_s * 1_000_000 - config.max_lateness_days * DAY_US)
+
+
+def _event_fault(events: ibis.Table, value: Any, config: EventsConfig, believed_us: tuple[Any, int]) -> Any:
+    first_us, last_us = believed_us
     has_user = events.raw_user_id.notnull() | events.raw_device_id.notnull() | events.user_key.re_search(_KEYED)
     amount = number(value)
     most = min(config.max_price * config.max_quantity, 1e10)
@@ -146,6 +159,7 @@ def _event_fault(events: ibis.Table, value: Any, config: EventsConfig, last_us: 
         (events.event_name.isnull(), _fault("event_name_unknown", shown("event_name", events.event_name_read))),
         (events.at_us.isnull(), _fault("at_missing", "at_us")),
         (events.at_us < FIRST_US, _fault("at_out_of_range", shown("at_us", events.at_us))),
+        (events.at_us < first_us, _fault("at_too_late", shown("at_us", events.at_us))),
         (events.at_us > last_us, _fault("at_in_future", shown("at_us", events.at_us))),
         (~has_user.fill_null(_NO), _fault("user_missing", "user_id, user_pseudo_id")),
         (events.currency.notin(sorted(CURRENCIES)), _fault("currency_unknown", shown("currency", events.currency))),

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from endcap.core.errors import BundleError, Code, ModelError
 from endcap.core.manifest import FORMAT, BundleManifest, ModelEntry, SnapshotRef, read_manifest
-from endcap.core.tables import EVENTS, EXAMPLES, ITEMS, SEQUENCES
+from endcap.core.tables import EVENTS, EXAMPLES, ITEMS, SEQUENCES, TABLES
 from endcap.core.version import __version__
 from endcap.features.online import write_histories
 from endcap.flows.flow import Flow, Outcome
@@ -180,7 +180,8 @@ def _snapshot(flow: Flow, table: str) -> SnapshotRef:
     }
     total = hashlib.sha256("".join(f"{each}={part.digest};" for each, part in parts.items()).encode())
     version = max((part.version for part in parts.values()), default=-1)
-    return SnapshotRef(table, version, total.hexdigest()[:32], sum(part.rows for part in parts.values()))
+    schema = flow.tables.schema_version(TABLES[table])
+    return SnapshotRef(table, version, total.hexdigest()[:32], sum(part.rows for part in parts.values()), schema)
 
 
 def _is_whole(place: Path, manifest: BundleManifest) -> bool:

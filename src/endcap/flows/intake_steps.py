@@ -19,6 +19,7 @@ from endcap.events.files import (
     read_files,
     scan_files,
     scan_landing,
+    stray_days,
 )
 from endcap.events.ingest import ingest
 from endcap.events.inputs import files_of, is_left_alone, plan_days
@@ -26,17 +27,22 @@ from endcap.events.slates import build_slates, quarantined_under, read_slates, s
 from endcap.flows.flow import Flow, Outcome
 from endcap.flows.key import checked_user_key, settle_user_key
 from endcap.flows.plans import Plan
+from endcap.flows.source_schemas import keep_schemas, new_schemas_told
 
 __all__ = ["plan_ingest", "plan_slates", "run_ingest", "run_slates"]
 
 
 def _source_files(flow: Flow) -> list[SourceFile]:
-    """List the files of the export and what the server has landed; files seen before are not read again."""
+    """List the files of the export and what the server has landed; files seen before are not read again.
+
+    The versions of their schemas are noted first: a run that dies in between notes the files once more.
+    """
     config = flow.shop.config.events
     known = flow.ledger.source_files()
     cache = cache_of(known)
     files = scan_files(lambda: flow.engine, config, flow.shop.source, cache=cache)
     files += scan_landing(lambda: flow.engine, config, flow.shop.landing / "events", cache=cache)
+    keep_schemas(flow, files)
     if set(files) != set(known):
         flow.ledger.keep_source_files(files)
     return files
@@ -61,7 +67,7 @@ def plan_ingest(flow: Flow) -> Plan:
 def run_ingest(flow: Flow, pending: list[str]) -> Outcome:
     """Read the files of the pending days and, of the days before, what was taken in; write these days."""
     config = flow.shop.config.events
-    fed = days_fed(_source_files(flow), config, now_us=flow.now_us)
+    fed = days_fed([file for file in _source_files(flow) if not file.broken], config, now_us=flow.now_us)
     files, key = files_for(fed, pending), checked_user_key(flow.shop, flow.ledger)
     if not files:  # the days were left empty, and so were those beside them
         return Outcome(
@@ -71,9 +77,8 @@ def run_ingest(flow: Flow, pending: list[str]) -> Outcome:
     reading = read_files(flow.engine, config, files, now_us=flow.now_us)
     reading = replace(reading, before=_events_before(flow, pending))
     ingested = ingest(flow.engine, reading, config, key=key, now_us=flow.now_us, days=pending)
-    counts = check_intake(
-        flow.engine, ingested, config, claimed=days_claimed(fed, config, now_us=flow.now_us) & set(pending)
-    )
+    claimed = days_claimed(fed, config, now_us=flow.now_us) & set(pending)
+    counts = check_intake(flow.engine, ingested, config, claimed=claimed, stray=stray_days(fed, config))
     per_day = {
         day: {
             "counts": _by_event_name([row for row in counts if row["date_partition"] == day]),
@@ -81,12 +86,13 @@ def run_ingest(flow: Flow, pending: list[str]) -> Outcome:
         }
         for day in pending
     }
+    schemas_told = new_schemas_told(flow)
     quarantined = sum(row["num_rows"] for row in counts if row["outcome"] == "quarantined")
     return Outcome(
         tables={"events": ingested.events, "quarantine": ingested.quarantine},
         output=per_day,
         detail={"counts": _by_event_name(counts)},
-        note=f"{quarantined:,} rows in quarantine" if quarantined else "",
+        note="; ".join(filter(None, [f"{quarantined:,} rows in quarantine" if quarantined else "", schemas_told])),
         release=lambda: ingested.drop(flow.engine),
         put_in_force=lambda: _put_in_force(flow, key, ingested.raw_ids),
     )

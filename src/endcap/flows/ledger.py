@@ -9,9 +9,20 @@ import sqlalchemy as sa
 
 from endcap.core.errors import Code, LedgerError
 from endcap.events.files import SourceFile
+from endcap.events.source_schema import SourceSchema
 from endcap.flows.cost import Cost
 from endcap.governance.audit import AuditRow
-from endcap.stores.catalog import Catalog, attempt, audit, fact, lease, partition_state, source_file, table_part
+from endcap.stores.catalog import (
+    Catalog,
+    attempt,
+    audit,
+    fact,
+    lease,
+    partition_state,
+    source_file,
+    source_schema,
+    table_part,
+)
 from endcap.stores.tables import Fence
 
 __all__ = ["AttemptStart", "Ledger", "Part", "Scope"]
@@ -271,7 +282,7 @@ class Ledger:
         query = sa.select(source_file).order_by(source_file.c.source, source_file.c.name)
         with self.catalog.begin() as connection:
             rows = connection.execute(query).mappings().all()
-        return [SourceFile(**{**row, "days": tuple(row["days"])}) for row in rows]
+        return [_source_file(dict(row)) for row in rows]
 
     def keep_source_files(self, files: Sequence[SourceFile]) -> None:
         """Note what is known of the source's files; of those that are gone, the days made from them know."""
@@ -279,8 +290,23 @@ class Ledger:
             connection.execute(sa.delete(source_file))
             if files:
                 connection.execute(
-                    sa.insert(source_file), [{**asdict(file), "days": list(file.days)} for file in files]
+                    sa.insert(source_file),
+                    [{**asdict(file), "days": list(file.days), "day_rows": list(file.day_rows)} for file in files],
                 )
+
+    def source_schemas(self) -> list[SourceSchema]:
+        """Return the versions of the schemas that sources ever had, by source and version."""
+        query = sa.select(source_schema).order_by(source_schema.c.source, source_schema.c.version)
+        with self.catalog.begin() as connection:
+            return [SourceSchema(**row) for row in connection.execute(query).mappings()]
+
+    def keep_source_schemas(self, schemas: Sequence[SourceSchema]) -> None:
+        """Note versions that are new; one that another run has noted just now stays as it is."""
+        with self.catalog.begin() as connection:
+            known = {(row.source, row.version) for row in connection.execute(sa.select(source_schema))}
+            fresh = [asdict(each) for each in schemas if (each.source, each.version) not in known]
+            if fresh:
+                connection.execute(sa.insert(source_schema), fresh)
 
     def append(self, row: AuditRow) -> None:
         """Write a row of the audit log: the port of `governance.audit`."""
@@ -292,6 +318,10 @@ class Ledger:
         query = sa.select(audit).order_by(audit.c.audit_id.desc()).limit(limit)
         with self.catalog.begin() as connection:
             return [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
+
+
+def _source_file(row: Mapping[str, Any]) -> SourceFile:
+    return SourceFile(**{**row, "days": tuple(row["days"]), "day_rows": tuple(row["day_rows"])})
 
 
 def _states_of(begun: Any) -> sa.ColumnElement[bool]:

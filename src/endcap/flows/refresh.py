@@ -10,6 +10,7 @@ from endcap.flows.flow import Flow, Progress, Step, StepReport
 from endcap.flows.run_manifest import write_run_manifest
 from endcap.flows.runner import run_steps
 from endcap.flows.shop import find_shop
+from endcap.flows.source_schemas import refused_files
 from endcap.flows.steps import FIRST_STEP, STEPS
 from endcap.flows.tidy import tidy
 from endcap.flows.wiring.batch import open_flow
@@ -56,6 +57,7 @@ def refresh(
 
     Raises:
         EndcapError: A step failed; what was in force before it stays in force.
+        SourceError: Files of some days cannot be read (SOURCE_COLUMN): these days are as they were, all else is done.
     """
     redone = [_step(name) for name in again]
     opened = find_shop(shop)
@@ -73,6 +75,9 @@ def refresh(
         finally:
             write_run_manifest(flow, outcome=outcome)
         tidy(flow)
+        has_scanned = any(report.step == FIRST_STEP for report in reports)
+        if has_scanned and (refused := refused_files(flow, through)):
+            raise refused  # last: all that does not need these files is done
         return Refreshed(flow.run_id, flow.through, opened.bundle_in_force(), reports)
 
 
@@ -120,6 +125,8 @@ def _last_day(flow: Flow) -> str:
             (DAY_NOT_READY).
     """
     days = flow.days(EVENTS)
+    if not days and (refused := refused_files(flow, flow.through)):
+        raise refused
     if days and not flow.through:
         return max((day for day in days if day <= day_of(flow.now_us)), default=days[0])
     known = sorted(day for day, part in flow.ledger.parts(EVENTS.name).items() if part.rows)

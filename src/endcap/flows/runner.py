@@ -148,7 +148,8 @@ class _Writing:
             changed = [each for each in partitions if _is_changed(held_now.get(each), found.get(each))]
             version = self._replace(table, result, changed, found) if changed else self.flow.tables.version(table)
             rows_written = sum(found[each]["rows"] for each in changed if each in found)
-            return {"version": version, "partitions": changed, "rows": rows_written}
+            schema = self.flow.tables.schema_version(table)
+            return {"version": version, "partitions": changed, "rows": rows_written, "schema": schema}
         finally:
             engine.drop(result)
 

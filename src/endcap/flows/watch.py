@@ -5,9 +5,11 @@ from typing import Any
 import msgspec
 
 from endcap.core.clock import day_of, day_start_us, next_day
+from endcap.core.ids import digest_of
 from endcap.core.tables import EVENTS, ITEMS, USER_FEATURES
 from endcap.flows.flow import Flow, Outcome
 from endcap.flows.shop import write_atomically
+from endcap.flows.source_schemas import refused_days
 from endcap.monitoring.health import HealthReport, Observed, health
 
 __all__ = ["is_report_there", "plan_monitor", "run_monitor"]
@@ -22,7 +24,10 @@ def plan_monitor(flow: Flow) -> dict[str, dict[str, str]]:
         return {}
     days = flow.days(EVENTS)[-_DAYS_LOOKED_AT:]
     today = day_of(flow.now_us)
-    return {"": {"bundle": bundle["bundle_id"], "through": flow.through, "today": today, **flow.digests(EVENTS, days)}}
+    seen = {"bundle": bundle["bundle_id"], "through": flow.through, "today": today}
+    if refused := refused_days(flow.ledger, ""):
+        seen["refused"] = digest_of(refused)
+    return {"": {**seen, **flow.digests(EVENTS, days)}}
 
 
 def is_report_there(flow: Flow, _partition: str) -> bool:
@@ -67,6 +72,7 @@ def _observed(flow: Flow) -> Observed:
         num_events={day: _kept(named) for day, named in counts.items()},
         num_source_rows=_sum(counts, "rows_read"),
         quarantined=_quarantined(counts),
+        refused=refused_days(flow.ledger, ""),
         measures=_measures(flow),
         measures_before=_measures_before(flow),
         index_recall=min(recalls, default=None),

@@ -29,6 +29,7 @@ class Observed:
             be left out.
         num_source_rows: Rows read from the source for these days, the quarantined ones included.
         quarantined: Reason -> rows in quarantine of these days.
+        refused: Day -> names of the files for which it waits, as they cannot be read.
         measures: Measure -> value of the default model's evaluation; None where it is undefined.
         measures_before: The same of the bundle before; empty when there is none.
         index_recall: Least recall of the bundle's indexes, 0..1; None without an index.
@@ -44,6 +45,7 @@ class Observed:
     num_events: Mapping[str, Mapping[str, int]]
     num_source_rows: int
     quarantined: Mapping[str, int] = field(default_factory=dict)
+    refused: Mapping[str, Sequence[str]] = field(default_factory=dict)
     measures: Mapping[str, float | None] = field(default_factory=dict)
     measures_before: Mapping[str, float | None] = field(default_factory=dict)
     index_recall: float | None = None
@@ -82,6 +84,7 @@ def health(observed: Observed, config: MonitoringConfig) -> HealthReport:
         _volume(observed, config),
         _mix(observed, config),
         _quarantine(observed, config),
+        _sources(observed),
         _quality(observed, config),
         _index(observed, config),
         _share("prices", ("known", "missing", "mostly_missing"), observed, config.no_price_share),
@@ -175,6 +178,16 @@ def _quarantine(seen: Observed, config: MonitoringConfig) -> Check:
     share = count / max(count, seen.num_source_rows)
     state, limit = _judge(share, config.quarantine_share, ("few", "many", "too_many"))
     return verdict("quarantine", state, share, limit=limit, count=count, num_rows=seen.num_source_rows, reason=reason)
+
+
+def _sources(seen: Observed) -> Check:
+    files = sorted({name for names in seen.refused.values() for name in names})
+    if not files:
+        return verdict("sources", "read", 0.0)
+    days = sorted(seen.refused)
+    waiting = f"{days[0]} goes" if len(days) == 1 else f"{len(days)} days from {days[0]} to {days[-1]} go"
+    named = "1 file" if len(files) == 1 else f"{len(files):,} files"
+    return verdict("sources", "refused", float(len(files)), files=named, first=files[0], days=waiting)
 
 
 def _quality(seen: Observed, config: MonitoringConfig) -> Check:

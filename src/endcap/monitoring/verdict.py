@@ -84,6 +84,10 @@ VERDICTS: dict[str, dict[str, tuple[Tone, str]]] = {
         "many": (_WARN, _QUARANTINE),
         "too_many": (_BAD, _QUARANTINE),
     },
+    "sources": {
+        "read": (_GOOD, "All files of the source can be read."),
+        "refused": (_BAD, "{files} of the source cannot be read, {first} first: {days} on without what came."),
+    },
     "quality": {
         "kept": (_GOOD, "{measure} is {now:.4f} after {earlier:.4f} of the bundle before."),
         "first": (_GOOD, "{measure} is {now:.4f}; there is no bundle before to compare with."),

@@ -22,10 +22,11 @@ __all__ = [
     "metadata",
     "partition_state",
     "source_file",
+    "source_schema",
     "table_part",
 ]
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration; a database at another one is upgraded when it is opened."""
 
 metadata = sa.MetaData()
@@ -125,8 +126,24 @@ source_file = sa.Table(
     sa.Column("num_unplaced", _Big, nullable=False),
     sa.Column("num_rows", _Big, nullable=False),
     sa.Column("settings", _Text, nullable=False),
+    sa.Column("day_rows", sa.JSON, nullable=False),
+    sa.Column("schema", _Text, nullable=False),
+    sa.Column("broken", _Text, nullable=False),
 )
 """What is known of each source file, so that an unchanged one is not read again while `settings` are the same."""
+
+source_schema = sa.Table(
+    "source_schema",
+    metadata,
+    sa.Column("source", _Text, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("columns", sa.JSON, nullable=False),
+    sa.Column("file", _Text, nullable=False),
+    sa.Column("day", _Text, nullable=False),
+    sa.Column("before", sa.Integer, nullable=False),
+    sa.Column("run_id", _Text, nullable=False),
+)
+"""Each schema that a source's files ever had; rows are only ever added."""
 
 audit = sa.Table(
     "audit",

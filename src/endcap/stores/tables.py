@@ -31,6 +31,10 @@ class TableStore(Protocol):
         """Return the table's latest version, -1 if it was never written."""
         ...
 
+    def schema_version(self, table: Table) -> int:
+        """Return the version of the contract under which it was last written, 0 where that is not known."""
+        ...
+
     def files(self, table: Table, partitions: Sequence[str] | None = None) -> list[str]:
         """Return the data files of the latest version, of all partitions or of those named; absolute URLs, sorted."""
         ...
@@ -42,7 +46,10 @@ class TableStore(Protocol):
     def replace(
         self, table: Table, partitions: Sequence[str], rows: pa.RecordBatchReader, *, fence: Fence | None = None
     ) -> int:
-        """Put rows in the place of whole partitions, in one commit.
+        """Put rows in the place of whole partitions, in one commit, which also notes the contract's version.
+
+        Where the table was written under an older contract, its schema becomes this one's; partitions that stay are not
+        touched, and what they lack reads as missing.
 
         Args:
             table: The contract; it is made in the store if it is not there.
@@ -56,5 +63,6 @@ class TableStore(Protocol):
 
         Raises:
             LedgerError: A newer holder of the fence has written (FENCED).
+            StoreError: Partitions that stay were written under a contract that this one cannot read (TABLE_SCHEMA).
         """
         ...

@@ -3,7 +3,7 @@ import gzip
 import pytest
 
 from endcap.core.errors import Code, SourceError
-from endcap.events.sources.lines import read_csv, read_json_lines, split_lines
+from endcap.events.sources.lines import has_header, header_of, read_csv, read_json_lines, split_lines
 
 
 def test_every_field_of_a_csv_is_text_and_a_bad_line_keeps_its_place(tmp_path):
@@ -39,3 +39,17 @@ def test_a_file_that_is_no_text_is_named(tmp_path, name, content):
     with pytest.raises(SourceError) as caught:
         read_csv(path)
     assert (caught.value.code, caught.value.where) == (Code.SOURCE_UNREADABLE, name)
+
+
+def test_a_header_is_read_without_the_other_lines_whatever_is_around_it(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes('\ufeffat,"user, id",item\r\n1,2,3\n'.encode())
+    assert (header_of(path), has_header(path)) == (["at", "user, id", "item"], True)
+    (tmp_path / "b.tsv.gz").write_bytes(gzip.compress(b"at\tuser\n"))
+    assert header_of(tmp_path / "b.tsv.gz") == ["at", "user"]
+    assert not has_header(tmp_path / "c.jsonl.gz")
+
+
+def test_a_first_line_that_is_no_header_gives_no_address_away(tmp_path):
+    (tmp_path / "a.csv").write_text("2026-08-01,ann@example.org,view_item\n")
+    assert header_of(tmp_path / "a.csv") == ["2026-08-01", "(hidden)", "view_item"]

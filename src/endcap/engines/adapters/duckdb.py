@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from endcap.core.contract import Table
 from endcap.core.errors import Code, ConfigError, SourceError, StoreError
+from endcap.engines.contracts import read_under_contract
 from endcap.engines.port import empty_table
 
 __all__ = ["DuckDBEngine"]
@@ -70,7 +71,7 @@ class DuckDBEngine:
             )
         except duckdb.Error as error:
             raise _damaged(table.name, error) from error
-        return found.select(table.names)
+        return read_under_contract(found, table)
 
     def materialise(self, expression: ibis.Table) -> ibis.Table:
         """Compute an expression once; see the port."""

@@ -14,6 +14,7 @@ from endcap.events.reading import (
     bare_rows,
     event_number,
     field,
+    instant_us,
     number,
     place_number,
     require_columns,
@@ -21,11 +22,35 @@ from endcap.events.reading import (
     text,
     unreadable_number,
 )
+from endcap.events.source_schema import INSTANT, LIST, SCALAR, STRUCT
 
-__all__ = ["GA4_COLUMNS", "ga4_instant_us", "read_ga4", "under_ga4_names"]
+__all__ = ["GA4_COLUMNS", "GA4_NEEDED", "GA4_TYPES", "ga4_instant_us", "read_ga4", "under_ga4_names"]
 
 GA4_COLUMNS = ("event_timestamp", "event_name", "user_pseudo_id", "items")
 """Without these columns it is no GA4 export of a shop."""
+
+GA4_NEEDED = (*GA4_COLUMNS, ("items[].item_id", "items[].item_name"))
+
+_ITEM = (
+    *("item_id", "item_name", "item_variant", "price", "quantity", "item_list_id", "item_list_name"),
+    "item_list_index",
+)
+_VALUES = ("string_value", "int_value", "float_value", "double_value")
+_SCALARS = (
+    *("event_name", "user_id", "user_pseudo_id", "device.category", "geo.country", "event_params[].key"),
+    *(f"ecommerce.{name}" for name in ("transaction_id", "purchase_revenue", "refund_value")),
+    *(f"event_params[].value.{name}" for name in _VALUES),
+    *(f"items[].{name}" for name in _ITEM),
+)
+GA4_TYPES = {
+    "event_timestamp": INSTANT,
+    "items": LIST,
+    "event_params": LIST,
+    "event_params[].value": STRUCT,
+    **dict.fromkeys(("device", "geo", "ecommerce"), STRUCT),
+    **dict.fromkeys(_SCALARS, SCALAR),
+}
+"""What is read of an export -> what it must be, where it is there."""
 
 _RECOMMENDATION_PARAMS = ("recommendation_id", "RECOMMENDATION_ID", "attributionToken", "recommId", "ranking")
 
@@ -45,6 +70,8 @@ def under_ga4_names(raw: ibis.Table, settings: Ga4Reader) -> ibis.Table:
 def ga4_instant_us(raw: ibis.Table) -> Any:
     """Return the instant of each row, microseconds UTC, missing where it cannot be read."""
     read = raw.event_timestamp
+    if read.type().is_timestamp():
+        return instant_us(read)
     return read.try_cast("int64") if read.type().is_integer() else text(read).try_cast("int64")
 
 
@@ -117,11 +144,9 @@ def _params_of(raw: ibis.Table) -> Any:
     if params is None or not params.type().is_array():
         return lambda _name: ibis.null("string")
 
-    kinds = ("string_value", "int_value", "float_value", "double_value")
-
     def value_of(name: str) -> Any:
         named = params.filter(lambda each: each["key"] == name)
-        return named.map(lambda each: ibis.coalesce(*[text(field(each, "value", kind)) for kind in kinds]))[0]
+        return named.map(lambda each: ibis.coalesce(*[text(field(each, "value", kind)) for kind in _VALUES]))[0]
 
     return value_of
 

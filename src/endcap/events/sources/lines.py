@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,13 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from endcap.core.errors import Code, SourceError
+from endcap.events.validate import NAMES_A_PERSON
 
 __all__ = [
     "FAULT",
     "decode_json",
+    "has_header",
+    "header_of",
     "plain_name",
     "read_content",
     "read_csv",
@@ -29,6 +33,7 @@ _LONGEST_FIELD = 1 << 26  # characters: descriptions may have pictures in them
 _BOM = b"\xef\xbb\xbf"
 _ENDINGS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".xml", ".html", ".htm", ".parquet")
 _LOOKED_AT = 1 << 16  # bytes
+_HEADER_BYTES = 1 << 20
 _MARKS = ("_file", "_row", "_fault")
 
 
@@ -91,6 +96,21 @@ def read_json_lines(path: Path) -> pa.Table:
     names = list(dict.fromkeys(name for each in read for name in each if name not in _MARKS))
     columns = {name: pa.array([_as_text(each.get(name)) for each in read], pa.string()) for name in names}
     return _marked(pa.table(columns), path, places, bad)
+
+
+def has_header(path: Path) -> bool:
+    """Whether a text file names its columns on its first line."""
+    return plain_name(path).endswith((".csv", ".tsv", ".txt"))
+
+
+def header_of(path: Path) -> list[str]:
+    """Return the columns that the first line of a text file names, without reading the others.
+
+    A name that may be a person's is hidden: the file may have no header.
+    """
+    line = read_content(path, most=_HEADER_BYTES).split(b"\n", 1)[0].decode("utf-8-sig", errors="replace")
+    rows = csv.reader([line.rstrip("\r")], delimiter="\t" if ".tsv" in path.name else ",")
+    return ["(hidden)" if re.search(NAMES_A_PERSON, name) else name for name in next(rows, [])]
 
 
 def decode_json(content: bytes) -> Any:

@@ -6,12 +6,17 @@ from pathlib import Path
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError
+from deltalake.schema import ArrayType, DataType
 
 from endcap.core.contract import Table
 from endcap.core.errors import Code, LedgerError
+from endcap.core.stored_schema import check_stored
 from endcap.stores.tables import Fence
 
 __all__ = ["DeltaTables"]
+
+_SCHEMA_VERSION, _SCHEMA_DIGEST = "endcap.schema_version", "endcap.schema_digest"
+_KINDS = {"integer": "int32", "long": "int64", "float": "float32", "double": "float64", "boolean": "bool"}
 
 
 class DeltaTables:
@@ -28,6 +33,11 @@ class DeltaTables:
         """Return the latest version, -1 if there is none."""
         opened = self._open(table)
         return -1 if opened is None else int(opened.version())
+
+    def schema_version(self, table: Table) -> int:
+        """Return the version of the contract under which it was last written."""
+        opened = self._open(table)
+        return 0 if opened is None else int(opened.history(1)[0].get(_SCHEMA_VERSION, 0))
 
     def files(self, table: Table, partitions: Sequence[str] | None = None) -> list[str]:
         """Return the data files of the latest version."""
@@ -57,6 +67,7 @@ class DeltaTables:
         if fence is not None and opened is not None:
             _check_fence(opened, fence)
         predicate = None
+        is_other = opened is not None and self._is_of_another_contract(table, opened, partitions)
         if opened is not None and table.partition:
             predicate = f"{table.partition} IN ({', '.join(repr(each) for each in sorted(partitions))})"
         try:
@@ -66,7 +77,9 @@ class DeltaTables:
                 mode="overwrite",
                 partition_by=[table.partition] if table.partition else None,
                 predicate=predicate,
-                commit_properties=_properties(fence),
+                # delta-rs keeps what the predicate spares, and its "merge" does not widen a type.
+                schema_mode="overwrite" if is_other else None,
+                commit_properties=_properties(table, fence),
                 writer_properties=WriterProperties(compression="ZSTD", compression_level=1),
             )
         except CommitFailedError as error:
@@ -78,9 +91,29 @@ class DeltaTables:
             ) from error
         return self.version(table)
 
+    def _is_of_another_contract(self, table: Table, opened: DeltaTable, partitions: Sequence[str]) -> bool:
+        """Whether the stored columns are not the contract's.
+
+        Raises:
+            StoreError: Partitions that stay have columns which cannot be read under it (TABLE_SCHEMA).
+        """
+        stored = {field.name: _kind(field.type) for field in opened.schema().fields}
+        if stored == {column.name: column.kind.value for column in table.columns}:
+            return False
+        if table.partition and set(self.partitions(table)) - set(partitions):
+            check_stored(table, stored)
+        return True
+
     def _open(self, table: Table) -> DeltaTable | None:
         path = str(self._root / table.name)
         return DeltaTable(path) if DeltaTable.is_deltatable(path) else None
+
+
+def _kind(told: DataType) -> str:
+    """Return the type of a stored column in the words of `Kind`, or in Delta's where it is none of these."""
+    if isinstance(told, ArrayType):
+        return f"list<{_kind(told.element_type)}>"
+    return _KINDS.get(told.type, told.type)
 
 
 def _partition_of(uri: str, table: Table) -> str:
@@ -102,7 +135,7 @@ def _check_fence(opened: DeltaTable, fence: Fence) -> None:
         )
 
 
-def _properties(fence: Fence | None) -> CommitProperties | None:
-    if fence is None:
-        return None
-    return CommitProperties(app_transactions=[Transaction(app_id=fence.name, version=fence.token)])
+def _properties(table: Table, fence: Fence | None) -> CommitProperties:
+    told = {_SCHEMA_VERSION: str(table.version), _SCHEMA_DIGEST: table.digest}
+    transactions = None if fence is None else [Transaction(app_id=fence.name, version=fence.token)]
+    return CommitProperties(custom_metadata=told, app_transactions=transactions)

@@ -1,0 +1,109 @@
+"""The versions of the source's schema as the ledger keeps them, and what a run tells of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from endcap.core.errors import SourceError
+from endcap.events.config import EventsConfig
+from endcap.events.files import SourceFile
+from endcap.events.reader_config import Ga4Reader
+from endcap.events.readers import reader_of
+from endcap.events.refused import refusal, stopped_days
+from endcap.events.source_schema import Change, SourceSchema, changes_between
+from endcap.flows.flow import Flow
+from endcap.flows.ledger import Ledger
+
+__all__ = ["keep_schemas", "new_schemas_told", "refused_days", "refused_files", "schema_rows"]
+
+_SHOWN = 4
+
+
+def keep_schemas(flow: Flow, files: Sequence[SourceFile]) -> None:
+    """Number the schemas that no file had before, in the order of the files' days."""
+    known, config = flow.ledger.source_schemas(), flow.shop.config.events
+    version_of = {(each.source, each.digest): each.version for each in known}
+    fresh: list[SourceSchema] = []
+    before: dict[str, int] = {}
+    for file in sorted(files, key=lambda each: (_day(each), each.name)):
+        if not file.schema:
+            continue
+        mark = (file.source, file.schema)
+        if mark not in version_of:
+            version_of[mark] = 1 + max((number for (source, _), number in version_of.items() if source == file.source),
+                                       default=0)  # fmt: skip
+            columns = reader_of(file.source, config).columns_of(Path(file.path))
+            fresh.append(
+                SourceSchema(file.source, version_of[mark], columns, file.name, _day(file), before.get(file.source, 0),
+                             flow.run_id)
+            )  # fmt: skip
+        before[file.source] = version_of[mark]
+    if fresh:
+        flow.ledger.keep_source_schemas(fresh)
+
+
+def new_schemas_told(flow: Flow) -> str:
+    """Return a line about the versions that this run saw first, "" if there are none to compare with another."""
+    known = flow.ledger.source_schemas()
+    told = []
+    for each in known:
+        if each.run_id == flow.run_id and each.before:
+            changes = [str(change) for change in _changes(each, known, flow.shop.config.events)]
+            more = f" and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
+            told.append(f"schema version {each.version} since {each.file}: {', '.join(changes[:_SHOWN])}{more}")
+    return "; ".join(told)
+
+
+def refused_days(ledger: Ledger, through: str) -> dict[str, list[str]]:
+    """Return the days up to `through` that wait for a file which cannot be read, each with the names of such files."""
+    made_of = {day: output.get("files", {}) for day, output in ledger.outputs("ingest").items()}
+    stopped = stopped_days(ledger.source_files(), made_of)
+    return {day: names for day, names in stopped.items() if day <= (through or day)}
+
+
+def refused_files(flow: Flow, through: str) -> SourceError | None:
+    """Return the error of the files that cannot be read and the days up to `through` that wait for them, if any."""
+    days = refused_days(flow.ledger, through)
+    named = {name for names in days.values() for name in names}
+    broken = [file for file in flow.ledger.source_files() if file.broken and file.name in named]
+    if not broken:
+        return None
+    return refusal(broken, flow.ledger.source_schemas(), flow.shop.config.events, days=list(days))
+
+
+def schema_rows(ledger: Ledger, config: EventsConfig) -> list[dict[str, Any]]:
+    """Return a row for each version of the source's schema, ascending.
+
+    Returns:
+        `source`, `version`, `first_file`, `day`, `num_files` (that have it now), `num_refused` (of these, that cannot
+        be read), `before` (the version it is compared with, 0 for none), `changes` (what, column, before, after) and
+        `columns` (path -> type).
+    """
+    known, files = ledger.source_schemas(), ledger.source_files()
+    rows = []
+    for each in known:
+        own = [file for file in files if (file.source, file.schema) == (each.source, each.digest)]
+        rows.append(
+            {
+                "source": each.source,
+                "version": each.version,
+                "first_file": each.file,
+                "day": each.day,
+                "num_files": len(own),
+                "num_refused": sum(bool(file.broken) for file in own),
+                "before": each.before,
+                "changes": [vars(change) | {"told": str(change)} for change in _changes(each, known, config)],
+                "columns": dict(each.columns),
+            }
+        )
+    return rows
+
+
+def _changes(schema: SourceSchema, known: Sequence[SourceSchema], config: EventsConfig) -> list[Change]:
+    names = config.reader.columns if isinstance(config.reader, Ga4Reader) else {}
+    earlier = [each for each in known if (each.source, each.version) == (schema.source, schema.before)]
+    return changes_between(earlier[0].columns, schema.columns, names) if earlier else []
+
+
+def _day(file: SourceFile) -> str:
+    return file.named_day or min(file.days, default="")
