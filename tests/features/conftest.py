@@ -19,10 +19,13 @@ from endcap.features import daily, sequences
 from endcap.features.config import FeaturesConfig
 from endcap.features.examples import make_examples
 from endcap.features.item_features import item_features
+from endcap.features.leakage import find_leaks
+from endcap.features.leakage_sample import ShopTables
 from endcap.features.user_features import user_features
 from endcap.sessions.config import SessionsConfig
 from endcap.sessions.exposures import find_exposures
 from endcap.sessions.sessionize import sessionize
+from endcap.testing.leaky_shop import FEATURES, clean_shop
 
 CONFIG = FeaturesConfig(num_negatives=2)
 MINUTE_US = 60_000_000
@@ -125,3 +128,24 @@ def _item(text):
     item_id, _, price = text.partition("@")
     numbers = {"place": place, "quantity": quantity, "price_minor": price}
     return {"item_id": item_id} | {name: int(number) for name, number in numbers.items() if number}
+
+
+@pytest.fixture(scope="session")
+def clean(engine):
+    """The tables of a small clean shop; tests change copies of them."""
+    return clean_shop(engine)
+
+
+@pytest.fixture(scope="session")
+def leaks_of(engine, clean):
+    """Look for leaks in the tables of a shop, all users and items; what is as in the clean shop is taken in once."""
+    taken = {name: engine.read_arrow(rows) for name, rows in clean.items()}
+
+    def leaks_of(tables, **asked):
+        read = {
+            name: taken[name] if rows is clean.get(name) or rows.equals(clean[name]) else engine.read_arrow(rows)
+            for name, rows in tables.items()
+        }
+        return find_leaks(engine, ShopTables(**read), FEATURES, click_events=["select_item"], **asked)
+
+    return leaks_of

@@ -248,9 +248,11 @@ def _same(column: str, value: Any, other: Any) -> bool:
 
 def _told(table: Table, column: str, found: Sequence[tuple[Row, Any, list[str]]], of_rows: int) -> Finding:
     explained = Counter(cause for _, _, causes in found for cause in dict.fromkeys(causes))
-    order = list(dict.fromkeys(cause for _, _, causes in found for cause in causes))
-    name = min(order, key=lambda each: -explained[each]) if order else "feature-not-of-its-past"
-    row, expected, _ = next(each for each in found if name in each[2]) if order else found[0]
+    best = explained.most_common(1)
+    # What explains a few rows of many may do so by accident.
+    is_explained = bool(best) and 2 * best[0][1] >= len(found)
+    name = best[0][0] if is_explained else "feature-not-of-its-past"
+    row, expected, _ = next(each for each in found if name in each[2]) if is_explained else found[0]
     seen = "every column is that of the next day" if column == _WHOLE_ROW else f"{row[column]}, from its past {expected}"
     return Finding(
         name=name,

@@ -153,6 +153,8 @@ def _context_faults(row: Row, session: Session | None, longest: int) -> dict[str
     context, wanted = row["context_item_ids"], items[max(0, place - longest) : place]
     if context == wanted and row["item_id"] == items[place] and row["at_us"] == session.visits[place].at_us:
         return {}
+    if context == wanted:
+        return {"example-not-of-its-session": "the target or its instant is another than the events tell"}
     if context and context[-1] == row["item_id"]:
         return {"context-holds-its-target": f"it ends with {row['item_id']}, the target at position {place}"}
     before, after = set(items[:place]), set(items[place:])
@@ -160,7 +162,7 @@ def _context_faults(row: Row, session: Session | None, longest: int) -> dict[str
     tails = [items[max(0, end - len(context)) : end] for end in range(place + 1, len(items) + 1)]
     if ahead or (context and context in tails):
         return {"context-holds-later-items": f"{(ahead or context)[-1]} came at or after position {place}"}
-    return {"example-not-of-its-session": "context, target or instant are others than the events tell"}
+    return {"example-not-of-its-session": "the context is another than the events tell"}
 
 
 def _label_faults(row: Row, session: Session | None, label: str, event_name: str) -> dict[str, str]:

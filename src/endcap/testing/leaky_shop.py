@@ -46,7 +46,7 @@ Rows = list[dict[str, Any]]
 
 _FIRST, _LAST = "2016-09-01", "2016-09-08"
 _MINUTE_US = 60_000_000
-_NUM_USERS, _NUM_ITEMS, _SHOWN = 260, 30, 6
+_NUM_USERS, _NUM_ITEMS, _SHOWN = 110, 24, 6
 _SESSIONS = SessionsConfig()
 _SEED = 17
 
@@ -104,9 +104,13 @@ def _refreshed(engine: Engine, tables: Tables, *, made: tuple[str, ...] = ()) ->
         SEQUENCES.name: of_sessions,
         EXAMPLES.name: make_examples(engine, of_sessions, of_items, FEATURES, days=days, seed=_SEED),
     }
-    sorted_by_key = {name: engine.to_arrow(rows).sort_by([(each, "ascending") for each in TABLES[name].key])
-                     for name, rows in found.items()}  # fmt: skip
-    return {EVENTS.name: tables[EVENTS.name], ITEMS.name: tables[ITEMS.name], **sorted_by_key}
+    written = {name: _written(engine.to_arrow(rows), name) for name, rows in found.items()}
+    return {EVENTS.name: tables[EVENTS.name], ITEMS.name: tables[ITEMS.name], **written}
+
+
+def _written(rows: pa.Table, name: str) -> pa.Table:
+    """Return rows in the order and under the types of their contract."""
+    return rows.cast(arrow_schema(TABLES[name])).sort_by([(each, "ascending") for each in TABLES[name].key])
 
 
 def shop_tables(engine: Engine, tables: Tables) -> ShopTables:
@@ -123,7 +127,7 @@ def _price(item: int, day: int) -> int:
 
 
 def _events(rng: np.random.Generator) -> Rows:
-    """Return what 260 visitors do in eight days."""
+    """Return what 110 visitors do in eight days."""
     rows: Rows = []
     for user in range(_NUM_USERS):
         login_at = rng.integers(1, 4) if user % 3 == 0 else 99
@@ -155,7 +159,7 @@ def _visit(rng: np.random.Generator, who: dict[str, str], start_us: int) -> Rows
             rows.append({**event, "item_ordinal": place, "item_id": f"I{item:02d}", "price_minor": price, "quantity": 1})
 
     day = (start_us - day_start_us(_FIRST)) // DAY_US
-    there = min(_NUM_ITEMS, 12 + 3 * int(day))
+    there = min(_NUM_ITEMS, 10 + 2 * int(day))
     taste = 1.0 / (1.0 + np.arange(there))
     for _ in range(int(rng.integers(2, 7))):
         shown = rng.choice(there, size=_SHOWN, replace=False, p=taste / taste.sum()).tolist()
