@@ -1,8 +1,9 @@
 """The leakage firewall: how many planted mistakes are found, and what is reported on shops that should have none?
 
-`python -m benchmarks.leakage [--quick] [--out FILE]` plants the mistakes of endcap.testing.leaky_shop and leaky_frame, then
-makes shops of $ENDCAP_DATA/gmerch_ga4, of online_retail and of a simulated export by the data steps (quick: their first days), and
-runs `endcap leakage` on them. A mistake counts as found when nothing but its own leak is reported, in its own place.
+`python -m benchmarks.leakage [--quick] [--out FILE]` plants the mistakes of endcap.testing.leaky_shop and leaky_frame,
+then makes shops of $ENDCAP_DATA/gmerch_ga4, of online_retail and of a simulated export by the data steps (quick: their
+first days), and runs `endcap leakage` on them. A mistake counts as found when nothing but its own leak is reported, in
+its own place.
 """
 
 import json
@@ -91,7 +92,9 @@ def _told(found: Iterable[tuple[str, str]]) -> str:
 
 def _clean_frames(repeats: int) -> dict[str, int]:
     """Count the clean frames that have a finding."""
-    alarms = sum(bool(find_leaks_of_frame(clean_frame(seed=seed), ROLES).findings) for seed in range(1_000, 1_000 + repeats))
+    alarms = sum(
+        bool(find_leaks_of_frame(clean_frame(seed=seed), ROLES).findings) for seed in range(1_000, 1_000 + repeats)
+    )
     return {"clean_frames": repeats, "findings_clean_frames": alarms}
 
 

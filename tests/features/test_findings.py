@@ -13,7 +13,8 @@ def finding(name, column="price_minor"):
 def test_a_finding_tells_where_how_many_and_what_to_do():
     assert str(finding("price-of-a-later-version")).splitlines() == [
         "price-of-a-later-version: a price of a day is that of a catalogue version that began on that day or later",
-        "  where: item_features.price_minor, 3 of 40 rows; day 2016-09-02, item_id A: 700, from its past 500",
+        "  where: item_features.price_minor, 3 of 40 rows",
+        "  such as: day 2016-09-02, item_id A: 700, from its past 500",
         "  fix: take the version with valid_from_us <= instant < valid_to_us",
     ]
 
@@ -38,7 +39,11 @@ def test_a_report_counts_its_findings_and_tells_each_with_its_fix():
 
 
 def test_findings_stand_in_the_order_of_the_list_of_leaks():
-    found = [finding("column-is-a-clock"), finding("feature-counts-its-day", "b"), finding("feature-counts-its-day", "a")]
+    found = [
+        finding("column-is-a-clock"),
+        finding("feature-counts-its-day", "b"),
+        finding("feature-counts-its-day", "a"),
+    ]
     assert [(each.name, each.column) for each in in_order(found)] == [
         ("feature-counts-its-day", "a"), ("feature-counts-its-day", "b"), ("column-is-a-clock", "price_minor")
     ]  # fmt: skip

@@ -24,7 +24,12 @@ def test_numbers_texts_and_instants_are_told_apart_and_lists_are_left_alone():
     )
     read = read_frame(table, FrameRoles("bought", at="at"))
     assert read.features["price"].codes.tolist() == [0, -1, 1, 0]
-    assert read.features["device"].codes.tolist() == [2, -1, -1, 1] or read.features["device"].keys == ["b", None, None, "a"]
+    assert read.features["device"].codes.tolist() == [2, -1, -1, 1] or read.features["device"].keys == [
+        "b",
+        None,
+        None,
+        "a",
+    ]
     assert read.features["price"].instants is None
     assert read.features["seen"].instants[0] == DAY - 5
     assert read.features["born"].instants.tolist() == [0, 1, 2, 3]

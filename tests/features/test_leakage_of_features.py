@@ -2,8 +2,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from endcap.engines.port import arrow_schema
 from endcap.core.tables import USER_FEATURES
+from endcap.engines.port import arrow_schema
 from endcap.testing.leaky_shop import MORE_MISTAKES, broken_shop
 
 

@@ -32,8 +32,8 @@ WHOLE = {
         per(ITEM, BOUGHT * TRAINING) / per(ITEM, TRAINING * 1.0), "column-encodes-the-label"),
     "mean price": (per(ITEM, PRICE) / SIZE, "column-aggregates-later-rows"),
     "sum of prices": (per(ITEM, PRICE), "column-aggregates-later-rows"),
-    "greatest price": (np.array([PRICE[ITEM == item].max() for item in ITEM]), "column-aggregates-later-rows"),
-    "median price": (np.array([np.median(PRICE[ITEM == item]) for item in ITEM]), "column-aggregates-later-rows"),
+    "greatest price": (np.array([PRICE[item == ITEM].max() for item in ITEM]), "column-aggregates-later-rows"),
+    "median price": (np.array([np.median(PRICE[item == ITEM]) for item in ITEM]), "column-aggregates-later-rows"),
 }  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def test_what_is_known_of_a_whole_group_only_is_found(name):
 
 def test_a_number_of_rows_still_to_come_is_found():
     at_us = np.asarray(FRAME["at_us"], np.int64)
-    left = [int(((SESSION == session) & (at_us > at)).sum()) for session, at in zip(SESSION, at_us, strict=True)]
+    left = [int(((session == SESSION) & (at_us > at)).sum()) for session, at in zip(SESSION, at_us, strict=True)]
     assert found(left) == [("column-aggregates-later-rows", "made")]
 
 

@@ -13,7 +13,7 @@ from endcap.flows.leakage import leakage_of_file, leakage_of_shop
 __all__ = ["leakage"]
 
 
-def leakage(
+def leakage(  # noqa: PLR0913 - a frame has as many columns with a role
     what: Path,
     *,
     label: str = "",

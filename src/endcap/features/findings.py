@@ -196,7 +196,8 @@ class Finding:
         return "\n".join(
             [
                 f"{self.name}: {what}",
-                f"  where: {self.table}.{self.column}, {self.rows:,} of {self.of_rows:,} rows; {self.example}: {self.detail}",
+                f"  where: {self.table}.{self.column}, {self.rows:,} of {self.of_rows:,} rows",
+                f"  such as: {self.example}: {self.detail}",
                 f"  fix: {fix}",
             ]
         )

@@ -1,8 +1,8 @@
 """The leakage firewall of a shop: does anything that its models learn from know what came later?
 
 Features, contexts, labels and negatives are made anew for a sample of users and items, event by event, by none of the
-code that makes them; histories and sessions are all looked at. What is counted is exact, so clean tables give no finding;
-one check alone is of chance, and its rate of false alarms is `leakage_of_negatives.FALSE_ALARM`.
+code that makes them; histories and sessions are all looked at. What is counted is exact, so clean tables give no
+finding; one check alone is of chance, and its rate of false alarms is `leakage_of_negatives.FALSE_ALARM`.
 """
 
 from collections.abc import Sequence
@@ -60,7 +60,7 @@ def find_leaks(
     for held in (users, items):
         engine.drop(held)
     notes = (
-        f"of users and items, those {num_users:,} and {num_items:,} with the least hashes were looked at; of sequences, all",
+        f"at most {num_users:,} users and {num_items:,} items, those with the least hashes, and all sequences",
         f"all checks are exact but negatives-avoid-the-outcome: at most {FALSE_ALARM:g} of clean shops show it",
     )
     return LeakageReport(

@@ -151,7 +151,12 @@ def _feature(column: pa.ChunkedArray, at_us: Int64 | None, unit_us: int) -> Feat
         return _numbers(np.where(known, stamps.astype(np.float64), np.nan), stamps)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return _texts(whole)
-    if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+    if (
+        pa.types.is_boolean(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_decimal(kind)
+    ):
         numbers = np.asarray(pc.fill_null(whole.cast(pa.float64()), np.nan), np.float64)
         is_whole = pa.types.is_integer(kind)
         return _numbers(numbers, _as_instants(whole, numbers, at_us, unit_us) if is_whole else None)
@@ -223,7 +228,7 @@ def _no_time(name: str, why: str) -> DataError:
 def _labels(table: pa.Table, name: str) -> Bools:
     """Return a label of two values as its greater one, another one as what is above its median."""
     column = _feature(table[name], None, 0)
-    if column is None or column.is_missing.any() or len(np.unique(column.codes)) < 2:  # noqa: PLR2004 - two classes
+    if column is None or column.is_missing.any() or len(np.unique(column.codes)) < 2:
         raise DataError(
             f"the label '{name}' does not have a value in every row, or it is the same in all of {len(table):,} rows",
             fix="name the column to predict with --label; leave out rows without one",
@@ -231,7 +236,7 @@ def _labels(table: pa.Table, name: str) -> Bools:
         )
     middle = np.median(column.values)
     top = column.values > middle
-    return np.asarray(top if top.any() and len(np.unique(column.codes)) > 2 else column.codes == column.codes.max())  # noqa: PLR2004
+    return np.asarray(top if top.any() and len(np.unique(column.codes)) > 2 else column.codes == column.codes.max())
 
 
 def _test_rows(table: pa.Table, split: str, at_us: Int64 | None) -> Bools:

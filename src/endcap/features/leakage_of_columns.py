@@ -1,9 +1,9 @@
 """Does one column of a frame alone tell the label? What the past cannot know is told from what chance can do.
 
-A column *tells* the label when it puts more than 19 of 20 pairs of a positive and a negative example in order. The rule is
-learned on one half of the ids and judged on the other, on pairs that share no id, so each pair is an independent trial
-and the number of wrong pairs is binomial: a column that is right in 19 of 20 pairs or fewer is reported in at most
-FALSE_ALARM of all frames, whatever it looks like. A label that the same id's last label tells as well is no finding.
+A column *tells* the label when it puts more than 19 of 20 pairs of a positive and a negative example in order. The rule
+is learned on one half of the ids and judged on the other, on pairs that share no id, so each pair is an independent
+trial and the number of wrong pairs is binomial: a column that is right in 19 of 20 pairs or fewer is reported in at
+most FALSE_ALARM of all frames, whatever it looks like. A label that the same id's last label tells is no finding.
 
 Shapes: R rows, B bins.
 """
@@ -25,8 +25,8 @@ FALSE_ALARM = 1e-3
 """Share of clean frames in which any column is taken for one that tells the label: one in a thousand."""
 
 LEAST_WRONG = 0.05
-"""Share of pairs that a clean column gets wrong at least. .05: good features of shops order 4 of 5 pairs; 19 of 20 is what
-only the outcome itself does."""
+"""Share of pairs that a clean column gets wrong at least. .05: good features of shops order 4 of 5 pairs; 19 of 20 is
+what only the outcome itself does."""
 
 _NUM_BINS = 64
 _LEAST_CLOCK = 50
@@ -90,7 +90,9 @@ def _halves(frame: Frame) -> _Halves:
     place = np.arange(len(frame), dtype=np.int64)
     unit = place if frame.id is None else np.where(frame.id.codes >= 0, frame.id.codes, -1 - place)
     named = mix(unit.astype(np.uint64))
-    return _Halves((named >> np.uint64(32)) % np.uint64(2) == 0, mix(named + place.astype(np.uint64)), unit, frame.is_positive)
+    return _Halves(
+        (named >> np.uint64(32)) % np.uint64(2) == 0, mix(named + place.astype(np.uint64)), unit, frame.is_positive
+    )
 
 
 def _telling(leak: str, column: str, bins: Int64, halves: _Halves, level: float) -> list[Finding]:
@@ -114,9 +116,12 @@ def _rates(bins: Int64, halves: _Halves) -> Floats:
     return np.asarray(((positive + base) / (num + 1))[shifted], np.float64)
 
 
-def _pairs(halves: _Halves, score: Floats) -> Bools:
-    """Return for pairs of a positive and a negative row whether the positive one scores higher; no id is in two pairs."""
-    rows = np.flatnonzero(~halves.to_learn)
+def _pairs(halves: _Halves, score: Floats, among: Bools | None = None) -> Bools:
+    """Return for pairs of a positive and a negative row whether the positive one scores higher.
+
+    Pairs are of the half that is judged, of some of its rows if `among` says which; no id is in two pairs.
+    """
+    rows = np.flatnonzero(~halves.to_learn if among is None else ~halves.to_learn & among)
     # One row of each id: a positive one if it has any, by the order of ranks.
     order = rows[np.lexsort((halves.rank[rows], ~halves.is_positive[rows], halves.unit[rows]))]
     one = order[np.concatenate([[True], halves.unit[order][1:] != halves.unit[order][:-1]])] if len(order) else order
@@ -144,7 +149,7 @@ def _quantiles(values: Floats) -> Int64:
 
 def _by_missing_values(frame: Frame, halves: _Halves, level: float) -> Iterator[Finding]:
     """Columns that are filled, or missing, only where the label is the rarer one."""
-    rare = halves.is_positive if halves.is_positive.mean() <= 0.5 else ~halves.is_positive  # noqa: PLR2004 - the rarer
+    rare = halves.is_positive if halves.is_positive.mean() <= 0.5 else ~halves.is_positive
     one = _one_of_each(halves)
     for name, feature in frame.features.items():
         is_missing = feature.is_missing
@@ -171,7 +176,7 @@ def _one_of_each(halves: _Halves) -> Bools:
 
 
 def _of_last_label(frame: Frame, halves: _Halves) -> float:
-    """Return how likely chance is to have the last label of the same id tell the label as well as it does; 1 without."""
+    """Return how likely chance is to have an id's last label tell the label as well as it does, where there is one."""
     if frame.id is None or frame.at_us is None:
         return 1.0
     order = np.lexsort((frame.at_us, halves.unit))
@@ -179,7 +184,7 @@ def _of_last_label(frame: Frame, halves: _Halves) -> float:
     earlier = frame.at_us[order][1:] > frame.at_us[order][:-1]
     last = np.full(len(frame), -1, np.int64)
     last[order[1:]] = np.where(same & earlier, halves.is_positive[order][:-1], -1)
-    wins = _pairs(halves, _rates(last, halves))
+    wins = _pairs(halves, _rates(last, halves), last >= 0)
     return binomial_at_most(int((~wins).sum()), trials=len(wins), p=LEAST_WRONG)
 
 

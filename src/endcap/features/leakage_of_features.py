@@ -140,9 +140,7 @@ def _count(past: _Past, event: Row, day: int) -> None:
 
 
 def _windows(past: _Past, day: int, span: Span, counts: Sequence[str]) -> Row:
-    return {
-        f"{count}_{window}d": past.total(count, span(day, window)) for count in counts for window in WINDOWS_DAYS
-    }
+    return {f"{count}_{window}d": past.total(count, span(day, window)) for count in counts for window in WINDOWS_DAYS}
 
 
 def _ratio(over: float, under: float) -> float | None:
@@ -191,7 +189,9 @@ def _median(by_currency: Mapping[str, Sequence[int]]) -> int | None:
     return (prices[(len(prices) - 1) // 2] + prices[len(prices) // 2]) // 2
 
 
-def _others(past: _Past, day: int, columns: set[str], make: Callable[[_Past, int, Span], Row]) -> Iterator[tuple[str, Row]]:
+def _others(
+    past: _Past, day: int, columns: set[str], make: Callable[[_Past, int, Span], Row]
+) -> Iterator[tuple[str, Row]]:
     """Return what else the columns of a row might hold, each with the leak that it would be."""
     for name, span in _OTHER_SPANS:
         yield name, make(past, day, span)
@@ -253,7 +253,9 @@ def _told(table: Table, column: str, found: Sequence[tuple[Row, Any, list[str]]]
     is_explained = bool(best) and 2 * best[0][1] >= len(found)
     name = best[0][0] if is_explained else "feature-not-of-its-past"
     row, expected, _ = next(each for each in found if name in each[2]) if is_explained else found[0]
-    seen = "every column is that of the next day" if column == _WHOLE_ROW else f"{row[column]}, from its past {expected}"
+    seen = (
+        "every column is that of the next day" if column == _WHOLE_ROW else f"{row[column]}, from its past {expected}"
+    )
     return Finding(
         name=name,
         table=table.name,
@@ -263,4 +265,3 @@ def _told(table: Table, column: str, found: Sequence[tuple[Row, Any, list[str]]]
         example=f"day {row['date_partition']}, {table.key[0]} {row[table.key[0]]}",
         detail=seen,
     )
-

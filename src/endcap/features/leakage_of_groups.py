@@ -1,7 +1,7 @@
 """Does a column of a frame hold a number over all rows of a group, the later ones and their labels too?
 
-Groups are the rows of one id, and those that share a value of any column. Only groups whose rows have different instants
-say anything: what is the same for all rows of one instant may well have been known at it.
+Groups are the rows of one id, and those that share a value of any column. Only groups whose rows have different
+instants say anything: what is the same for all rows of one instant may well have been known at it.
 
 Shapes: R rows, G groups that can be judged.
 """
@@ -120,9 +120,7 @@ def _later(of_R: Int64, at_us: Int64) -> Int64:
     return later
 
 
-def _judged(
-    frame: Frame, groups: _Groups, name: str, feature: Feature, numbers: dict[str, Feature]
-) -> Finding | None:
+def _judged(frame: Frame, groups: _Groups, name: str, feature: Feature, numbers: dict[str, Feature]) -> Finding | None:
     """Compare a column with what is known of whole groups only."""
     values = feature.values
     if np.isnan(values[groups.in_judged]).any():
@@ -179,7 +177,7 @@ def _of_whole_groups(
 
 
 def _is_smoothed_mean(value: Floats, size: Floats, positive: Floats) -> bool:
-    """Whether value = (positive + m x prior) / (size + m) for some m and prior, in groups of different sizes or means."""
+    """Whether value = (positive + m x prior) / (size + m) for some m and prior."""
     if len(np.unique(value)) < _LEAST_MEANS or len(np.unique(positive)) < _LEAST_SIZES:
         return False
     # value x size - positive is c - m x value: a straight line in value, if it is such a mean.
@@ -197,7 +195,7 @@ def _summary(groups: _Groups, feature: Feature, value: Floats) -> str | None:
     told = np.where(np.isnan(feature.values), 0.0, feature.values)
     low, high = groups.extremes(told)
     judged = groups.judged
-    if (low[judged] < high[judged]).mean() < 0.5:  # noqa: PLR2004 - most groups must tell the whole from a part
+    if (low[judged] < high[judged]).mean() < 0.5:
         return None
     total, size = groups.sums(told)[judged], groups.sums(np.ones(len(told)))[judged]
     summaries: dict[str, Callable[[], Floats]] = {

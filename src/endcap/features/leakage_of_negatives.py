@@ -100,7 +100,11 @@ def _from_the_future(rows: Sequence[Row], first_day: Mapping[str, int], num_draw
 
 
 def _of_other_days(
-    rows: Sequence[Row], touched: Mapping[str, Counter[int]], chances: Mapping[int, Chances], power: float, num_draws: int
+    rows: Sequence[Row],
+    touched: Mapping[str, Counter[int]],
+    chances: Mapping[int, Chances],
+    power: float,
+    num_draws: int,
 ) -> list[Finding]:
     """Compare the probabilities told with those of the days before; say of which other days they are."""
     wrong: dict[int, list[tuple[Row, str, float]]] = defaultdict(list)

@@ -107,8 +107,8 @@ def _under_another_user(engine: Engine, elements: ibis.Table, told: ibis.Table, 
     astray = of_sessions.anti_join(told, ["event_id", "user_key", "at_us"])
     others = told.select("event_id", "at_us", "device_key", event_user="user_key").distinct()
     known = engine.materialise(astray.inner_join(others, ["event_id", "at_us"]))
-    logins = told.filter(told.device_key.notnull()).group_by("device_key", "user_key").aggregate(
-        first_us=told.at_us.min()
+    logins = (
+        told.filter(told.device_key.notnull()).group_by("device_key", "user_key").aggregate(first_us=told.at_us.min())
     )
     later = known.inner_join(logins, ["device_key", "user_key"])
     later = later.filter(later.first_us > later.at_us)
@@ -122,9 +122,7 @@ def _under_another_user(engine: Engine, elements: ibis.Table, told: ibis.Table, 
     return found
 
 
-def _told(
-    engine: Engine, faulty: ibis.Table, name: str, column: str, of_rows: int, detail: str
-) -> list[Finding]:
+def _told(engine: Engine, faulty: ibis.Table, name: str, column: str, of_rows: int, detail: str) -> list[Finding]:
     """Count the sequences that have a fault, and name the first of them."""
     sequences = faulty.select("date_partition", "user_key", "session_id").distinct()
     found = rows_of(engine, sequences.order_by(["date_partition", "session_id", "user_key"]).limit(1))

@@ -19,11 +19,7 @@ def binomial_at_most(count: int, *, trials: int, p: float) -> float:
     if count >= trials:
         return 1.0
     terms = [
-        lgamma(trials + 1)
-        - lgamma(hit + 1)
-        - lgamma(trials - hit + 1)
-        + hit * log(p)
-        + (trials - hit) * log1p(-p)
+        lgamma(trials + 1) - lgamma(hit + 1) - lgamma(trials - hit + 1) + hit * log(p) + (trials - hit) * log1p(-p)
         for hit in range(count + 1)
     ]
     return min(1.0, sum(exp(term) for term in terms))
@@ -37,8 +33,8 @@ def hits_at_most(count: int, *, expected: float) -> float:
         expected: The sum of the draws' chances.
 
     Returns:
-        Chernoff's bound on the lower tail of a sum of independent draws (Mitzenmacher and Upfal 2017, theorem 4.5): never
-        less than the probability itself. 1 where as many as expected were counted.
+        Chernoff's bound on the lower tail of a sum of independent draws (Mitzenmacher and Upfal 2017, theorem 4.5):
+        never less than the probability itself. 1 where as many as expected were counted.
 
     >>> hits_at_most(0, expected=20.0) == exp(-20.0)
     True

@@ -125,7 +125,9 @@ def _scaled_over_all_rows(frame: pa.Table) -> pa.Table:
 def _rows_copied(frame: pa.Table) -> pa.Table:
     """Some of the test rows are in training, too, under another session id."""
     test = frame.filter(pc.equal(frame["part"], "test")).slice(0, 200)
-    copies = _put(_put(test, "part", ["train"] * len(test)), "session_id", [f"copy{place}" for place in range(len(test))])
+    copies = _put(
+        _put(test, "part", ["train"] * len(test)), "session_id", [f"copy{place}" for place in range(len(test))]
+    )
     return pa.concat_tables([frame, copies])
 
 

@@ -156,7 +156,9 @@ def _visit(rng: np.random.Generator, who: dict[str, str], start_us: int) -> Rows
         }  # fmt: skip
         for place, item in enumerate(items, 1):
             price = _price(item, int(day))
-            rows.append({**event, "item_ordinal": place, "item_id": f"I{item:02d}", "price_minor": price, "quantity": 1})
+            rows.append(
+                {**event, "item_ordinal": place, "item_id": f"I{item:02d}", "price_minor": price, "quantity": 1}
+            )
 
     day = (start_us - day_start_us(_FIRST)) // DAY_US
     there = min(_NUM_ITEMS, 10 + 2 * int(day))
@@ -458,9 +460,7 @@ MISTAKES: dict[str, Mistake] = {
     "a user's purchases, future ones too": Mistake(
         _purchases_of_a_whole_life, "feature-counts-later-days", "user_features"
     ),
-    "item features of the next day": Mistake(
-        _item_features_of_the_next_day, "feature-of-a-later-day", "item_features"
-    ),
+    "item features of the next day": Mistake(_item_features_of_the_next_day, "feature-of-a-later-day", "item_features"),
     "a history through the day": Mistake(_history_through_the_day, "history-holds-its-day", "sequences"),
     "context with the target's own cart event": Mistake(
         _context_with_the_targets_cart_event, "context-holds-its-target", "examples"
