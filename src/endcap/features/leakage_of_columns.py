@@ -69,7 +69,7 @@ def leaks_of_columns(frame: Frame) -> tuple[list[Finding], tuple[str, ...]]:
     level = FALSE_ALARM / asked
     pairs = len(_pairs(halves, np.zeros(len(frame))))
     least = int(np.ceil(np.log(level) / np.log1p(-LEAST_WRONG)))
-    left_out = ()
+    left_out: tuple[str, ...] = ()
     if pairs < least:
         left_out = (f"whether a column tells the label: {pairs:,} pairs of examples, {least:,} are needed",)
     found = [*_by_missing_values(frame, halves, level), *_clocks(frame)]
@@ -81,7 +81,9 @@ def leaks_of_columns(frame: Frame) -> tuple[list[Finding], tuple[str, ...]]:
             found += _telling("column-tells-the-label", name, _binned(feature.values, feature.codes), halves, level)
     if frame.id is not None:
         found += _telling("id-tells-the-label", "id", _quantiles(frame.id.values), halves, level)
-    found += _telling("row-order-tells-the-label", "row order", _quantiles(np.arange(len(frame)) * 1.0), halves, level)
+    found += _telling(
+        "row-order-tells-the-label", "row order", _quantiles(np.arange(len(frame), dtype=np.float64)), halves, level
+    )
     return found, left_out
 
 

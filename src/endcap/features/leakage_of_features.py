@@ -90,7 +90,7 @@ def leaks_of_user_features(engine: Engine, tables: ShopTables, users: ibis.Table
     for session in rows_of(engine, tables.sessions.semi_join(users, "user_key"), "user_key", "started_us"):
         pasts[session["user_key"]].counts["num_sessions"][session["started_us"] // DAY_US] += 1
     rows = rows_of(engine, tables.user_features.semi_join(users, "user_key"))
-    return _judged(rows, USER_FEATURES, pasts, _user_row, {}), len(rows)
+    return _judged(rows, USER_FEATURES, pasts, _user_row, set()), len(rows)
 
 
 def leaks_of_item_features(

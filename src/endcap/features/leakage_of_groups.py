@@ -55,7 +55,7 @@ class _Groups:
     def sums(self, values: Floats, rows: Bools | None = None) -> Floats:
         """Return the sums over all groups, of all rows or of some."""
         chosen = self.of_R >= 0 if rows is None else rows & (self.of_R >= 0)
-        return np.bincount(self.of_R[chosen], weights=values[chosen], minlength=self.num)
+        return np.asarray(np.bincount(self.of_R[chosen], values[chosen], minlength=self.num), np.float64)
 
     def extremes(self, values: Floats) -> tuple[Floats, Floats]:
         """Return least and greatest value of all groups."""
@@ -217,7 +217,7 @@ def _medians(groups: _Groups, values: Floats) -> Floats:
     starts = np.searchsorted(of_R, np.arange(groups.num), side="left")
     ends = np.searchsorted(of_R, np.arange(groups.num), side="right")
     size = np.maximum(ends - starts, 1)
-    return (ordered[starts + (size - 1) // 2] + ordered[starts + size // 2]) / 2
+    return np.asarray((ordered[starts + (size - 1) // 2] + ordered[starts + size // 2]) / 2, np.float64)
 
 
 def _of_other_rows(frame: Frame, groups: _Groups, values: Floats) -> tuple[str, str] | None:

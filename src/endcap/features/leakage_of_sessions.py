@@ -3,6 +3,7 @@
 Nothing here uses the code that makes sequences and examples: an error there would be repeated.
 """
 
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ class Session:
         started_us: Its first instant.
         ended_us: Its last instant.
         elements: Events of [features] sequence_events with an item, in order.
-        others: The user's other events with an item, and those outside the session.
+        of_item: Item -> the user's events with it, in the session and outside it.
         visits: The elements, collapsed.
     """
 
@@ -58,7 +59,7 @@ class Session:
     started_us: int
     ended_us: int
     elements: tuple[Row, ...]
-    others: tuple[Row, ...]
+    of_item: dict[str, list[Row]]
     visits: tuple[Visit, ...]
 
 
@@ -76,24 +77,27 @@ def sessions_anew(engine: Engine, tables: ShopTables, users: ibis.Table, config:
     """
     told = tables.events.filter(tables.events.item_id.notnull() & (tables.events.event_name != "view_item_list"))
     by_user: dict[str, list[Row]] = defaultdict(list)
+    by_item: dict[str, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
     names = ("user_key", "event_name", "at_us", "item_id", "event_id", "item_ordinal")
     for event in rows_of(engine, told.semi_join(users, "user_key"), *names):
         by_user[event["user_key"]].append(event)
+        by_item[event["user_key"]][event["item_id"]].append(event)
+    for events in by_user.values():
+        events.sort(key=lambda each: (each["at_us"], each["item_id"], each["event_id"], each["item_ordinal"]))
     found = {}
     spans = tables.sessions.semi_join(users, "user_key")
     for span in rows_of(engine, spans, "session_id", "user_key", "started_us", "ended_us"):
-        events = by_user[span["user_key"]]
-        is_inside = [span["started_us"] <= each["at_us"] <= span["ended_us"] for each in events]
-        elements = [
-            each
-            for each, inside in zip(events, is_inside, strict=True)
-            if inside and each["event_name"] in config.sequence_events
-        ]
-        elements.sort(key=lambda each: (each["at_us"], each["item_id"], each["event_id"], each["item_ordinal"]))
-        found[span["session_id"]] = Session(
-            **span, elements=tuple(elements), others=tuple(events), visits=_visits(elements)
-        )
+        events, of_item = by_user[span["user_key"]], by_item[span["user_key"]]
+        first = bisect_left(events, span["started_us"], key=_instant)
+        end = bisect_right(events, span["ended_us"], key=_instant)
+        elements = tuple(each for each in events[first:end] if each["event_name"] in config.sequence_events)
+        found[span["session_id"]] = Session(**span, elements=elements, of_item=of_item, visits=_visits(elements))
     return found
+
+
+def _instant(event: Row) -> int:
+    at_us: int = event["at_us"]
+    return at_us
 
 
 def _visits(elements: Sequence[Row]) -> tuple[Visit, ...]:
@@ -175,8 +179,8 @@ def _label_faults(row: Row, session: Session | None, label: str, event_name: str
     is_so = any(place >= first for place in of_item)
     if row[label] == is_so:
         return {}
-    later_us = [each["at_us"] for each in session.others if each["at_us"] > session.ended_us
-                and each["item_id"] == row["item_id"] and each["event_name"] == event_name]  # fmt: skip
+    later_us = [each["at_us"] for each in session.of_item.get(row["item_id"], ())
+                if each["at_us"] > session.ended_us and each["event_name"] == event_name]  # fmt: skip
     faults = {}
     if row[label] and of_item:
         faults["label-already-in-the-context"] = f"the session's {event_name} of the item came before the target"
@@ -213,8 +217,8 @@ def leaks_of_exposures(
         for flag, event_names in names_of.items():
             if not row[flag]:
                 continue
-            came = [each["at_us"] for each in session.others if each["item_id"] == row["item_id"]
-                    and each["event_name"] in event_names
+            came = [each["at_us"] for each in session.of_item.get(row["item_id"], ())
+                    if each["event_name"] in event_names
                     and session.started_us <= each["at_us"] <= session.ended_us] if session else []  # fmt: skip
             if not came:
                 faults["outcome-without-its-event", flag].append((row, "the session has no such event of the item"))

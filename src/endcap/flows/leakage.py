@@ -58,8 +58,8 @@ def leakage_of_shop(shop: Path, *, clock: Clock = system_clock) -> LeakageReport
 
 
 def _check_there(flow: Flow) -> None:
-    """Refuse a shop whose examples have not been made."""
-    for table in _MADE_OF_EVENTS:
+    """Refuse a shop whose data steps have not been run. One that shows no lists may be looked at without exposures."""
+    for table in (SESSIONS, USER_FEATURES, SEQUENCES):
         if not flow.days(table):
             raise DataError(
                 "there is nothing to look at yet",
