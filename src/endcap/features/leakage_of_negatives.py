@@ -142,7 +142,7 @@ def _avoiding(
         session, of_day = sessions.get(row["session_id"]), chances[day_number(row["date_partition"])]
         if session is None:
             continue
-        outcome = {row["item_id"], *(visit.item_id for visit in session.visits[row["position"] :])}
+        outcome = {row["item_id"], *session.items[row["position"] :]}
         hits += sum(item in outcome for item in row["negative_item_ids"])
         expected += len(row["negative_item_ids"]) * sum(of_day.get(item, 0.0) for item in outcome)
     p_value = hits_at_most(hits, expected=expected)

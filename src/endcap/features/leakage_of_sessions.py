@@ -52,6 +52,7 @@ class Session:
         elements: Events of [features] sequence_events with an item, in order.
         of_item: Item -> the user's events with it, in the session and outside it.
         visits: The elements, collapsed.
+        items: The visits' items.
     """
 
     session_id: str
@@ -61,6 +62,7 @@ class Session:
     elements: tuple[Row, ...]
     of_item: dict[str, list[Row]]
     visits: tuple[Visit, ...]
+    items: list[str]
 
 
 def sessions_anew(engine: Engine, tables: ShopTables, users: ibis.Table, config: FeaturesConfig) -> dict[str, Session]:
@@ -83,7 +85,7 @@ def sessions_anew(engine: Engine, tables: ShopTables, users: ibis.Table, config:
         by_user[event["user_key"]].append(event)
         by_item[event["user_key"]][event["item_id"]].append(event)
     for events in by_user.values():
-        events.sort(key=lambda each: (each["at_us"], each["item_id"], each["event_id"], each["item_ordinal"]))
+        events.sort(key=_order)
     found = {}
     spans = tables.sessions.semi_join(users, "user_key")
     for span in rows_of(engine, spans, "session_id", "user_key", "started_us", "ended_us"):
@@ -91,8 +93,14 @@ def sessions_anew(engine: Engine, tables: ShopTables, users: ibis.Table, config:
         first = bisect_left(events, span["started_us"], key=_instant)
         end = bisect_right(events, span["ended_us"], key=_instant)
         elements = tuple(each for each in events[first:end] if each["event_name"] in config.sequence_events)
-        found[span["session_id"]] = Session(**span, elements=elements, of_item=of_item, visits=_visits(elements))
+        visits = _visits(elements)
+        items = [visit.item_id for visit in visits]
+        found[span["session_id"]] = Session(**span, elements=elements, of_item=of_item, visits=visits, items=items)
     return found
+
+
+def _order(event: Row) -> tuple[int, str, str, int]:
+    return event["at_us"], event["item_id"], event["event_id"], event["item_ordinal"]
 
 
 def _instant(event: Row) -> int:
@@ -130,6 +138,8 @@ def leaks_of_examples(
         session = sessions.get(row["session_id"])
         faults["context_item_ids"].append((row, _context_faults(row, session, config.max_sequence)))
         for label, event_name in _LABELS.items():
+            if event_name not in config.sequence_events:
+                continue  # then no element sets the label
             faults[label].append((row, _label_faults(row, session, label, event_name)))
     told = [
         _told(EXAMPLES, name, column, found, len(rows))
@@ -153,7 +163,7 @@ def _context_faults(row: Row, session: Session | None, longest: int) -> dict[str
     place = row["position"]
     if session is None or place >= len(session.visits):
         return {"example-not-of-its-session": "the session has no such step"}
-    items = [visit.item_id for visit in session.visits]
+    items = session.items
     context, wanted = row["context_item_ids"], items[max(0, place - longest) : place]
     if context == wanted and row["item_id"] == items[place] and row["at_us"] == session.visits[place].at_us:
         return {}
@@ -173,10 +183,10 @@ def _label_faults(row: Row, session: Session | None, label: str, event_name: str
     """Return the leaks that an example's label can be, with what was seen; none for one that is as it should be."""
     if session is None or row["position"] >= len(session.visits):
         return {}  # told with the context
-    first = session.visits[row["position"]].element
-    of_item = [place for place, each in enumerate(session.elements)
-               if each["item_id"] == row["item_id"] and each["event_name"] == event_name]  # fmt: skip
-    is_so = any(place >= first for place in of_item)
+    first = session.elements[session.visits[row["position"]].element]
+    of_item = [each for each in session.of_item.get(row["item_id"], ()) if each["event_name"] == event_name
+               and session.started_us <= each["at_us"] <= session.ended_us]  # fmt: skip
+    is_so = any(_order(each) >= _order(first) for each in of_item)
     if row[label] == is_so:
         return {}
     later_us = [each["at_us"] for each in session.of_item.get(row["item_id"], ())
