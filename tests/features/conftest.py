@@ -19,11 +19,18 @@ from endcap.features import daily, negative_pools, sequences
 from endcap.features.config import FeaturesConfig
 from endcap.features.examples import NegativeSources, make_examples
 from endcap.features.item_features import item_features
+from endcap.features.leakage import find_leaks
+from endcap.features.leakage_of_features import leaks_of_item_features, leaks_of_user_features
+from endcap.features.leakage_of_negatives import leaks_of_negatives
+from endcap.features.leakage_of_sequences import leaks_of_sequences
+from endcap.features.leakage_of_sessions import leaks_of_examples, leaks_of_exposures, sessions_anew
+from endcap.features.leakage_sample import ShopTables
 from endcap.features.negatives_config import PopularityNegatives
 from endcap.features.user_features import user_features
 from endcap.sessions.config import SessionsConfig
 from endcap.sessions.exposures import find_exposures
 from endcap.sessions.sessionize import sessionize
+from endcap.testing.leaky_shop import FEATURES, clean_shop
 
 CONFIG = FeaturesConfig(negatives=[PopularityNegatives(num=2)])
 MINUTE_US = 60_000_000
@@ -133,3 +140,43 @@ def _item(text):
     item_id, _, price = text.partition("@")
     numbers = {"place": place, "quantity": quantity, "price_minor": price}
     return {"item_id": item_id} | {name: int(number) for name, number in numbers.items() if number}
+
+
+@pytest.fixture(scope="session")
+def clean(engine):
+    """The tables of a small clean shop; tests change copies of them."""
+    return clean_shop(engine)
+
+
+@pytest.fixture(scope="session")
+def leaks_of(engine, clean):
+    """Look for leaks in the tables of a shop, in all users and items, and return the findings.
+
+    What is as in the clean shop is taken in once. `part` names one table: the others are not looked through.
+    """
+    taken = {name: engine.read_arrow(rows) for name, rows in clean.items()}
+    users = engine.materialise(taken["sessions"].select("user_key").distinct())
+    items = engine.materialise(taken["item_features"].select("item_id").distinct())
+
+    def leaks_of(tables, part="", **asked):
+        read = {
+            name: taken[name] if rows is clean.get(name) or rows.equals(clean[name]) else engine.read_arrow(rows)
+            for name, rows in tables.items()
+        }
+        shop = ShopTables(**read)
+        if not part:
+            return list(find_leaks(engine, shop, FEATURES, click_events=["select_item"], **asked).findings)
+        sessions = (
+            sessions_anew(engine, shop, users, FEATURES) if part in ("examples", "exposures", "negatives") else {}
+        )
+        parts = {
+            "user_features": lambda: leaks_of_user_features(engine, shop, users),
+            "item_features": lambda: leaks_of_item_features(engine, shop, items, click_events=["select_item"]),
+            "sequences": lambda: leaks_of_sequences(engine, shop),
+            "examples": lambda: leaks_of_examples(engine, shop, sessions, users, FEATURES),
+            "exposures": lambda: leaks_of_exposures(engine, shop, sessions, users, click_events=["select_item"]),
+            "negatives": lambda: leaks_of_negatives(engine, shop, sessions, users, FEATURES),
+        }
+        return parts[part]()[0]
+
+    return leaks_of

@@ -22,7 +22,7 @@ from endcap.features.daily import as_of_days
 from endcap.features.negative_pools import Pools
 from endcap.features.negatives_config import NegativeSampler, PopularityNegatives, UniformNegatives
 
-__all__ = ["KnownItems", "draw_negatives", "known_items"]
+__all__ = ["FALLBACK", "KnownItems", "draw_negatives", "known_items"]
 
 UInt64 = NDArray[np.uint64]
 
@@ -115,7 +115,7 @@ _KINDS = (*CATALOGUE_NEGATIVES, *POOL_NEGATIVES)
 _FROM_POOL = len(CATALOGUE_NEGATIVES)
 """Kinds from this number on are drawn from pools."""
 
-_FALLBACK = PopularityNegatives()
+FALLBACK = PopularityNegatives()
 """How draws are made where a pool is empty; not the shop's own popularity sampler, which must be free to change."""
 
 
@@ -152,7 +152,7 @@ def _drawn(
     if sampler.kind == "uniform":
         return _from_known(sampler, names, known, seed=seed)
     pool = pools[sampler.kind]
-    otherwise = _from_known(_FALLBACK.model_copy(update={"num": sampler.num}), names, known, seed=seed)
+    otherwise = _from_known(FALLBACK.model_copy(update={"num": sampler.num}), names, known, seed=seed)
     has_pool_E1 = pool.sizes[:, None] > 0
     size_E1 = np.maximum(pool.sizes, 1).astype(np.uint64)[:, None]
     place_EK = (uniform_bits(names, sampler.num, seed=seed) % size_E1).astype(np.int64) + pool.starts[:, None]

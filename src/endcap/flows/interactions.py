@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from endcap.core.errors import Code, DataError, SourceError, near
 from endcap.core.sequences import Catalogue, Sequences
 
-__all__ = ["Interactions", "read_interactions"]
+__all__ = ["Interactions", "read_interactions", "read_rows"]
 
 _EPOCH_UNITS = ((100_000_000_000_000, 1), (100_000_000_000, 1_000), (100_000_000, 1_000_000))
 """Least integer that is taken for an epoch in µs, ms or s, and how many µs its unit has."""
@@ -56,7 +56,7 @@ def read_interactions(file: Path, *, user: str, item: str, time: str, session: s
         SourceError: The file is missing or cannot be read.
         DataError: A column is missing, or the instants are neither times nor integers.
     """
-    table = _read(file)
+    table = read_rows(file)
     columns = [user, item, time, *([session] if session else [])]
     for name in columns:
         if name not in table.column_names:
@@ -79,8 +79,12 @@ def read_interactions(file: Path, *, user: str, item: str, time: str, session: s
     return Interactions(sequences, Catalogue(item_ids), len(table), len(table) - len(kept), unit_us)
 
 
-def _read(file: Path) -> pa.Table:
-    """Read a file whole."""
+def read_rows(file: Path) -> pa.Table:
+    """Read a Parquet or CSV file whole.
+
+    Raises:
+        SourceError: The file is missing or cannot be read.
+    """
     try:
         if file.name.endswith((".csv", ".csv.gz", ".tsv", ".tsv.gz")):
             delimiter = "\t" if ".tsv" in file.name else ","

@@ -25,7 +25,7 @@ from endcap.flows.ledger import AttemptStart, Part
 from endcap.governance.access import require
 from endcap.stores.tables import Fence
 
-__all__ = ["run_steps"]
+__all__ = ["num_pending", "run_steps"]
 
 
 def run_steps(flow: Flow, steps: Iterable[Step]) -> list[StepReport]:
@@ -38,6 +38,11 @@ def run_steps(flow: Flow, steps: Iterable[Step]) -> list[StepReport]:
         EndcapError: A step failed; the steps before it are done and stay in force.
     """
     return [_run_step(flow, step) for step in steps]
+
+
+def num_pending(flow: Flow, step: Step) -> int:
+    """Return how many partitions of a step are to be done, or done anew because what they are made from has changed."""
+    return len(_pending(flow, step)[0])
 
 
 def _run_step(flow: Flow, step: Step) -> StepReport:
