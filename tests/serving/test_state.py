@@ -45,7 +45,7 @@ def event(at_us, items, name="view_item", user="u1"):
 
 
 def state(kv=None, length=3):
-    return VisitorState(kv or Memory(), events=("view_item", "purchase"), length=length)
+    return VisitorState(kv or Memory(), events=("view_item", "purchase"), length=length, num_rows=2000)
 
 
 def items(found):
@@ -99,7 +99,7 @@ def test_visitors_who_have_done_nothing_since_are_forgotten(tmp_path):
     visitors.record([event(4, "A", user="old"), event(4, "A", user="back"), event(5, "B", user="back")])
     visitors.record([event(5, "B", user="new")])
     visitors.restore(tmp_path, since_us=0)
-    assert visitors.prune(until_us=5) == 1
+    assert visitors.prune(until_us=5) == 2  # a list of items, and rows
     assert [items(visitors.elements(user)) for user in ("old", "back", "new")] == ["", "AB", "B"]
     assert visitors.prune(until_us=5) == 0
     (tmp_path / f"{1:016d}-1-1.jsonl").write_bytes(msgspec.json.encode(event(4, "A", user="old")) + b"\n")

@@ -27,6 +27,7 @@ Rows = NDArray[np.void]
 _ROW = np.dtype([("at_us", "<i8"), ("event", "<u8"), ("item", "<u8"), ("price_minor", "<i8"), ("name", "u1")])
 _KEY_BYTES = 32
 _FILES = ("keys.npy", "starts.npy", "rows.npy", "cuts.npy", "facts.npy")
+_USUAL_GAP_US = 1_800_000_000
 _ODD = 0x9E3779B97F4A7C15
 _64_BITS = (1 << 64) - 1
 
@@ -200,7 +201,7 @@ class PastRows:
         """Return the past of a bundle that tells none: nothing is known for certain."""
         nothing = np.zeros(0, np.int64)
         return cls(np.zeros(0, f"S{_KEY_BYTES}"), np.zeros(1, np.int64), np.zeros(0, _ROW), nothing,
-                   since_us=UNKNOWN, gap_us=0)  # fmt: skip
+                   since_us=UNKNOWN, gap_us=_USUAL_GAP_US)  # fmt: skip
 
     @classmethod
     def of_users(

@@ -22,6 +22,7 @@ from endcap.flows.flow import Flow, Outcome
 from endcap.flows.folder import is_whole, sync_folder
 from endcap.flows.model_data import read_histories, read_items
 from endcap.flows.shop import write_atomically
+from endcap.flows.visitor_data import needed_days, read_past
 
 __all__ = ["is_bundle_there", "plan_bundle", "run_bundle"]
 
@@ -44,6 +45,7 @@ def plan_bundle(flow: Flow) -> dict[str, dict[str, str]]:
     if not outputs["train"]:
         return {}
     tables = {**flow.digests(SEQUENCES, flow.days(SEQUENCES)), **flow.digests(ITEMS, [""])}
+    tables |= flow.digests(EVENTS, needed_days(flow.through))
     # The manifest names all settings, and a changed default model changes nothing else.
     return {"": {"through": flow.through, "config": flow.shop.config.digest(), **versions, **tables}}
 
@@ -97,6 +99,8 @@ def _assemble(flow: Flow, beside: Path) -> None:
     keys, starts, numbers = read_histories(flow, items["item_id"])
     (beside / "histories").mkdir()
     write_histories(beside / "histories", keys, starts, numbers)
+    (beside / "visitors").mkdir()
+    read_past(flow).save(beside / "visitors")
 
 
 def _anew(table: pa.Table) -> pa.Table:

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import structlog
 
+from endcap.core.clock import Clock
 from endcap.core.errors import Code, EndcapError, RequestError, near
 from endcap.core.slate import Slate
+from endcap.features.online import VisitorFeatures
 from endcap.serving.asking import Asking
 from endcap.serving.bundle import ServingBundle
 from endcap.serving.config import PlacementConfig, PlacementsConfig, ServingConfig
@@ -15,6 +18,7 @@ from endcap.serving.history import joined
 from endcap.serving.meters import Meters
 from endcap.serving.pipeline import Answer, answer
 from endcap.serving.state import VisitorState
+from endcap.serving.visitor_features import NOBODY, features_of
 
 __all__ = ["MOST_ITEMS", "PRODUCT", "Recommended", "Recommender", "Visitor"]
 
@@ -48,11 +52,13 @@ class Recommended:
         slate: The slate.
         answer: What the pipeline says of it.
         num_history: Items that it was recommended by.
+        features: Returns the visitor's features when it was asked; computed when it is first called.
     """
 
     slate: Slate
     answer: Answer
     num_history: int
+    features: Callable[[], VisitorFeatures]
 
 
 class Recommender:
@@ -64,9 +70,10 @@ class Recommender:
         config: Placements and the length of histories.
         new_id: Makes the id of each slate.
         meters: Where stages and fallbacks are counted.
+        clock: The instant at which features are told.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what comes from outside, by keyword
         self,
         current: CurrentBundle,
         state: VisitorState | None,
@@ -74,12 +81,14 @@ class Recommender:
         config: ServingConfig,
         new_id: Callable[[], str],
         meters: Meters,
+        clock: Clock,
     ) -> None:
         self._current = current
         self._state = state
         self._config = config
         self._new_id = new_id
         self._meters = meters
+        self._clock = clock
 
     def recommend(
         self,
@@ -105,6 +114,8 @@ class Recommender:
         """
         settings = _checked(self._config.placements, placement, item_ids, n)
         bundle = self._current.get()
+        now_us = self._clock()
+        features = cache(lambda: self._features(bundle, visitor.user_key, now_us))
         with self._meters.stage("history"):
             history, fallbacks = self._history(bundle, visitor, placement, item_ids)
         looked_at = bundle.items.numbers(item_ids)
@@ -115,6 +126,7 @@ class Recommender:
             current=frozenset(looked_at or history[-1:]),
             excluded=frozenset(bundle.items.numbers(exclude)),
             drops_seen=settings.drop_seen,
+            features=features,
         )
         found = answer(asking, settings, self._meters)
         fallbacks.extend(found.fallbacks)
@@ -128,7 +140,22 @@ class Recommender:
             model_version=bundle.version,
             fallback=fallbacks[0] if fallbacks else None,
         )
-        return Recommended(slate, found, len(history))
+        return Recommended(slate, found, len(history), features)
+
+    def features(self, user_key: str, *, at_us: int) -> VisitorFeatures:
+        """Return a visitor's features at an instant, as far as the bundle in force and the live state tell.
+
+        Args:
+            user_key: Keyed hash of the visitor.
+            at_us: The instant, microseconds UTC; what happened later does not count.
+
+        Raises:
+            BundleError: There is no bundle at all.
+        """
+        return self._features(self._current.get(), user_key, at_us)
+
+    def _features(self, bundle: ServingBundle, user_key: str | None, at_us: int) -> VisitorFeatures:
+        return NOBODY if user_key is None else features_of(user_key, at_us, past=bundle.visitors, state=self._state)
 
     def _history(
         self, bundle: ServingBundle, visitor: Visitor, placement: str, item_ids: Sequence[str]
