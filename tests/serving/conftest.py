@@ -101,7 +101,7 @@ def write_items(path, items):
         writer.write_table(told)
 
 
-def write_bundle(bundles, *, sessions=SESSIONS, histories=None, through="2026-09-19", near=True, created_at_us=0):
+def write_bundle(bundles, *, sessions=SESSIONS, histories=None, through="2026-09-19", near=True, created_at_us=0, visitors=None):
     """Write a bundle as flows do; return its id."""
     beside = bundles / "beside"
     sequences, catalogue = world(sessions), Catalogue(tuple(ITEMS))
@@ -123,6 +123,9 @@ def write_bundle(bundles, *, sessions=SESSIONS, histories=None, through="2026-09
     flat = [ITEMS.index(item) for key in sorted(histories) for item in histories[key]]
     starts = np.concatenate([[0], np.cumsum([len(histories[key]) for key in sorted(histories)])])
     write_histories(beside / "histories", sorted(histories), starts.astype(np.int64), np.array(flat, np.int32))
+    if visitors is not None:
+        (beside / "visitors").mkdir()
+        visitors.save(beside / "visitors")
     unnamed = BundleManifest(
         bundle_id="",
         format=FORMAT,

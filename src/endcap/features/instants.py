@@ -68,19 +68,20 @@ def instant_features(
 def instant_features_by_part(
     engine: Engine, events: ibis.Table, asked: ibis.Table, *, gap_us: int, features: Sequence[Feature] | None = None
 ) -> Iterator[pa.Table]:
-    """Compute the same for a sixteenth of the users at a time, by the first digit of their keys, in that much memory.
+    """Compute the same for a part of the users at a time, by the first digit of their keys, in that much memory.
 
     Args:
         engine: Computes them.
         events: As `instant_features` takes them.
-        asked: Likewise; user keys are hex digits.
+        asked: Likewise; keys of users that are hex digits give sixteen parts.
         gap_us: Likewise.
         features: Likewise.
 
     Yields:
         The rows of `asked` of each part, in no order.
     """
-    for digit in "0123456789abcdef":
+    digits = engine.to_arrow(asked.select(digit=asked.user_key.left(1)).distinct().order_by("digit"))["digit"]
+    for digit in digits.to_pylist():
         of_part = [rows.filter(rows.user_key.left(1) == digit) for rows in (events, asked)]
         yield instant_features(engine, of_part[0], of_part[1], gap_us=gap_us, features=features)
 
