@@ -1,7 +1,7 @@
 """Features at an instant: are the readings equal to plain loops, and does the engine's finish at 20 million rows?
 
-`python -m benchmarks.point_in_time [--quick] [--out FILE]` asks for the features of 90,000 instants of the GA4 export in
-$ENDCAP_DATA/gmerch_ga4: of a user at one of their own events, or a microsecond after it. Plain loops, the engine and
+`python -m benchmarks.point_in_time [--quick] [--out FILE]` asks for the features of 90,000 instants of the GA4 export
+in $ENDCAP_DATA/gmerch_ga4: of a user at one of their own events, or a microsecond after it. Plain loops, the engine and
 the server's function must agree on each value. Then 20 million events (quick: 2 million) of a made-up log, with users
 of up to 20,000 events, are asked for a tenth as many instants.
 """
@@ -152,8 +152,10 @@ def _asked(engine: DuckDBEngine, events: ibis.Table, count: int) -> pa.Table:
     return pa.table({"user_key": table["user_key"], "at_us": at_us, "n": number})
 
 
-def _by_user(engine: DuckDBEngine, events: ibis.Table, asked: pa.Table) -> tuple[dict[str, Any], dict[str, VisitorRows]]:
-    """Return the users' rows, as dictionaries and as a server holds them; of a list one row, as no feature counts it."""
+def _by_user(
+    engine: DuckDBEngine, events: ibis.Table, asked: pa.Table
+) -> tuple[dict[str, Any], dict[str, VisitorRows]]:
+    """Return the users' rows, as dictionaries and as a server holds them; of a list one row, as nothing counts it."""
     table = engine.to_arrow(events_to_pack(events.semi_join(engine.read_arrow(asked), "user_key")))
     rows = defaultdict(list)
     for row in table.to_pylist():

@@ -7,7 +7,9 @@ from endcap.features.declared import FEATURES, Feature, declared, of_instants
 
 @pytest.mark.parametrize(("entity", "table"), [("user", USER_FEATURES), ("item", ITEM_FEATURES)])
 def test_the_tables_of_a_day_have_the_declared_columns_and_no_others(entity, table):
-    columns = {column.name: column.kind for column in table.columns if column.name not in ("date_partition", *table.key)}
+    columns = {
+        column.name: column.kind for column in table.columns if column.name not in ("date_partition", *table.key)
+    }
     assert list(columns.items()) == [(feature.name, feature.kind) for feature in declared(entity, "day")]
 
 
@@ -23,7 +25,7 @@ def test_every_feature_is_declared_once_and_says_what_it_is():
     names = [feature.name for feature in of_instants()]
     assert len(set(names)) == len(names)
     for feature in of_instants():
-        assert set((*feature.of, *feature.per)) <= set(CANONICAL_EVENT_NAMES), feature.name
+        assert {*feature.of, *feature.per} <= set(CANONICAL_EVENT_NAMES), feature.name
         assert feature.doc, feature.name
         assert feature.owner, feature.name
 

@@ -1,4 +1,4 @@
-"""The engine's reading against plain loops, on a log with ties, exact edges of windows and a machine without a pause."""
+"""The engine's reading against plain loops, on a log with ties, edges of windows and a machine without a pause."""
 
 import numpy as np
 import pyarrow as pa
@@ -34,7 +34,9 @@ def drawn(count):
     users = (rng.random(count) ** 2 * 12).astype(int)
     quarters = rng.integers(0, 40 * 96, count) * 900_000_000
     at_us = FIRST + np.where(rng.random(count) < 0.5, rng.integers(0, 40 * DAY_US, count), quarters)
-    for number, (user, at, name) in enumerate(zip(users.tolist(), at_us.tolist(), rng.choice(NAMES, count), strict=True)):
+    for number, (user, at, name) in enumerate(
+        zip(users.tolist(), at_us.tolist(), rng.choice(NAMES, count), strict=True)
+    ):
         item = None if name == "search" else "ABCDE"[number % 5]
         yield row(number, user, at, str(name), item, None if item is None or number % 4 == 0 else number % 997)
     machine = range(FIRST + 5 * DAY_US + 7, FIRST + 9 * DAY_US, 1_200_000_000)

@@ -83,12 +83,14 @@ GAP = 1_800_000_000
 NOON = day_start_us("2026-03-10") + DAY_US // 2
 # Instants meet each other and the edges of windows: whole gaps, whole days, a microsecond beside them.
 APART = st.sampled_from([0, 1, -1, GAP, GAP + 1, DAY_US, 2 * DAY_US, 7 * DAY_US, 30 * DAY_US, 5 * GAP])
-TOLD = st.tuples(APART, APART, st.sampled_from(["view_item", "add_to_cart", "purchase", "search"]), st.text("AB", max_size=2))
+TOLD = st.tuples(
+    APART, APART, st.sampled_from(["view_item", "add_to_cart", "purchase", "search"]), st.text("AB", max_size=2)
+)
 
 
 def events_of(told):
-    for number, (one, other, name, items) in enumerate(told):
-        items = "" if name == "search" else items or "A"
+    for number, (one, other, name, named) in enumerate(told):
+        items = "" if name == "search" else named or "A"
         prices = [None if (number + place) % 3 == 0 else 7 * number + place for place in range(len(items))]
         yield LandedEvent(
             event_id=f"{number:032x}",

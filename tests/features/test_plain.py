@@ -30,10 +30,21 @@ def some(found, *names):
 
 def test_windows_and_sessions_by_hand():
     found = plain_features(ROWS, NOON, gap_us=GAP)
-    assert some(found, "num_views_1d", "num_views_7d", "num_views_30d", "num_carts_1d", "num_purchases_1d") == [3, 3, 4, 1, 0]
+    assert some(found, "num_views_1d", "num_views_7d", "num_views_30d", "num_carts_1d", "num_purchases_1d") == [
+        3,
+        3,
+        4,
+        1,
+        0,
+    ]
     assert some(found, "num_sessions_1d", "num_sessions_30d", "num_items_7d", "seen_ago_s") == [2, 3, 3, 300]
     assert some(found, "cart_rate_30d", "mean_price_minor_30d", "bought_ago_s") == [0.25, 267, None]
-    assert some(found, "session_num_views", "session_num_carts", "session_num_items", "session_age_s") == [1, 1, 2, 1200]
+    assert some(found, "session_num_views", "session_num_carts", "session_num_items", "session_age_s") == [
+        1,
+        1,
+        2,
+        1200,
+    ]
     assert some(found, "session_mean_price_minor", "session_cart_rate") == [None, 1.0]
 
 

@@ -1,4 +1,4 @@
-"""A day is replayed event by event through what a server holds, and compared with the engine's reading of the tables."""
+"""A day is replayed event by event through what a server holds, and compared with what the engine reads."""
 
 import numpy as np
 import pyarrow as pa
@@ -68,7 +68,9 @@ def rows_of(event):
 
 def test_a_day_replayed_through_the_server_s_state_gives_what_the_tables_tell(engine, kv):
     events = sorted(drawn(300), key=lambda event: event.at_us)
-    table = engine.read_arrow(pa.Table.from_pylist([row for each in events for row in rows_of(each)], arrow_schema(EVENTS)))
+    table = engine.read_arrow(
+        pa.Table.from_pylist([row for each in events for row in rows_of(each)], arrow_schema(EVENTS))
+    )
     # The bundle was made in the middle of the day: it knows a part of what the live state knows.
     known = table.filter(table.at_us < LAST + DAY_US // 3)
     past = PastRows.of_users(

@@ -101,7 +101,9 @@ def write_items(path, items):
         writer.write_table(told)
 
 
-def write_bundle(bundles, *, sessions=SESSIONS, histories=None, through="2026-09-19", near=True, created_at_us=0, visitors=None):
+def write_bundle(
+    bundles, *, sessions=SESSIONS, histories=None, through="2026-09-19", near=True, created_at_us=0, visitors=None
+):
     """Write a bundle as flows do; return its id."""
     beside = bundles / "beside"
     sequences, catalogue = world(sessions), Catalogue(tuple(ITEMS))

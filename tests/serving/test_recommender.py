@@ -21,7 +21,9 @@ def make(shop):
         held.append(kv)
         current = CurrentBundle(shop.bundles, shop.load_scorer, clock=shop.clock, meters=meters)
         current.look()
-        state = VisitorState(kv, events=config.history_events, length=config.history_length, num_rows=config.feature_rows)
+        state = VisitorState(
+            kv, events=config.history_events, length=config.history_length, num_rows=config.feature_rows
+        )
         recommender = Recommender(current, state, config=config, new_id=shop.ids(), meters=meters, clock=shop.clock)
         recommender.state, recommender.meters = state, meters
         return recommender

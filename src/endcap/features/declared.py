@@ -1,7 +1,7 @@
-"""Features, each declared once: what it is of, what is summed up over which window, and what it is where nothing is known.
+"""Features, each declared once: of what, which events, how summed up, over which window, what where nothing is known.
 
-Two readings follow from a declaration. For the past, an engine computes it from the tables: to the instant for users and
-their sessions (`instants.py`), as of the start of a day from daily counts for all that stands in USER_FEATURES and
+Two readings follow from a declaration. For the past, an engine computes it from the tables: to the instant for users
+and their sessions (`instants.py`), as of the start of a day from daily counts for all that stands in USER_FEATURES and
 ITEM_FEATURES. For now, a server computes it from what it holds in memory (`online.py`).
 
 A feature of an instant knows the events strictly before it: one of the same microsecond does not count. A window of N
@@ -15,7 +15,17 @@ from typing import Literal
 from endcap.core.contract import Kind
 from endcap.core.tables import WINDOWS_DAYS
 
-__all__ = ["FEATURES", "LONGEST_DAYS", "TOUCHES", "Aggregation", "Entity", "Feature", "Reading", "declared", "of_instants"]
+__all__ = [
+    "FEATURES",
+    "LONGEST_DAYS",
+    "TOUCHES",
+    "Aggregation",
+    "Entity",
+    "Feature",
+    "Reading",
+    "declared",
+    "of_instants",
+]
 
 Entity = Literal["user", "session", "item"]
 Reading = Literal["instant", "day"]

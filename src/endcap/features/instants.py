@@ -126,8 +126,8 @@ class _Plan:
     @cached_property
     def of_sessions(self) -> list[str]:
         """The sums of which sessions need what they were when the session began."""
-        return sorted({self.columns[each] for feature in self.features if feature.days is None for each in _needs(feature)
-                       if each.what != "last"})  # fmt: skip
+        needed = (each for feature in self.features if feature.days is None for each in _needs(feature))
+        return sorted({self.columns[each] for each in needed if each.what != "last"})
 
     @cached_property
     def edges(self) -> list[tuple[str, int]]:
@@ -211,7 +211,9 @@ def _with_starts(moments: ibis.Table, gap_us: int) -> ibis.Table:
 
 def _steps(told: ibis.Table, moments: ibis.Table, plan: _Plan) -> ibis.Table:
     """Put all measures together, one row for each instant of a user at which any of them changes."""
-    starts = {plan.columns[each]: moments.start_us.notnull().cast("int64") for each in plan.columns if each.what == "starts"}
+    starts = {
+        plan.columns[each]: moments.start_us.notnull().cast("int64") for each in plan.columns if each.what == "starts"
+    }
     parts = [moments.mutate(**starts)]
     for measure, column in plan.columns.items():
         of = told.filter(told.event_name.isin(list(measure.of)) & told.item_id.notnull())
@@ -283,10 +285,10 @@ def _pivoted(found: ibis.Table, plan: _Plan) -> ibis.Table:
     now = found.edge == 0
     own = (*plan.lasts, "start_us", "seen")
     latest = {name: found[name].max(where=now) for name in own}
-    sums = {name: found[name].max(where=now).fill_null(0) for name in (*plan.sums, *(f"{s}_then" for s in plan.of_sessions))}
-    edges = {
-        f"{name}_{days}": found[name].max(where=found.edge == days).fill_null(0) for name, days in plan.edges
+    sums = {
+        name: found[name].max(where=now).fill_null(0) for name in (*plan.sums, *(f"{s}_then" for s in plan.of_sessions))
     }
+    edges = {f"{name}_{days}": found[name].max(where=found.edge == days).fill_null(0) for name, days in plan.edges}
     return found.group_by(*_INSTANT).aggregate(**latest, **sums, **edges)
 
 

@@ -142,7 +142,7 @@ _FEATURES = of_instants()
 def _reach_us(feature: Feature, gap_us: int) -> int:
     """Return how far back a feature depends on what happened, microseconds.
 
-    Whether a session starts at an instant depends on the whole day before it, and the gap before that day's first event.
+    Whether a session starts at an instant depends on the whole day before it, and the gap before that day's first.
     """
     if feature.days is None:
         return 3 * DAY_US + gap_us  # the session may have started on the day before

@@ -1,4 +1,4 @@
-"""The features of users and sessions at an instant in plain loops: slow, and what the two readings are compared with."""
+"""Features of users and sessions at an instant in plain loops: slow, and what the two readings are compared with."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -53,9 +53,7 @@ def session_starts(instants: Iterable[int], *, gap_us: int) -> list[int]:
     return starts
 
 
-def _value(
-    feature: Feature, past: Sequence[Row], starts: Sequence[int], started_us: int | None, at_us: int
-) -> Value:
+def _value(feature: Feature, past: Sequence[Row], starts: Sequence[int], started_us: int | None, at_us: int) -> Value:
     if feature.days is not None:
         first_us = at_us - feature.days * DAY_US
     elif started_us is not None:

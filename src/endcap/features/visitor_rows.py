@@ -20,7 +20,17 @@ from endcap.core.landed import LandedEvent
 from endcap.core.tables import CANONICAL_EVENT_NAMES
 from endcap.features.declared import LONGEST_DAYS, of_instants
 
-__all__ = ["HORIZON_US", "NEEDS_ITEM", "PACKING", "SUMMED", "UNKNOWN", "PastRows", "VisitorRows", "pack", "rows_of_columns"]
+__all__ = [
+    "HORIZON_US",
+    "NEEDS_ITEM",
+    "PACKING",
+    "SUMMED",
+    "UNKNOWN",
+    "PastRows",
+    "VisitorRows",
+    "pack",
+    "rows_of_columns",
+]
 
 Rows = NDArray[np.void]
 
@@ -71,9 +81,7 @@ class VisitorRows:
         new = later.rows[~np.isin(later.rows["event"], self.rows["event"])]
         rows = np.concatenate([self.rows, new]) if len(new) else self.rows
         order = np.lexsort((rows["event"], rows["at_us"])) if len(new) else slice(None)
-        return VisitorRows(
-            rows[order], max(self.cut_us, later.cut_us), max(self.arrived_us, later.arrived_us)
-        )
+        return VisitorRows(rows[order], max(self.cut_us, later.cut_us), max(self.arrived_us, later.arrived_us))
 
     def limited(self, most: int) -> "VisitorRows":
         """Return the latest rows, with the cut that this makes; rows of one instant stay or go together.
@@ -122,7 +130,9 @@ def pack(events: Iterable[LandedEvent]) -> VisitorRows:
         arrived_us = max(arrived_us, event.at_us if event.received_us is None else event.received_us)
         name, key = 1 + CANONICAL_EVENT_NAMES.index(event.event_name), _event_key(event.event_id)
         told = items if event.event_name in SUMMED else []
-        prices = ((_item_key(item.item_id or ""), -1 if item.price_minor is None else item.price_minor) for item in told)
+        prices = (
+            (_item_key(item.item_id or ""), -1 if item.price_minor is None else item.price_minor) for item in told
+        )
         found += [(event.at_us, key, item, price, name) for item, price in list(prices) or [(0, -1)]]
     return VisitorRows().joined(VisitorRows(np.array(found, _ROW), 0, arrived_us))
 
@@ -183,7 +193,7 @@ class PastRows:
         gap_us: The pause that ended a session in these tables.
     """
 
-    def __init__(  # noqa: PLR0913 - five arrays that go together
+    def __init__(
         self,
         keys: NDArray[np.bytes_],
         starts: NDArray[np.int64],
@@ -255,7 +265,9 @@ class PastRows:
         if kinds != (np.dtype(f"S{_KEY_BYTES}"), np.int64, _ROW, np.int64, np.int64, (2,)):
             raise _damaged(folder, f"have types {', '.join(str(kind) for kind in kinds)}")
         if len(starts) != len(keys) + 1 or int(starts[-1]) != len(rows) or len(cuts) != len(keys):
-            raise _damaged(folder, f"do not fit: {len(keys)} keys, {len(starts)} offsets, {len(rows)} rows, {len(cuts)} cuts")
+            raise _damaged(
+                folder, f"do not fit: {len(keys)} keys, {len(starts)} offsets, {len(rows)} rows, {len(cuts)} cuts"
+            )
         return cls(keys, starts, rows, cuts, since_us=int(facts[0]), gap_us=int(facts[1]))
 
     def __len__(self) -> int:

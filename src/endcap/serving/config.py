@@ -99,7 +99,7 @@ class ServingConfig(BaseModel):
         description="How far ahead of the server's clock an event may be, seconds. A day: clocks of devices are off.",
     )
     kv_mb: int = Field(
-        default=1024, ge=1, le=1_048_576, description="Most room for visitors' state, MB; 2 million visitors a GB."
+        default=1024, ge=1, le=1_048_576, description="Most room for visitors' state, MB; half a million visitors a GB."
     )
 
     @field_validator("history_events")

@@ -73,7 +73,7 @@ class Recommender:
         clock: The instant at which features are told.
     """
 
-    def __init__(  # noqa: PLR0913 - what comes from outside, by keyword
+    def __init__(
         self,
         current: CurrentBundle,
         state: VisitorState | None,

@@ -146,7 +146,6 @@ class VisitorState:
 
         return change
 
-
     def _packing(self, new: VisitorRows) -> Change:
         def change(old: bytes | None) -> bytes:
             try:
