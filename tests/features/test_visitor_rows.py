@@ -38,6 +38,7 @@ def test_an_event_that_is_summed_up_has_a_row_for_each_item_and_another_has_one(
 def test_what_ingest_quarantines_for_want_of_an_item_has_no_row():
     assert NEEDS_ITEM == validate._OF_ONE_ITEM  # noqa: SLF001 - the rooms do not know each other
     assert [len(pack([event(1, 1, name, "")]).rows) for name in (*NEEDS_ITEM, "purchase", "search")] == [0] * 5 + [1, 1]
+    assert len(pack([event(1, 1, "a_name_of_yore")]).rows) == 0
 
 
 def test_packing_one_by_one_and_by_columns_is_the_same():

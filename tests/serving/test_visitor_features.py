@@ -52,7 +52,7 @@ def ingested(engine, shop):
 
 def event(minute, name, *items, **more):
     told = [{"item_id": item, "price": 10 + place} for place, item in enumerate(items)]
-    return {"event_name": name, "event_timestamp": MORNING + minute * 60_000_000, "items": told} | more
+    return {"event_name": name, "event_timestamp": MORNING + int(minute * 60_000_000), "items": told} | more
 
 
 # Minutes from the first morning: when it is sent, by whom, and what it is. The last ones are late or sent twice.
@@ -64,7 +64,7 @@ SENT = [
     (900, "bob", event(900, "search")),
     (1440, "ann", event(1440, "view_item", "C")),
     (1441, "ann", event(50, "purchase", "A", event_id="order-1")),
-    (1442, "bob", event(3, "view_item", "G")),
+    (1442, "bob", event(1441.5, "view_item", "G")),
     (1445, "ann", event(1444, "view_item")),
     (1450, "bob", event(1450, "purchase", "G")),
 ]

@@ -66,7 +66,7 @@ def _value(feature: Feature, past: Sequence[Row], starts: Sequence[int], started
     if feature.how == "seconds_since_start":
         return (at_us - first_us) / 1_000_000
     if feature.how == "seconds_since_last":
-        instants = [row["at_us"] for row in within if not feature.of or row["event_name"] in feature.of]
+        instants: list[int] = [row["at_us"] for row in within if not feature.of or row["event_name"] in feature.of]
         return (at_us - max(instants)) / 1_000_000 if instants else feature.default
     found = _of_items(feature, within)
     return feature.default if found is None else found
@@ -75,7 +75,7 @@ def _value(feature: Feature, past: Sequence[Row], starts: Sequence[int], started
 def _of_items(feature: Feature, within: Sequence[Row]) -> Value:
     """Sum up rows that name an item."""
     named = [row for row in within if row["event_name"] in feature.of and row["item_id"] is not None]
-    prices = [row["price_minor"] for row in named if row["price_minor"] is not None]
+    prices: list[int] = [row["price_minor"] for row in named if row["price_minor"] is not None]
     if feature.how == "count":
         return len(named)
     if feature.how == "distinct_items":

@@ -125,7 +125,7 @@ def pack(events: Iterable[LandedEvent]) -> VisitorRows:
     found, arrived_us = [], 0
     for event in sorted(events, key=lambda each: each.at_us):
         items = [item for item in event.items if item.item_id is not None]
-        if not items and event.event_name in NEEDS_ITEM:
+        if event.event_name not in CANONICAL_EVENT_NAMES or (not items and event.event_name in NEEDS_ITEM):
             continue
         arrived_us = max(arrived_us, event.at_us if event.received_us is None else event.received_us)
         name, key = 1 + CANONICAL_EVENT_NAMES.index(event.event_name), _event_key(event.event_id)
