@@ -209,7 +209,8 @@ class _Past:
         """Return the rows of these events that name an item, from an instant on."""
         place = int(np.searchsorted(self._instants_R, first_us))
         rows = self._rows[place:]
-        return rows[self._named(names)[place:] & (rows["item"] != 0)]
+        found: NDArray[np.void] = rows[self._named(names)[place:] & (rows["item"] != 0)]
+        return found
 
     def count(self, feature: Feature, first_us: int) -> Value:
         """Count rows."""

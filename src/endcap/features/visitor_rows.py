@@ -261,9 +261,10 @@ class PastRows:
             )
         except (OSError, EOFError, ValueError) as error:
             raise _damaged(folder, f"cannot be read: {error}") from error
-        kinds = (keys.dtype, starts.dtype, rows.dtype, cuts.dtype, facts.dtype, facts.shape)
-        if kinds != (np.dtype(f"S{_KEY_BYTES}"), np.int64, _ROW, np.int64, np.int64, (2,)):
-            raise _damaged(folder, f"have types {', '.join(str(kind) for kind in kinds)}")
+        kinds = [array.dtype for array in (keys, starts, rows, cuts, facts)]
+        whole = np.dtype(np.int64)
+        if kinds != [np.dtype(f"S{_KEY_BYTES}"), whole, _ROW, whole, whole] or len(facts) != 2:
+            raise _damaged(folder, f"have types {', '.join(str(kind) for kind in kinds)} and {len(facts)} facts")
         if len(starts) != len(keys) + 1 or int(starts[-1]) != len(rows) or len(cuts) != len(keys):
             raise _damaged(
                 folder, f"do not fit: {len(keys)} keys, {len(starts)} offsets, {len(rows)} rows, {len(cuts)} cuts"
