@@ -1,4 +1,4 @@
-"""Writes what the docs say about the code from the code: the list of files in ARCHITECTURE.md and docs/commands.md.
+"""Writes what the docs say about the code from the code: the files in ARCHITECTURE.md, docs/commands.md, the features.
 
 `python docs/generate.py` writes them; the tests compare.
 """
@@ -10,10 +10,12 @@ from pathlib import Path
 from rich.console import Console
 
 from endcap.cli.main import VERBS, make_app
+from endcap.features.declared import FEATURES
 
 ROOT = Path(__file__).parent.parent
 SOURCES = ROOT / "src" / "endcap"
 BEGIN, END = "<!-- files: made by docs/generate.py -->\n", "<!-- end of files -->"
+FEATURES_BEGIN, FEATURES_END = "<!-- features: made by docs/generate.py -->\n", "<!-- end of features -->"
 ROOMS = (
     "core", "metrics", "stores", "engines", "governance", "events", "sessions", "features", "models", "index",
     "serving", "monitoring", "flows", "cli", "simulation", "testing",
@@ -59,6 +61,24 @@ def commands() -> str:
     return "\n".join(pages)
 
 
+def features() -> str:
+    """Return docs/features.md with the present table of features."""
+    lines = [
+        "| of | name | what it says | from | window | where nothing is known | read | owner |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for feature in FEATURES:
+        of = " / ".join(", ".join(names) for names in (feature.of, feature.per) if names) or "any event"
+        default = "missing" if feature.default is None else str(feature.default)
+        read = " and ".join({"instant": "at any instant", "day": "as of a day"}[each] for each in feature.readings)
+        cells = [feature.entity, f"`{feature.name}`", feature.doc, of, feature.window, default, read, feature.owner]
+        lines.append("| " + " | ".join(cells) + " |")
+    text = (ROOT / "docs" / "features.md").read_text(encoding="utf-8")
+    before, rest = text.split(FEATURES_BEGIN, 1)
+    return before + FEATURES_BEGIN + "\n".join(lines) + "\n" + FEATURES_END + rest.split(FEATURES_END, 1)[1]
+
+
 if __name__ == "__main__":
     (ROOT / "ARCHITECTURE.md").write_text(architecture(), encoding="utf-8")
     (ROOT / "docs" / "commands.md").write_text(commands(), encoding="utf-8")
+    (ROOT / "docs" / "features.md").write_text(features(), encoding="utf-8")

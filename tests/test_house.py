@@ -39,6 +39,10 @@ def test_the_help_of_every_verb_stands_in_the_docs():
     assert generator().commands() == (ROOT / "docs" / "commands.md").read_text(), "run `make docs`"
 
 
+def test_the_declared_features_stand_in_the_docs():
+    assert generator().features() == (ROOT / "docs" / "features.md").read_text(), "run `make docs`"
+
+
 def test_flags_choose_what_to_run_and_never_how_a_model_is_fitted():
     flags = {flag for verb in VERBS for flag in re.findall(r"--[a-z-]+", generator().commands())}
     forbidden = {"--dim", "--epochs", "--learning-rate", "--batch", "--gap", "--decay"}

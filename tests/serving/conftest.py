@@ -26,6 +26,7 @@ from litestar.testing import TestClient
 from endcap.core.clock import fixed_clock
 from endcap.core.manifest import FORMAT, BundleManifest, ModelEntry
 from endcap.core.sequences import Catalogue, Queries, Sequences
+from endcap.features.device_owners import write_owners
 from endcap.features.online import write_histories
 from endcap.index.flat import FlatIndex
 from endcap.models.item_markov import ItemMarkov
@@ -101,7 +102,17 @@ def write_items(path, items):
         writer.write_table(told)
 
 
-def write_bundle(bundles, *, sessions=SESSIONS, histories=None, through="2026-09-19", near=True, created_at_us=0):
+def write_bundle(
+    bundles,
+    *,
+    sessions=SESSIONS,
+    histories=None,
+    through="2026-09-19",
+    near=True,
+    created_at_us=0,
+    visitors=None,
+    owners=None,
+):
     """Write a bundle as flows do; return its id."""
     beside = bundles / "beside"
     sequences, catalogue = world(sessions), Catalogue(tuple(ITEMS))
@@ -123,6 +134,12 @@ def write_bundle(bundles, *, sessions=SESSIONS, histories=None, through="2026-09
     flat = [ITEMS.index(item) for key in sorted(histories) for item in histories[key]]
     starts = np.concatenate([[0], np.cumsum([len(histories[key]) for key in sorted(histories)])])
     write_histories(beside / "histories", sorted(histories), starts.astype(np.int64), np.array(flat, np.int32))
+    if visitors is not None:
+        (beside / "visitors").mkdir()
+        visitors.save(beside / "visitors")
+    if owners is not None:
+        (beside / "owners").mkdir()
+        write_owners(beside / "owners", owners)
     unnamed = BundleManifest(
         bundle_id="",
         format=FORMAT,

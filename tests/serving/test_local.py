@@ -40,7 +40,7 @@ def test_it_sees_what_the_server_knows_of_a_visitor(shop):
     event = LandedEvent(
         event_id="e", event_name="view_item", at_us=1, received_us=1, user_key=key, items=(LandedItem(item_id="G"),)
     )
-    VisitorState(kv, events=["view_item"], length=50).record([event])
+    VisitorState(kv, events=["view_item"], length=50, num_rows=2000).record([event])
     assert letters(opened(shop, kv).recommend(user_id="u", n=1)) == "H"
     kv.close()
 

@@ -15,14 +15,16 @@ USER, DEVICE = "a" * 32, "b" * 32
 def make(shop):
     held = []
 
-    def made(*, histories=None, **settings):
-        shop.bundle(histories=histories)
+    def made(*, histories=None, owners=None, **settings):
+        shop.bundle(histories=histories, owners=owners)
         kv, meters, config = shop.kv(), Meters(), ServingConfig(**settings)
         held.append(kv)
         current = CurrentBundle(shop.bundles, shop.load_scorer, clock=shop.clock, meters=meters)
         current.look()
-        state = VisitorState(kv, events=config.history_events, length=config.history_length)
-        recommender = Recommender(current, state, config=config, new_id=shop.ids(), meters=meters)
+        state = VisitorState(
+            kv, events=config.history_events, length=config.history_length, num_rows=config.feature_rows
+        )
+        recommender = Recommender(current, state, config=config, new_id=shop.ids(), meters=meters, clock=shop.clock)
         recommender.state, recommender.meters = state, meters
         return recommender
 
@@ -59,6 +61,17 @@ def test_a_user_without_a_history_has_that_of_the_device(make):
     assert letters(recommender.recommend(Visitor(USER, DEVICE), placement="home", n=1)) == "H"
     recommender.state.record([view("B")])
     assert letters(recommender.recommend(Visitor(USER, DEVICE), placement="home", n=1)) == "D"
+
+
+def test_who_is_not_logged_in_on_his_own_device_is_known_by_what_he_did_as_a_user(make):
+    told = make(histories={USER: ["A", "B"]})
+    known = make(histories={USER: ["A", "B"]}, owners={DEVICE: USER})
+    as_user = letters(known.recommend(Visitor(user_key=USER), placement="home", n=3))
+    assert letters(known.recommend(Visitor(user_key=DEVICE), placement="home", n=3)) == as_user
+    assert letters(told.recommend(Visitor(user_key=DEVICE), placement="home", n=3)) != as_user
+    known.state.record([view("D", 1), view("E", 2, user=DEVICE)])
+    assert known.recommend(Visitor(user_key=DEVICE), placement="home", n=3).num_history == 4
+    assert known.recommend(Visitor(user_key=USER), placement="home", n=3).num_history == 3
 
 
 def test_items_looked_at_are_the_newest_history_at_home(make):

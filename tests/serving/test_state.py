@@ -45,7 +45,7 @@ def event(at_us, items, name="view_item", user="u1"):
 
 
 def state(kv=None, length=3):
-    return VisitorState(kv or Memory(), events=("view_item", "purchase"), length=length)
+    return VisitorState(kv or Memory(), events=("view_item", "purchase"), length=length, num_rows=2000)
 
 
 def items(found):
@@ -99,7 +99,7 @@ def test_visitors_who_have_done_nothing_since_are_forgotten(tmp_path):
     visitors.record([event(4, "A", user="old"), event(4, "A", user="back"), event(5, "B", user="back")])
     visitors.record([event(5, "B", user="new")])
     visitors.restore(tmp_path, since_us=0)
-    assert visitors.prune(until_us=5) == 1
+    assert visitors.prune(until_us=5) == 2  # a list of items, and rows
     assert [items(visitors.elements(user)) for user in ("old", "back", "new")] == ["", "AB", "B"]
     assert visitors.prune(until_us=5) == 0
     (tmp_path / f"{1:016d}-1-1.jsonl").write_bytes(msgspec.json.encode(event(4, "A", user="old")) + b"\n")
@@ -130,3 +130,44 @@ def test_a_full_store_changes_nothing(shop):
     assert caught.value.code is Code.STORE_UNUSABLE
     assert [bool(visitors.elements(f"u{number}")) for number in range(3)] == [True, False, False]
     kv.close()
+
+
+def test_rows_are_kept_of_every_event_and_of_each_once():
+    visitors = state()
+    visitors.record([event(1, "A"), event(2, "B", name="view_item_list")])
+    visitors.record([event(2, "B", name="view_item_list"), event(3, "CD"), event(4, "", name="search")])
+    assert visitors.rows("u1").rows["at_us"].tolist() == [1, 2, 3, 3, 4]
+    assert (len(visitors.rows("nobody").rows), visitors.rows("nobody").cut_us) == (0, 0)
+
+
+def test_a_visitor_whose_event_came_late_is_not_forgotten_before_a_bundle_knows_it():
+    visitors = state()
+    visitors.record([msgspec.structs.replace(event(1, "A"), received_us=9)])
+    assert visitors.prune(until_us=9) == 1  # the items alone
+    assert visitors.rows("u1").rows["at_us"].tolist() == [1]
+    assert visitors.prune(until_us=10) == 1
+    assert len(visitors.rows("u1").rows) == 0
+
+
+def test_rows_that_were_damaged_are_not_taken_for_all_there_are():
+    kv = Memory()
+    visitors = state(kv)
+    visitors.record([event(1, "A")])
+    (name,) = (key for key in kv.values if key.startswith(b"rows:"))
+    kv.values[name] = b"damaged"
+    with pytest.raises(ValueError, match="bytes long"):
+        visitors.rows("u1")
+    assert visitors.prune(until_us=100) == 1  # the items alone
+    visitors.record([event(2, "B")])
+    assert visitors.rows("u1").cut_us > 2
+
+
+def test_rows_of_another_form_are_made_again_from_the_log(tmp_path):
+    kv = Memory()
+    kv.values |= {b"made": b"1", b"rows:01234567:u1": b"of an older form"}
+    (tmp_path / f"{5:016d}-1-1.jsonl").write_bytes(msgspec.json.encode(event(1, "A")) + b"\n")
+    visitors = state(kv)
+    assert visitors.restore(tmp_path, since_us=0) == 1
+    assert visitors.rows("u1").rows["at_us"].tolist() == [1]
+    assert visitors.prune(until_us=0) == 1
+    assert b"rows:01234567:u1" not in kv.values

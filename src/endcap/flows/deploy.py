@@ -15,13 +15,16 @@ import pyarrow as pa
 
 from endcap.core.errors import BundleError, Code, ModelError
 from endcap.core.manifest import FORMAT, BundleManifest, ModelEntry, SnapshotRef, read_manifest
-from endcap.core.tables import EVENTS, EXAMPLES, ITEMS, SEQUENCES, TABLES
+from endcap.core.tables import BOTS, EVENTS, EXAMPLES, IDENTITIES, ITEMS, LOGINS, SEQUENCES, TABLES
 from endcap.core.version import __version__
+from endcap.features.device_owners import write_owners
 from endcap.features.online import write_histories
 from endcap.flows.flow import Flow, Outcome
 from endcap.flows.folder import is_whole, sync_folder
 from endcap.flows.model_data import read_histories, read_items
+from endcap.flows.people import read_owners
 from endcap.flows.shop import write_atomically
+from endcap.flows.visitor_data import needed_days, read_past
 
 __all__ = ["is_bundle_there", "plan_bundle", "run_bundle"]
 
@@ -44,6 +47,8 @@ def plan_bundle(flow: Flow) -> dict[str, dict[str, str]]:
     if not outputs["train"]:
         return {}
     tables = {**flow.digests(SEQUENCES, flow.days(SEQUENCES)), **flow.digests(ITEMS, [""])}
+    for table in (EVENTS, IDENTITIES, BOTS, LOGINS):
+        tables |= flow.digests(table, needed_days(flow.through))
     # The manifest names all settings, and a changed default model changes nothing else.
     return {"": {"through": flow.through, "config": flow.shop.config.digest(), **versions, **tables}}
 
@@ -97,6 +102,10 @@ def _assemble(flow: Flow, beside: Path) -> None:
     keys, starts, numbers = read_histories(flow, items["item_id"])
     (beside / "histories").mkdir()
     write_histories(beside / "histories", keys, starts, numbers)
+    (beside / "visitors").mkdir()
+    read_past(flow).save(beside / "visitors")
+    (beside / "owners").mkdir()
+    write_owners(beside / "owners", read_owners(flow))
 
 
 def _anew(table: pa.Table) -> pa.Table:

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 
 import ibis
 
+from endcap.core.clock import days_between, next_day
 from endcap.core.contract import Table
-from endcap.core.tables import BOTS, EVENTS, IDENTITIES
+from endcap.core.tables import BOTS, EVENTS, IDENTITIES, LOGINS
 from endcap.events.bots import needed_bots, without_bots
 from endcap.events.identities import as_people
 from endcap.flows.flow import Flow
 from endcap.flows.plans import DayRange, union_of
 
-__all__ = ["people_needs", "read_people"]
+__all__ = ["people_needs", "read_owners", "read_people"]
 
 
 def people_needs(flow: Flow, needed: DayRange) -> tuple[tuple[Table, DayRange], ...]:
@@ -33,6 +34,20 @@ def read_people(flow: Flow, days: Sequence[str]) -> ibis.Table:
         events = without_bots(events, flow.read(BOTS, bots), rules)
     known = _with_rows(flow, IDENTITIES, days)
     return as_people(events, flow.read(IDENTITIES, known)) if known else events
+
+
+def read_owners(flow: Flow) -> dict[str, str]:
+    """Return device key -> user key as of the end of the flow's last day: whose the devices are on the day after."""
+    keep_days = flow.shop.config.identities.keep_days
+    days = _with_rows(
+        flow, LOGINS, days_between(next_day(flow.through, 1 - keep_days), flow.through) if keep_days else []
+    )
+    if not days:
+        return {}
+    logins = flow.read(LOGINS, days)
+    last = logins.group_by("device_key").aggregate(user_key=logins.user_key.argmax(logins.until_us))
+    told = flow.engine.to_arrow(last)
+    return dict(zip(told["device_key"].to_pylist(), told["user_key"].to_pylist(), strict=True))
 
 
 def _with_rows(flow: Flow, table: Table, days: Sequence[str]) -> list[str]:

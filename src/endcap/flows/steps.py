@@ -110,7 +110,8 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         "bundle", "bundle", Action.BUNDLE_DEPLOY,
-        ("features/online.py", "flows/deploy.py", "flows/folder.py", "flows/model_data.py"),
+        ("features/declared.py", "features/device_owners.py", "features/online.py", "features/visitor_rows.py",
+         "flows/deploy.py", "flows/folder.py", "flows/model_data.py", "flows/people.py", "flows/visitor_data.py"),
         (), deploy.plan_bundle, deploy.run_bundle, is_there=deploy.is_bundle_there,
     ),
     Step(

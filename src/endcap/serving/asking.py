@@ -3,13 +3,14 @@
 Shapes: N items, K results.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from endcap.core.sequences import Queries
+from endcap.features.online import NOTHING_KNOWN, VisitorFeatures
 from endcap.serving.bundle import POPULAR, ServingBundle
 
 __all__ = ["LEAST", "Asking"]
@@ -29,6 +30,7 @@ class Asking:
         current: Item numbers that the visitor is looking at.
         excluded: Item numbers that the caller does not want.
         drops_seen: Whether the history's items are left out.
+        features: Returns the visitor's features at this instant; computed when it is first called.
     """
 
     bundle: ServingBundle
@@ -37,6 +39,7 @@ class Asking:
     current: frozenset[int] = frozenset()
     excluded: frozenset[int] = frozenset()
     drops_seen: bool = False
+    features: Callable[[], VisitorFeatures] = lambda: NOTHING_KNOWN
 
     def __post_init__(self) -> None:
         """Start with nothing computed."""

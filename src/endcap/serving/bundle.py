@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from endcap.core.errors import BundleError, Code, EndcapError
 from endcap.core.manifest import BundleManifest, read_manifest
 from endcap.core.sequences import Queries
+from endcap.features.device_owners import DeviceOwners
 from endcap.features.online import OnlineFeatures
+from endcap.features.visitor_rows import PastRows
 from endcap.index.flat import FlatIndex
 from endcap.models.protocol import Scorer, VectorScorer
 from endcap.serving.items import Items
@@ -55,6 +57,8 @@ class ServingBundle:
         speakers: Name -> the model of that name as one that can say why, for those that can.
         recall: Name -> recall that the index had when it was built.
         histories: What users did up to the bundle's last day.
+        visitors: Their last rows of events, from which features are computed.
+        owners: Whose the devices are on which nobody is logged in.
         popular: All item numbers, the most popular first: the answer that cannot fail.
         popular_scores: Scores of all items for a visitor of whom nothing is known.
     """
@@ -68,6 +72,8 @@ class ServingBundle:
     speakers: Mapping[str, Explains]
     recall: Mapping[str, float]
     histories: OnlineFeatures
+    visitors: PastRows
+    owners: DeviceOwners
     popular: NDArray[np.int64]
     popular_scores: NDArray[np.float32]
 
@@ -97,6 +103,8 @@ def open_bundle(folder: Path, load_scorer: LoadScorer) -> ServingBundle:
         indexes = {name: FlatIndex.load(folder / "index" / name) for name in indexed}
         recall = {name: _recall(folder / "index" / name / "report.json") for name in indexed}
         histories = OnlineFeatures.open(folder / "histories")
+        visitors = PastRows.open(folder / "visitors")
+        owners = DeviceOwners.open(folder / "owners")
         scores = {name: _scores_of_nobody(name, model) for name, model in models.items()}
     except BundleError:
         raise
@@ -118,6 +126,8 @@ def open_bundle(folder: Path, load_scorer: LoadScorer) -> ServingBundle:
         speakers=MappingProxyType({name: model for name, model in models.items() if isinstance(model, Explains)}),
         recall=MappingProxyType(recall),
         histories=histories,
+        visitors=visitors,
+        owners=owners,
         popular=np.argsort(-np.nan_to_num(popular_scores_N, nan=-np.inf), kind="stable"),
         popular_scores=popular_scores_N,
     )

@@ -73,6 +73,14 @@ class ServingConfig(BaseModel):
         "from.",
     )
     history_length: int = Field(default=50, ge=1, le=500, description="Items of a history that are kept, the latest.")
+    feature_rows: int = Field(
+        default=2000,
+        ge=100,
+        le=50_000,
+        description="Rows of a visitor (event x item) that features are computed from, the latest; the last 34 days at "
+        "most. A visitor with more has features that say they are approximate. 2000: a shopper has a few hundred, "
+        "and a machine's features help nobody.",
+    )
     segment_mb: int = Field(default=16, ge=1, le=1024, description="Size at which a log segment is closed, MB.")
     segment_s: int = Field(
         default=60,
@@ -91,7 +99,7 @@ class ServingConfig(BaseModel):
         description="How far ahead of the server's clock an event may be, seconds. A day: clocks of devices are off.",
     )
     kv_mb: int = Field(
-        default=1024, ge=1, le=1_048_576, description="Most room for visitors' state, MB; 2 million visitors a GB."
+        default=1024, ge=1, le=1_048_576, description="Most room for visitors' state, MB; half a million visitors a GB."
     )
 
     @field_validator("history_events")

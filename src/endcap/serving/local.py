@@ -62,8 +62,9 @@ class LocalRecommender:
         current = CurrentBundle(bundles, load_scorer, clock=clock, meters=meters)
         current.look()
         current.get()
-        state = VisitorState(kv, events=config.history_events, length=config.history_length) if kv else None
-        recommender = Recommender(current, state, config=config, new_id=new_id, meters=meters)
+        length, num_rows = config.history_length, config.feature_rows
+        state = VisitorState(kv, events=config.history_events, length=length, num_rows=num_rows) if kv else None
+        recommender = Recommender(current, state, config=config, new_id=new_id, meters=meters, clock=clock)
         return cls(recommender, current, key=user_key)
 
     def recommend(

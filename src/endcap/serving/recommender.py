@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import structlog
 
+from endcap.core.clock import Clock
 from endcap.core.errors import Code, EndcapError, RequestError, near
 from endcap.core.slate import Slate
+from endcap.features.online import VisitorFeatures
 from endcap.serving.asking import Asking
 from endcap.serving.bundle import ServingBundle
 from endcap.serving.config import PlacementConfig, PlacementsConfig, ServingConfig
@@ -15,6 +18,7 @@ from endcap.serving.history import joined
 from endcap.serving.meters import Meters
 from endcap.serving.pipeline import Answer, answer
 from endcap.serving.state import VisitorState
+from endcap.serving.visitor_features import NOBODY, features_of
 
 __all__ = ["MOST_ITEMS", "PRODUCT", "Recommended", "Recommender", "Visitor"]
 
@@ -48,11 +52,13 @@ class Recommended:
         slate: The slate.
         answer: What the pipeline says of it.
         num_history: Items that it was recommended by.
+        features: Returns the visitor's features when it was asked; computed when it is first called.
     """
 
     slate: Slate
     answer: Answer
     num_history: int
+    features: Callable[[], VisitorFeatures]
 
 
 class Recommender:
@@ -64,6 +70,7 @@ class Recommender:
         config: Placements and the length of histories.
         new_id: Makes the id of each slate.
         meters: Where stages and fallbacks are counted.
+        clock: The instant at which features are told.
     """
 
     def __init__(
@@ -74,12 +81,14 @@ class Recommender:
         config: ServingConfig,
         new_id: Callable[[], str],
         meters: Meters,
+        clock: Clock,
     ) -> None:
         self._current = current
         self._state = state
         self._config = config
         self._new_id = new_id
         self._meters = meters
+        self._clock = clock
 
     def recommend(
         self,
@@ -105,6 +114,8 @@ class Recommender:
         """
         settings = _checked(self._config.placements, placement, item_ids, n)
         bundle = self._current.get()
+        now_us = self._clock()
+        features = cache(lambda: self._features(bundle, visitor.user_key, now_us))
         with self._meters.stage("history"):
             history, fallbacks = self._history(bundle, visitor, placement, item_ids)
         looked_at = bundle.items.numbers(item_ids)
@@ -115,6 +126,7 @@ class Recommender:
             current=frozenset(looked_at or history[-1:]),
             excluded=frozenset(bundle.items.numbers(exclude)),
             drops_seen=settings.drop_seen,
+            features=features,
         )
         found = answer(asking, settings, self._meters)
         fallbacks.extend(found.fallbacks)
@@ -128,7 +140,25 @@ class Recommender:
             model_version=bundle.version,
             fallback=fallbacks[0] if fallbacks else None,
         )
-        return Recommended(slate, found, len(history))
+        return Recommended(slate, found, len(history), features)
+
+    def features(self, user_key: str, *, at_us: int) -> VisitorFeatures:
+        """Return a visitor's features at an instant, as far as the bundle in force and the live state tell.
+
+        Args:
+            user_key: Keyed hash of the visitor.
+            at_us: The instant, microseconds UTC; what happened later does not count.
+
+        Raises:
+            BundleError: There is no bundle at all.
+        """
+        return self._features(self._current.get(), user_key, at_us)
+
+    def _features(self, bundle: ServingBundle, user_key: str | None, at_us: int) -> VisitorFeatures:
+        if user_key is None:
+            return NOBODY
+        keys = _keys_of(bundle, user_key)
+        return features_of(keys, at_us, past=bundle.visitors, state=self._state)
 
     def _history(
         self, bundle: ServingBundle, visitor: Visitor, placement: str, item_ids: Sequence[str]
@@ -149,20 +179,28 @@ class Recommender:
         """Return one key's history: what the bundle knows, then the live state."""
         past: list[int] = []
         live: list[int] = []
+        keys: tuple[str, ...] = (key,)
         failed = []
         try:
-            past = bundle.histories.history(key)
+            keys = _keys_of(bundle, key)
+            past = bundle.histories.history(keys[0])
         except Exception as error:  # noqa: BLE001 - the live state alone is a fair history
             _log.warning("history.failed", error=f"{type(error).__name__}: {error}")
             failed.append("history_unavailable")
         try:
-            elements = self._state.elements(key) if self._state else []
+            elements = sorted({each for name in keys for each in self._state.elements(name)}) if self._state else []
             live = bundle.items.numbers(element.item_id for element in elements)
         except Exception as error:  # noqa: BLE001 - the bundle's history alone is a fair one
             told = error.what if isinstance(error, EndcapError) else f"{type(error).__name__}: {error}"
             _log.warning("state.failed", error=told)
             failed.append("state_unavailable")
         return joined(past, live, length=self._config.history_length), failed
+
+
+def _keys_of(bundle: ServingBundle, key: str) -> tuple[str, ...]:
+    """Return the keys under which a visitor is known: first the one that the bundle's tables know him by."""
+    owner = bundle.owners.owner_of(key)
+    return (key,) if owner is None else (owner, key)
 
 
 def _checked(placements: PlacementsConfig, placement: str, item_ids: Sequence[str], n: int) -> PlacementConfig:

@@ -98,10 +98,22 @@ class Service:
         self.current = CurrentBundle(setting.bundles, setting.load_scorer, clock=setting.clock, meters=self.meters)
         self._setting = setting
         self._state = (
-            VisitorState(setting.kv, events=config.history_events, length=config.history_length) if setting.kv else None
+            VisitorState(
+                setting.kv,
+                events=config.history_events,
+                length=config.history_length,
+                num_rows=config.feature_rows,
+            )
+            if setting.kv
+            else None
         )
         self._recommender = Recommender(
-            self.current, self._state, config=config, new_id=setting.new_id, meters=self.meters
+            self.current,
+            self._state,
+            config=config,
+            new_id=setting.new_id,
+            meters=self.meters,
+            clock=setting.clock,
         )
         self._intake = Intake(setting.user_key, setting.default_currency, config.future_tolerance_s * 1_000_000)
         self._folders = [setting.landing / "events", setting.landing / "slates"]
@@ -294,5 +306,7 @@ def _explained(found: Recommended) -> Explained:
         num_candidates=answer.num_candidates,
         removed=answer.removed,
         fallbacks=answer.fallbacks,
+        features=dict(found.features().values),
+        features_approximate=found.features().approximate,
     )
     return Explained(**msgspec.structs.asdict(slate), explanation=explanation)

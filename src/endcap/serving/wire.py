@@ -64,6 +64,9 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
         num_candidates: Source -> items that it was the first to propose and that could be shown.
         removed: Item -> why it was taken out: current, excluded, out_of_stock or seen.
         fallbacks: All reasons why it is simpler than it should be.
+        features: The visitor's features at this instant by name, null where missing; none for a visitor without any id.
+        features_approximate: Names of those that may lack events: the visitor has more than are kept, or a part of what
+            is known of them cannot be read.
     """
 
     model: str
@@ -71,6 +74,8 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     num_candidates: dict[str, int]
     removed: dict[str, str]
     fallbacks: tuple[str, ...]
+    features: dict[str, int | float | None]
+    features_approximate: tuple[str, ...]
 
 
 class Explained(Slate, frozen=True, kw_only=True):
