@@ -85,6 +85,7 @@ def commands(shop, export, tmp_path):
         "demo": ["demo", "--shop", str(tmp_path / "demo")],
         "simulate": ["simulate", str(tmp_path / "export")],
         "compare": ["compare", "clicks.parquet", "--user", "u", "--item", "i", "--time", "t"],
+        "identify": ["identify", str(shop), "0" * 32],
         "leakage": ["leakage", str(shop)],
         "serve": ["serve", str(shop), "--port", "0"],
         "recommend": ["recommend", str(shop)],

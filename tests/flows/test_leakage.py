@@ -39,7 +39,7 @@ def test_a_simulated_shop_that_was_refreshed_has_no_finding_and_is_not_changed(s
 
 
 def test_steps_that_are_behind_are_named(shop, monkeypatch):
-    monkeypatch.setenv("ENDCAP__FEATURES__NUM_NEGATIVES", "3")
+    monkeypatch.setenv("ENDCAP__FEATURES__MAX_SEQUENCE", "20")
     (note,) = [note for note in leakage_of_shop(shop).notes if "behind" in note]
     assert "examples (" in note
     assert "sessions" not in note.replace("endcap", "")
