@@ -82,6 +82,7 @@ def _sales(told: ibis.Table, until_us: int) -> ibis.Table:
 
 
 def _of_events(mentions: ibis.Table, config: EventsConfig) -> ibis.Table:
+    """Say what events said of items where it is not what they said the time before: few days of all."""
     is_own = mentions.currency == _text(config.default_currency or "")
     told = mentions.select(
         "item_id",
@@ -94,7 +95,12 @@ def _of_events(mentions: ibis.Table, config: EventsConfig) -> ibis.Table:
         any_price=mentions.price_minor,
         any_currency=mentions.currency,
     )
-    return _filled(told)
+    in_time = ibis.window(group_by="item_id", order_by="from_us")
+    before = told.mutate(
+        is_first=ibis.row_number().over(in_time) == 0,
+        **{f"old_{name}": told[name].lag().over(in_time) for name in _SEEN},
+    )
+    return _filled(before.filter(before.is_first | ~_same(before, _SEEN)).select(told.columns))
 
 
 def _filled(table: ibis.Table) -> ibis.Table:
@@ -174,14 +180,16 @@ def _versions(said: ibis.Table) -> ibis.Table:
         is_first=ibis.row_number().over(in_time) == 0,
         **{f"old_{name}": said[name].lag().over(in_time) for name in _VERSION},
     )
-    same = reduce(
-        lambda left, right: left & right, [before[name].identical_to(before[f"old_{name}"]) for name in _VERSION]
-    )
-    changed = before.filter(before.is_first | ~same)
+    changed = before.filter(before.is_first | ~_same(before, _VERSION))
     return changed.mutate(
         valid_from_us=ibis.ifelse(changed.is_first, _number(0), changed.from_us),
         valid_to_us=changed.from_us.lead().over(in_time),
     )
+
+
+def _same(rows: ibis.Table, names: Sequence[str]) -> Any:
+    """Return whether all of some columns are what their `old_` ones are."""
+    return reduce(lambda left, right: left & right, [rows[name].identical_to(rows[f"old_{name}"]) for name in names])
 
 
 def _union(tables: Sequence[ibis.Table]) -> ibis.Table:
