@@ -69,6 +69,31 @@ def test_a_click_belongs_to_the_latest_earlier_list_with_the_item(won):
     assert won(world, config=SessionsConfig(attribution="first")) == [(0, 1, "A", "clicked")]
 
 
+def test_an_outcome_that_names_its_slate_belongs_to_it_whatever_came_later(won):
+    world = """
+        ann 0 view_item_list A slate=r1
+        ann 1 view_item_list A slate=r2
+        ann 2 view_item_list A
+        ann 3 select_item A slate=r1
+        ann 4 add_to_cart A slate=r2
+        ann 5 purchase A slate=unheard-of
+    """
+    assert won(world) == [(0, 1, "A", "clicked"), (1, 1, "A", "carted"), (2, 1, "A", "purchased")]
+
+
+@pytest.mark.parametrize(("minutes", "clicked"), [(0, True), (9, False), (10, True)])
+def test_an_outcome_counts_within_its_window(won, minutes, clicked):
+    world = ["ann 0 view_item_list A", "ann 5 view_item_list B", "ann 10 select_item A", "ann 12 add_to_cart A"]
+    came = [(0, 1, "A", "clicked carted" if clicked else "carted")]
+    assert won(world, config=SessionsConfig(click_minutes=minutes)) == came
+
+
+def test_the_first_list_is_the_first_within_the_window(won):
+    world = ["ann 0 view_item_list A", "ann 5 view_item_list A", "ann 8 view_item_list A", "ann 10 add_to_cart A"]
+    config = SessionsConfig(attribution="first", cart_minutes=6)
+    assert won(world, config=config) == [(5, 1, "A", "carted")]
+
+
 def test_what_no_earlier_list_showed_belongs_to_no_exposure(won):
     assert won(["ann 0 select_item A", "ann 1 view_item_list A", "bob 0 view_item_list B", "ann 2 select_item B"]) == []
 

@@ -29,6 +29,11 @@ class SessionsConfig(BaseModel):
         description="Which of several lists that showed an item before it was clicked, carted or bought gets the "
         "credit. latest: the list the shopper came from; first: the list that brought the item up.",
     )
+    click_minutes: int = Field(
+        0, ge=0, le=1440, description="Minutes after a list in which a click is still its own. 0: to the session's end."
+    )
+    cart_minutes: int = Field(0, ge=0, le=1440, description="Likewise for an add_to_cart. 0: to the session's end.")
+    purchase_minutes: int = Field(0, ge=0, le=1440, description="Likewise for a purchase. 0: to the session's end.")
     click_events: tuple[str, ...] = Field(
         ("select_item",),
         min_length=1,

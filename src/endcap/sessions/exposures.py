@@ -1,9 +1,13 @@
 """Exposures: each item that a list showed, and whether it was then clicked, carted or bought.
 
-A click, cart or purchase of an item belongs to one earlier showing of that item in the same session, by default the
-latest. Showings of an item are ordered by (instant, event id); a list that shows an item twice is one showing, at
-its first place, since that is the one a shopper meets first. A list of the very instant of the click comes before it.
-What no list showed before belongs to no exposure.
+A click, cart or purchase of an item belongs to one earlier showing of that item in the same session:
+
+1. to one of the slate that it names by its recommendation_id, if that slate showed the item before;
+2. else to any, by default the latest; in either case not longer ago than the window of `[sessions]`.
+
+Showings of an item are ordered by (instant, event id); a list that shows an item twice is one showing, at its first
+place, since that is the one a shopper meets first. A list of the very instant of the click comes before it. What no
+list showed before belongs to no exposure.
 """
 
 from collections.abc import Sequence
@@ -31,6 +35,8 @@ _SHOWN = (
     "recommendation_id",
 )
 _SHOWING = ("session_id", "item_id", "showing")
+_MINUTE_US = 60_000_000
+_WHOLE_SESSION = 3 * 1440  # minutes: no session is longer
 
 
 def needed_days(day: str) -> tuple[str, str]:
@@ -103,7 +109,8 @@ def _outcomes(of_items: ibis.Table, config: SessionsConfig) -> ibis.Table:
         (of_items.event_name == "add_to_cart", "carted"),
         (of_items.event_name == "purchase", "purchased"),
     )
-    rows = of_items.select("user_key", "at_us", "event_id", "item_id", outcome=outcome)
+    told = ("user_key", "at_us", "event_id", "item_ordinal", "item_id", "recommendation_id")
+    rows = of_items.select(*told, outcome=outcome)
     return rows.filter(rows.outcome.notnull())
 
 
@@ -122,7 +129,7 @@ def _credited(lists: ibis.Table, outcomes: ibis.Table, config: SessionsConfig) -
 def _showings(lists: ibis.Table) -> ibis.Table:
     """Number the lists that showed an item in a session, from 1 in order of time."""
     firsts = lists.group_by("session_id", "item_id", "at_us", "event_id").aggregate(
-        item_ordinal=lists.item_ordinal.min()
+        item_ordinal=lists.item_ordinal.min(), recommendation_id=lists.recommendation_id.min()
     )
     in_order = ibis.window(group_by=["session_id", "item_id"], order_by=["at_us", "event_id"])
     return firsts.mutate(showing=ibis.row_number().over(in_order).cast("int64") + 1)
@@ -130,15 +137,17 @@ def _showings(lists: ibis.Table) -> ibis.Table:
 
 def _credit(showings: ibis.Table, outcomes: ibis.Table, config: SessionsConfig) -> ibis.Table:
     """Return each outcome with the number of the showing that it belongs to; outcomes without one are left out."""
-    columns = ("session_id", "item_id", "at_us", "event_id", "showing", "outcome")
-    shown = showings.mutate(outcome=ibis.literal("")).select(columns)
-    both = shown.union(outcomes.mutate(showing=ibis.null("int64")).select(columns))
-    so_far = ibis.window(
-        group_by=["session_id", "item_id"],
-        order_by=["at_us", both.showing.isnull(), "event_id", "outcome"],
-        preceding=None,
-        following=0,
+    shown = showings.select("session_id", "item_id", "showing", shown_us="at_us", shown_by="recommendation_id")
+    pairs = outcomes.inner_join(shown, ["session_id", "item_id"])
+    minutes = {"clicked": config.click_minutes, "carted": config.cart_minutes, "purchased": config.purchase_minutes}
+    most_us = ibis.cases(
+        *[(pairs.outcome == flag, (limit or _WHOLE_SESSION) * _MINUTE_US) for flag, limit in minutes.items()]
     )
-    credited = both.showing.max() if config.attribution == "latest" else both.showing.min()
-    placed = both.mutate(showing=credited.over(so_far))
-    return placed.filter((placed.outcome != "") & placed.showing.notnull())
+    age_us = pairs.at_us - pairs.shown_us
+    near = pairs.filter((age_us >= 0) & (age_us <= most_us))
+    is_named = (near.recommendation_id == near.shown_by).fill_null(ibis.literal(value=False))
+    chosen = "max" if config.attribution == "latest" else "min"
+    found = near.group_by(*_SHOWING[:2], "event_id", "item_ordinal", "outcome").aggregate(
+        named=getattr(near.showing, chosen)(where=is_named), other=getattr(near.showing, chosen)()
+    )
+    return found.mutate(showing=ibis.coalesce(found.named, found.other))
