@@ -5,6 +5,8 @@ BIN := .venv/bin
 TORCH_INDEX ?=
 # A folder with a shop's own export; without it the demo simulates a small shop.
 DATA ?=
+# Processes that share the tests, each file whole to one of them.
+TEST_PROCESSES ?= 2
 # Where the demo's shop is made; it is made anew each time.
 SHOP ?= build/demo-shop
 
@@ -46,7 +48,7 @@ build/s3/ready: tests/s3_server.lock
 
 # Unit tests, doctests, the tutorial and the README, and what the docs claim about the code.
 tests: .venv/ready build/s3/ready
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 
 # Every benchmark at full size, some hours on 2 cores; benchmarks/README.md is made from their figures.
 bench: .venv/ready
