@@ -3,9 +3,11 @@
 import shutil
 
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from endcap.core.clock import fixed_clock
-from endcap.core.tables import EVENTS, ITEM_FEATURES, SEQUENCES, SESSIONS, USER_FEATURES
+from endcap.core.tables import EVENTS, ITEM_FEATURES, SEQUENCES, SESSIONS, TABLES, USER_FEATURES
 from endcap.flows.plans import union_of
 from endcap.flows.refresh import refresh
 from endcap.flows.shop import find_shop
@@ -83,3 +85,48 @@ def content_of(root):
         tables = ("events", "sessions", "user_features", "item_features", "sequences", "examples")
         parts = {name: ledger.parts(name) for name in tables}
     return {name: {day: part.digest for day, part in held.items() if part.rows} for name, held in parts.items()}
+
+
+MINUTES = st.sampled_from(["00:00", "00:02", "00:40", "12:00", "23:20", "23:58", "23:59"])
+VISITS = st.lists(
+    st.tuples(
+        st.sampled_from(["2026-03-01", "2026-03-02", "2026-03-03"]), MINUTES, st.sampled_from(["d1", "d2"]),
+        st.sampled_from(["", "", "ann", "bob"]),
+        st.sampled_from(["view_item_list", "view_item", "select_item", "purchase"]), st.sampled_from("ABC"),
+    ),
+    min_size=4, max_size=16,
+)  # fmt: skip
+
+
+def write_visits(root, day, told):
+    rows = [f"{day} {at}:00,{device},{user},{name},{item}" for on, at, device, user, name, item in told if on == day]
+    text = "\n".join(["at,device,user,event,item", f"{day} 06:00:00,quiet,,search,", *rows])
+    (root / "export" / f"{day}.csv").write_text(text + "\n")
+
+
+def parts_of(root):
+    with open_ledger(find_shop(root)) as ledger:
+        held = {name: ledger.parts(name) for name in TABLES}
+    return {f"{name}/{day}": part.digest for name, days in held.items() for day, part in days.items() if part.rows}
+
+
+@settings(max_examples=1, deadline=None, derandomize=True, phases=[Phase.generate])  # four refreshes each
+@given(told=VISITS, order=st.permutations(["2026-03-01", "2026-03-02", "2026-03-03"]))
+def test_in_whatever_order_days_come_all_tables_are_as_if_they_had_come_at_once(
+    told, order, make_hand_made, tmp_path_factory
+):
+    folder = tmp_path_factory.mktemp("orders")
+    at_once, by_day = (make_hand_made(folder / name, {}) for name in ("at_once", "by_day"))
+    shutil.copy2(at_once / "keys" / "user.key", by_day / "keys" / "user.key")
+    for root in (at_once, by_day):
+        config = (root / "endcap.toml").read_text()
+        (root / "endcap.toml").write_text(
+            config.replace('device_id = "user"', 'device_id = "device"\nuser_id = "user"')
+        )
+    for day in order:
+        write_visits(at_once, day, told)
+        write_visits(by_day, day, reversed(told))
+        refresh(by_day, verbs=DATA, clock=LATER)
+    refresh(at_once, verbs=DATA, clock=LATER)
+    assert parts_of(by_day) == parts_of(at_once)
+    assert len(parts_of(at_once)) > 20

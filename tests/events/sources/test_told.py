@@ -71,7 +71,10 @@ def test_what_is_no_object_is_kept_with_its_place(tmp_path, engine, arrow_rows):
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("a.json", b'[{"name": "a"}, {"name": "b"}]'), ("a.ndjson.gz", gzip.compress(b'{"name": "a"}\n{"name": "b"}\n', mtime=0))],
+    [
+        ("a.json", b'[{"name": "a"}, {"name": "b"}]'),
+        ("a.ndjson.gz", gzip.compress(b'{"name": "a"}\n{"name": "b"}\n', mtime=0)),
+    ],
 )
 def test_objects_may_stand_in_a_list_or_be_packed(tmp_path, name, content):
     assert _open(tmp_path, name, content)["event_name"].to_pylist() == ["a", "b"]
