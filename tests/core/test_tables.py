@@ -17,7 +17,7 @@ DIGESTS = {
     "identities": {1: "4202f7d085f08fa0"},
     "quarantine": {1: "8a8183237422e123"},
     "sessions": {1: "1d4e9e07f8a404f8"},
-    "exposures": {1: "c176ce47e824bf17"},
+    "exposures": {1: "2cbc7c2dc78be889"},
     "item_days": {1: "7005ddd552b91bab"},
     "user_days": {1: "520ee54da4bdf293"},
     "elements": {1: "f4fe194526564479"},

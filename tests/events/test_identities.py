@@ -100,6 +100,16 @@ def test_logins_are_told_as_runs_of_one_user(engine):
     assert spans == ([0, 2, 9, 9], [2, 1, 1, 1])
 
 
+def test_of_two_who_log_in_at_one_instant_one_counts_whatever_the_order(people):
+    told = [(1, 5, "till", "ann"), (1, 5, "till", "bob"), (1, 5, "till", "ann"), (1, 6, "till", None)]
+    assert people(*told)[-1] == people(*reversed(told[:3]), told[3])[-1] == "bob"
+
+
+def test_who_logs_in_at_the_first_instant_of_a_day_has_the_device_from_there_on(people):
+    assert people((2, 0, "pad", "bob"), (2, 5, "pad", None)) == ["bob", "bob"]
+    assert people((1, 0, "pad", "ann"), (2, 0, "pad", "bob"), (2, 5, "pad", None)) == ["ann", "bob", "bob"]
+
+
 def whose(told, keep_days):
     """The rule in plain words, event by event."""
     for day, minute, device, user in told:

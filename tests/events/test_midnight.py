@@ -54,7 +54,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=12, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=4, deadline=None)
 @given(events=EVENTS)
 def test_day_by_day_gives_what_both_days_at_once_give(events, tmp_path_factory, config, ga4_event, write_ga4, take_in):
     folder = tmp_path_factory.mktemp("drop")

@@ -91,8 +91,7 @@ def made(engine, world):
         exposures = engine.materialise(find_exposures(told, sessions, slates, click, days=all_days))
         before = [needed(table, daily) for table in (told, sessions, exposures)]
         of_items, all_items = (
-            engine.materialise(daily.item_days(*each, click_events=click.click_events))
-            for each in ((before[0], before[2]), (told, exposures))
+            engine.materialise(daily.item_days(*each)) for each in ((before[0], before[2]), (told, exposures))
         )
         if features:
             of_users = engine.materialise(daily.user_days(before[0], before[1]))
@@ -171,7 +170,7 @@ def leaks_of(engine, clean):
         )
         parts = {
             "user_features": lambda: leaks_of_user_features(engine, shop, users),
-            "item_features": lambda: leaks_of_item_features(engine, shop, items, click_events=["select_item"]),
+            "item_features": lambda: leaks_of_item_features(engine, shop, items),
             "sequences": lambda: leaks_of_sequences(engine, shop),
             "examples": lambda: leaks_of_examples(engine, shop, sessions, users, FEATURES),
             "exposures": lambda: leaks_of_exposures(engine, shop, sessions, users, click_events=["select_item"]),

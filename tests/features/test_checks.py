@@ -62,7 +62,7 @@ def item_days_of(engine, world):
     def counted(text):
         events = world(text)
         nothing = engine.read_snapshot([], EXPOSURES)
-        return engine.materialise(item_days(events, nothing, click_events=("select_item",)))
+        return engine.materialise(item_days(events, nothing))
 
     return counted
 

@@ -27,7 +27,7 @@ def shown(engine, world):
 
 def counted_items(shown, rows_of, text):
     events, _, exposures = shown(text)
-    found = item_days(events, exposures, click_events=CONFIG.click_events)
+    found = item_days(events, exposures)
     names = ("num_exposures", "num_clicks", "num_views", "num_carts", "num_purchases", "price_minor")
     return [
         (item, DAYS.index(day), *counts) for item, day, *counts in rows_of(found, "item_id", "date_partition", *names)
@@ -84,7 +84,7 @@ def test_user_rows_are_counted_by_day(shown, rows_of):
 def test_an_item_is_first_seen_on_its_first_day(shown, rows_of):
     world = ["ann 1d+3 view_item A", "bob 2d+0 view_item A", "bob 2d+1 view_item B", "ann 0 search"]
     events, _, exposures = shown(world)
-    days = item_days(events, exposures, click_events=CONFIG.click_events)
+    days = item_days(events, exposures)
     assert rows_of(first_seen(days)) == [
         ("A", FIRST + 1),
         ("B", FIRST + 2),

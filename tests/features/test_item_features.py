@@ -29,7 +29,7 @@ def features(engine, world):
     events = world(WORLD)
     sessions = engine.materialise(sessionize(events, SessionsConfig(), days=DAYS))
     exposures = find_exposures(events, sessions, engine.read_snapshot([], SLATES), SessionsConfig(), days=DAYS)
-    daily = engine.materialise(item_days(events, exposures, click_events=("select_item",)))
+    daily = engine.materialise(item_days(events, exposures))
 
     def features(days):
         made = engine.materialise(item_features(daily, first_seen(daily), days=days))

@@ -65,7 +65,7 @@ def test_only_items_of_the_days_before_are_known(engine, world):
     days = ["2016-09-01", "2016-09-02", "2016-09-03"]
     sessions = engine.materialise(sessionize(events, SessionsConfig(), days=days))
     exposures = find_exposures(events, sessions, engine.read_snapshot([], SLATES), SessionsConfig(), days=days)
-    known = known_items(engine, item_days(events, exposures, click_events=("select_item",)), days=days)
+    known = known_items(engine, item_days(events, exposures), days=days)
     assert {day: dict(zip(of.item_ids.to_pylist(), of.counts.tolist(), strict=True)) for day, of in known.items()} == {
         "2016-09-01": {},
         "2016-09-02": {"A": 0, "B": 2},

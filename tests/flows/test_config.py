@@ -23,7 +23,7 @@ def test_two_sections_make_a_shop_and_the_rest_has_defaults():
 
 def test_a_typo_is_told_with_its_path_and_the_near_name():
     text = told(GOOD + "[sessions]\ngap_minute = 20\n")
-    assert "unknown setting at $.sessions.gap_minute; did you mean 'gap_minutes'?" in text
+    assert "unknown setting at $.sessions.gap_minute; did you mean 'gap_minutes'" in text
     assert "where: endcap.toml" in text
 
 

@@ -44,7 +44,6 @@ def test_a_late_event_does_again_only_the_days_that_it_touches(late, flow_of):
         "logins": ["2026-03-05"],
         "identities": ["2026-03-05"],
         "mentions": ["2026-03-05"],
-        "items": [""],
         "quality": ["2026-03-05"],
         "sessions": ["2026-03-05"],
         "exposures": ["2026-03-05"],
@@ -60,7 +59,7 @@ def test_a_late_event_writes_only_what_differs(late, hand, versions, flow_of):
     written = versions(hand)
     changed = {name for name, version in versions(late[0]).items() if version != written[name]}
     assert changed == {
-        "events", "sessions", "quality", "item_mentions", "user_days", "item_days", "elements",
+        "events", "sessions", "quality", "user_days", "item_days", "elements",
         "user_features", "item_features", "sequences", "examples",
     }  # fmt: skip
     parts = flow_of(late[0]).ledger.parts(SEQUENCES.name)

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from endcap.core.errors import SourceError
+from endcap.core.errors import EndcapError
 from endcap.core.version import __version__
 from endcap.flows.init import init_shop
 from endcap.flows.refresh import refresh
@@ -27,10 +27,14 @@ def manifests(shop):
 def test_a_run_tells_what_it_was_given_did_and_left_behind_and_an_idle_one_nothing(shop):
     done = refresh(shop.root, verbs=("ingest", "sessionize"))
     told = manifests(shop)[done.run_id]
-    assert [attempt["step"] for attempt in told["attempts"]] == ["ingest", "items", "sessions", "exposures"]
+    steps = [attempt["step"] for attempt in told["attempts"]]
+    assert steps == [
+        "ingest", "logins", "identities", "catalogue", "mentions", "items", "quality", "sessions", "exposures",
+    ]  # fmt: skip
     assert all(attempt["outcome"] == "done" and attempt["fingerprints"] for attempt in told["attempts"])
-    assert told["attempts"][2]["inputs"].keys() >= {f"events/{done.through}"}
-    assert told["attempts"][2]["outputs"]["sessions"]["version"] == 0
+    sessions = told["attempts"][steps.index("sessions")]
+    assert sessions["inputs"].keys() >= {f"events/{done.through}"}
+    assert sessions["outputs"]["sessions"]["version"] == 0
     assert (told["outcome"], told["through"], told["bundle_id"]) == ("done", done.through, "")
     assert (told["organisation"], told["project"], told["region"]) == ("local", "shop", "local")
     assert told["settings"] == shop.config.plain()
@@ -43,10 +47,10 @@ def test_a_run_tells_what_it_was_given_did_and_left_behind_and_an_idle_one_nothi
 
 def test_a_run_that_failed_says_where(shop):
     before = manifests(shop)
-    feed = shop.source / "catalog.tsv"
+    feed = min((shop.source / "feeds").iterdir())
     text = feed.read_text()
     feed.write_text("nonsense\n")
-    with pytest.raises(SourceError):
+    with pytest.raises(EndcapError):
         refresh(shop.root, verbs=("ingest",))
     feed.write_text(text)
     (name,) = set(manifests(shop)) - set(before)

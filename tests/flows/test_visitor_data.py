@@ -13,6 +13,7 @@ from endcap.engines.port import arrow_schema
 from endcap.features.instants import instant_features
 from endcap.features.online import features_at
 from endcap.features.visitor_rows import PastRows
+from endcap.flows.people import read_people
 from endcap.flows.shop import find_shop
 from endcap.flows.visitor_data import events_to_pack, needed_days, packed_by_user
 from endcap.serving.state import VisitorState
@@ -96,10 +97,11 @@ def test_a_day_replayed_through_the_server_s_state_gives_what_the_tables_tell(en
 def test_a_bundle_knows_of_each_user_what_the_tables_tell(tiny_shop, flow_of):
     flow, shop = flow_of(tiny_shop), find_shop(tiny_shop)
     past = PastRows.open(shop.bundles / shop.bundle_in_force() / "visitors")
-    users = flow.engine.materialise(flow.read(EVENTS).select("user_key").distinct())
+    events = read_people(flow, flow.days(EVENTS))
+    users = flow.engine.materialise(events.select("user_key").distinct())
     at_us = day_start_us("2026-01-04")  # the shop has three days
     asked = users.mutate(at_us=ibis.literal(at_us, "int64"))
-    told = instant_features(flow.engine, flow.read(EVENTS), asked, gap_us=past.gap_us).to_pylist()
+    told = instant_features(flow.engine, events, asked, gap_us=past.gap_us).to_pylist()
     found = [features_at(past.of(each["user_key"]), at_us, gap_us=past.gap_us) for each in told]
     assert [
         {"user_key": row["user_key"], "at_us": at_us, **each.values} for row, each in zip(told, found, strict=True)

@@ -1,22 +1,24 @@
+import numpy as np
 import pytest
 
 from endcap.core.errors import Code, RequestError, StoreError
 from endcap.core.landed import LandedEvent, LandedItem
+from endcap.features.visitor_rows import PastRows, pack
 from endcap.serving.config import ServingConfig
 from endcap.serving.current import CurrentBundle
 from endcap.serving.meters import Meters
 from endcap.serving.recommender import Recommender, Visitor
 from endcap.serving.state import VisitorState
 
-USER, DEVICE = "a" * 32, "b" * 32
+USER, DEVICE, OTHER = "a" * 32, "b" * 32, "c" * 32
 
 
 @pytest.fixture
 def make(shop):
     held = []
 
-    def made(*, histories=None, owners=None, **settings):
-        shop.bundle(histories=histories, owners=owners)
+    def made(*, histories=None, owners=None, visitors=None, **settings):
+        shop.bundle(histories=histories, owners=owners, visitors=visitors)
         kv, meters, config = shop.kv(), Meters(), ServingConfig(**settings)
         held.append(kv)
         current = CurrentBundle(shop.bundles, shop.load_scorer, clock=shop.clock, meters=meters)
@@ -66,12 +68,28 @@ def test_a_user_without_a_history_has_that_of_the_device(make):
 def test_who_is_not_logged_in_on_his_own_device_is_known_by_what_he_did_as_a_user(make):
     told = make(histories={USER: ["A", "B"]})
     known = make(histories={USER: ["A", "B"]}, owners={DEVICE: USER})
-    as_user = letters(known.recommend(Visitor(user_key=USER), placement="home", n=3))
-    assert letters(known.recommend(Visitor(user_key=DEVICE), placement="home", n=3)) == as_user
-    assert letters(told.recommend(Visitor(user_key=DEVICE), placement="home", n=3)) != as_user
+    as_user = letters(known.recommend(Visitor(USER, DEVICE), placement="home", n=3))
+    assert letters(known.recommend(Visitor(DEVICE, DEVICE), placement="home", n=3)) == as_user
+    assert letters(told.recommend(Visitor(DEVICE, DEVICE), placement="home", n=3)) != as_user
     known.state.record([view("D", 1), view("E", 2, user=DEVICE)])
-    assert known.recommend(Visitor(user_key=DEVICE), placement="home", n=3).num_history == 4
-    assert known.recommend(Visitor(user_key=USER), placement="home", n=3).num_history == 3
+    for visitor in (Visitor(DEVICE, DEVICE), Visitor(USER, DEVICE)):
+        assert known.recommend(visitor, placement="home", n=3).num_history == 4
+    assert known.recommend(Visitor(USER), placement="home", n=3).num_history == 3
+
+
+def test_what_one_user_did_is_never_shown_to_another_who_logs_in_on_the_same_device(make):
+    recommender = make(histories={USER: ["A", "B"], DEVICE: ["C"]}, owners={DEVICE: USER})
+    recommender.state.record([view("D", 1, user=DEVICE)])
+    assert recommender.recommend(Visitor(OTHER, DEVICE), placement="home", n=3).num_history == 0
+
+
+def test_what_the_bundle_knows_of_a_user_counts_once(make):
+    """B was seen without a login, so the live state has it under the device; the tables have made it the user's."""
+    rows = pack([view(item, at_us) for at_us, item in enumerate("ABC", 1)])
+    past = PastRows.of_users([USER], np.array([0, 3]), rows.rows, most=9, since_us=0, gap_us=1)
+    recommender = make(histories={USER: ["A", "B", "C"]}, owners={DEVICE: USER}, visitors=past)
+    recommender.state.record([view("A", 1), view("B", 2, user=DEVICE), view("C", 3), view("D", 4, user=DEVICE)])
+    assert recommender.recommend(Visitor(DEVICE, DEVICE), placement="home", n=3).num_history == 4
 
 
 def test_items_looked_at_are_the_newest_history_at_home(make):

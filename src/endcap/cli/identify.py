@@ -1,6 +1,7 @@
 """`endcap identify`."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,8 @@ from endcap.cli.table import table
 from endcap.core.clock import system_clock
 from endcap.core.errors import Code, UsageError
 from endcap.core.ids import user_key
-from endcap.flows.shop import find_shop
+from endcap.flows.key import checked_user_key
+from endcap.flows.shop import Shop, find_shop
 from endcap.flows.wiring.batch import open_ledger, open_raw_ids
 from endcap.governance.access import Action, local_actor, require
 
@@ -33,19 +35,13 @@ def identify(
         user_pseudo_id: A cookie's id, likewise.
         json_wanted: Print one JSON object and nothing else.
     """
-    if not keys and user_id is None and user_pseudo_id is None:
+    if not (keys or user_id or user_pseudo_id):
         raise UsageError(
             "there is nobody to identify",
             where="endcap identify",
             fix="name keyed hashes, or --user-id ID, or --user-pseudo-id ID",
             code=Code.USAGE,
         )
-    opened = find_shop(shop)
-    own = {}
-    if user_id is not None or user_pseudo_id is not None:
-        hashed = user_key(user_id=user_id, user_pseudo_id=user_pseudo_id, key=opened.user_key())
-        own = {str(hashed): f"user:{user_id}" if user_id else f"device:{user_pseudo_id}"}
-    wanted = [*keys, *own]
     if wrong := [key for key in keys if len(key) != 32 or set(key) - set("0123456789abcdef")]:
         raise UsageError(
             f"{len(wrong)} of {len(keys)} are no keyed hashes",
@@ -53,15 +49,36 @@ def identify(
             fix="give 32 hex digits, as in user_key and device_key; raw ids go behind --user-id or --user-pseudo-id",
             code=Code.USAGE,
         )
+    opened = find_shop(shop)
     with open_ledger(opened) as ledger:
+        require(local_actor(), Action.PERSONAL_READ, opened.resource("people"), audit=ledger, at_us=system_clock())
+        own = _hashed(checked_user_key(opened, ledger), user_id, user_pseudo_id)
+        wanted = [*keys, *own]
         for key in wanted:
             resource = opened.resource(f"user/{key}")
             require(local_actor(), Action.PERSONAL_READ, resource, audit=ledger, at_us=system_clock())
-    raw_ids = open_raw_ids(opened)
-    try:
-        found = own | raw_ids.find(keys)
-    finally:
-        raw_ids.close()
+    found = own | (_found(opened, keys) if keys else {})
     told = {key: found.get(key) for key in wanted}
     rows = [[key, name or "not known"] for key, name in told.items()]
     print(json.dumps(told) if json_wanted else table(["key", "whose"], rows))
+
+
+def _hashed(key: bytes, user_id: str | None, user_pseudo_id: str | None) -> dict[str, str]:
+    """Return the keyed hashes of a customer and of a cookie."""
+    own = {}
+    if user_id:
+        own[str(user_key(user_id=user_id, user_pseudo_id=None, key=key))] = f"user:{user_id}"
+    if user_pseudo_id:
+        own[str(user_key(user_id=None, user_pseudo_id=user_pseudo_id, key=key))] = f"device:{user_pseudo_id}"
+    return own
+
+
+def _found(shop: Shop, keys: Sequence[str]) -> dict[str, str]:
+    """Ask the store of raw ids, if the shop keeps one."""
+    if not shop.raw_ids.exists():
+        return {}
+    raw_ids = open_raw_ids(shop)
+    try:
+        return raw_ids.find(keys)
+    finally:
+        raw_ids.close()

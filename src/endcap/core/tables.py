@@ -293,6 +293,7 @@ EXPOSURES = Table(
         ),
         Column("variant", _S, "experiment variant", nullable=True),
         Column("clicked", _B, "a later select_item of the same session belongs to it"),
+        Column("clicked_us", _I64, "instant of the first click that belongs to it", nullable=True, low=0),
         Column("carted", _B, "a later add_to_cart of the same session belongs to it"),
         Column("purchased", _B, "a later purchase of the same session belongs to it"),
     ),

@@ -42,16 +42,19 @@ def find_logins(events: ibis.Table) -> ibis.Table:
         LOGINS in no order.
     """
     named = events.filter(events.device_key.notnull() & (events.user_key != events.device_key))
-    told = named.select(*_DEVICE_DAY, "user_key", "at_us", "event_id").distinct()
-    in_order = ibis.window(group_by=_DEVICE_DAY, order_by=["at_us", "event_id"])
+    # Of two users at one instant, as exports that know minutes alone have them, one counts: every order is total.
+    told = named.group_by(*_DEVICE_DAY, "at_us").aggregate(
+        user_key=named.user_key.max(), num_told=named.event_id.nunique()
+    )
+    in_order = ibis.window(group_by=_DEVICE_DAY, order_by="at_us")
     told = told.mutate(before=told.user_key.lag().over(in_order))
     opens = (told.before.isnull() | (told.before != told.user_key)).cast("int64")
-    so_far = ibis.window(group_by=_DEVICE_DAY, order_by=["at_us", "event_id"], preceding=None, following=0)
+    so_far = ibis.window(group_by=_DEVICE_DAY, order_by="at_us", preceding=None, following=0)
     runs = told.mutate(opens=opens)
     runs = runs.mutate(run=runs.opens.sum().over(so_far))
     return under_contract(
         runs.group_by(*_DEVICE_DAY, "user_key", "run").aggregate(
-            since_us=runs.at_us.min(), until_us=runs.at_us.max(), num_events=runs.count()
+            since_us=runs.at_us.min(), until_us=runs.at_us.max(), num_events=runs.num_told.sum().cast("int64")
         ),
         LOGINS,
     )
@@ -76,7 +79,7 @@ def find_identities(
     if config.keep_days == 0:
         nameless = nameless.limit(0)
     own = logins.inner_join(nameless, list(_DEVICE_DAY)).select(*_DEVICE_DAY, "since_us", "user_key")
-    starts = _at_the_start(nameless, logins, config)
+    starts = _at_the_start(nameless, logins, config).anti_join(own, [*_DEVICE_DAY, "since_us"])
     spans = starts.union(own.mutate(evidence=ibis.literal("login")).select(starts.columns))
     in_order = ibis.window(group_by=_DEVICE_DAY, order_by="since_us")
     end_us = _start_us(spans.date_partition) + DAY_US

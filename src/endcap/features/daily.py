@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import ibis
 
-from endcap.core.clock import next_day
+from endcap.core.clock import DAY_US, next_day
 from endcap.core.tables import ITEM_DAYS, USER_DAYS, WINDOWS_DAYS
 from endcap.engines.contracts import under_contract
 
@@ -38,13 +38,12 @@ def first_seen(item_days: ibis.Table) -> ibis.Table:
     return first.select("item_id", first_day_number=_day_number(first.day))
 
 
-def item_days(events: ibis.Table, exposures: ibis.Table, *, click_events: Sequence[str]) -> ibis.Table:
+def item_days(events: ibis.Table, exposures: ibis.Table) -> ibis.Table:
     """Count what happened with each item on each day.
 
     Args:
         events: EVENTS of whole days.
         exposures: EXPOSURES of the same days.
-        click_events: The event names that made an exposure `clicked` ([sessions] click_events).
 
     Returns:
         ITEM_DAYS in no order: a row for each item and day that any event names it.
@@ -52,7 +51,7 @@ def item_days(events: ibis.Table, exposures: ibis.Table, *, click_events: Sequen
     told = events.filter(events.item_id.notnull())
     counts = told.group_by("item_id", "date_partition").aggregate(**_touches(told))
     shown = exposures.group_by("item_id", "date_partition").aggregate(num_exposures=exposures.count())
-    clicked = _clicked_by_midnight(events, exposures, click_events)
+    clicked = _clicked_by_midnight(exposures)
     clicks = clicked.group_by("item_id", "date_partition").aggregate(num_clicks=clicked.count())
     rows = counts.left_join(shown, ["item_id", "date_partition"]).drop("item_id_right", "date_partition_right")
     rows = rows.left_join(clicks, ["item_id", "date_partition"]).drop("item_id_right", "date_partition_right")
@@ -138,15 +137,6 @@ def _day_number(day: ibis.Value) -> ibis.Value:
     return day.cast("date").epoch_days().cast("int64")
 
 
-def _clicked_by_midnight(events: ibis.Table, exposures: ibis.Table, click_events: Sequence[str]) -> ibis.Table:
-    """Return the clicked exposures whose click came on the day of the exposure.
-
-    If the click came after midnight, the session lasted past midnight, and any click on the item between the exposure
-    and midnight would have been of the same session and so the exposure's own. So it is enough to ask whether there is
-    any click of the same user, item and day that is not earlier than the exposure.
-    """
-    clicks = events.filter(events.event_name.isin(list(click_events)))
-    last = clicks.group_by("date_partition", "user_key", "item_id").aggregate(last_us=clicks.at_us.max())
-    clicked = exposures.filter(exposures.clicked)
-    found = clicked.inner_join(last, ["date_partition", "user_key", "item_id"])
-    return found.filter(found.last_us >= found.at_us)
+def _clicked_by_midnight(exposures: ibis.Table) -> ibis.Table:
+    """Return the exposures whose first click came on their own UTC day: of the others nobody knew when it ended."""
+    return exposures.filter(exposures.clicked_us // DAY_US == exposures.at_us // DAY_US)

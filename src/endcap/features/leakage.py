@@ -51,7 +51,7 @@ def find_leaks(
     sessions = sessions_anew(engine, tables, users, config)
     looked_at = [
         leaks_of_user_features(engine, tables, users),
-        leaks_of_item_features(engine, tables, items, click_events=click_events),
+        leaks_of_item_features(engine, tables, items),
         leaks_of_sequences(engine, tables),
         leaks_of_examples(engine, tables, sessions, users, config),
         leaks_of_exposures(engine, tables, sessions, users, click_events=click_events),

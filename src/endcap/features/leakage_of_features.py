@@ -93,37 +93,30 @@ def leaks_of_user_features(engine: Engine, tables: ShopTables, users: ibis.Table
     return _judged(rows, USER_FEATURES, pasts, _user_row, set()), len(rows)
 
 
-def leaks_of_item_features(
-    engine: Engine, tables: ShopTables, items: ibis.Table, *, click_events: Sequence[str]
-) -> tuple[list[Finding], int]:
+def leaks_of_item_features(engine: Engine, tables: ShopTables, items: ibis.Table) -> tuple[list[Finding], int]:
     """Look for leaks in ITEM_FEATURES.
 
     Args:
         engine: Reads the rows.
         tables: The shop.
         items: A column `item_id`: the items to look at.
-        click_events: Event names that are clicks ([sessions] click_events).
 
     Returns:
         Findings, and how many rows were looked at.
     """
     pasts: dict[str, _Past] = defaultdict(_Past)
-    clicks: dict[tuple[str, str, int], int] = {}
     for event in rows_of(engine, tables.events.semi_join(items, "item_id"), *_EVENT):
         past, day = pasts[event["item_id"]], event["at_us"] // DAY_US
         _count(past, event, day)
         if event["price_minor"] is not None:
             past.prices[day][event["currency"] or ""].append(event["price_minor"])
-        if event["event_name"] in click_events:
-            named = (event["user_key"], event["item_id"], day)
-            clicks[named] = max(clicks.get(named, 0), event["at_us"])
     shown = tables.exposures.semi_join(items, "item_id")
-    for exposure in rows_of(engine, shown, "user_key", "item_id", "at_us", "clicked"):
+    for exposure in rows_of(engine, shown, "item_id", "at_us", "clicked", "clicked_us"):
         past, day = pasts[exposure["item_id"]], exposure["at_us"] // DAY_US
         past.counts["num_exposures"][day] += 1
         past.counts["num_clicks_ever"][day] += exposure["clicked"]
-        came_us = clicks.get((exposure["user_key"], exposure["item_id"], day), -1)
-        past.counts["num_clicks"][day] += exposure["clicked"] and came_us >= exposure["at_us"]
+        came_us = -1 if exposure["clicked_us"] is None else exposure["clicked_us"]
+        past.counts["num_clicks"][day] += came_us // DAY_US == day
     for version in rows_of(engine, tables.items.semi_join(items, "item_id"), "item_id", "valid_from_us", "price_minor"):
         pasts[version["item_id"]].versions.append((version["valid_from_us"], version["price_minor"]))
     rows = rows_of(engine, tables.item_features.semi_join(items, "item_id"))

@@ -83,6 +83,15 @@ class VisitorRows:
         order = np.lexsort((rows["event"], rows["at_us"])) if len(new) else slice(None)
         return VisitorRows(rows[order], max(self.cut_us, later.cut_us), max(self.arrived_us, later.arrived_us))
 
+    def after(self, at_us: int) -> "VisitorRows":
+        """Return the rows that are later than an instant; what is known to be missing stays missing."""
+        return VisitorRows(self.rows[self.rows["at_us"] > at_us], self.cut_us, self.arrived_us)
+
+    @property
+    def last_us(self) -> int | None:
+        """Instant of the last row; None without any."""
+        return int(self.rows["at_us"][-1]) if len(self.rows) else None
+
     def limited(self, most: int) -> "VisitorRows":
         """Return the latest rows, with the cut that this makes; rows of one instant stay or go together.
 

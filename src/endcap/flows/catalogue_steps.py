@@ -108,16 +108,22 @@ def plan_items(flow: Flow) -> Plan:
         return {}
     said = {
         **flow.digests(CATALOGUE, _partitions_said(flow)),
-        **flow.digests(ITEM_MENTIONS, flow.days(ITEM_MENTIONS)),
+        **flow.digests(ITEM_MENTIONS, _days_of_mentions(flow)),
     }
     return {"": {"through": flow.through, **said}}
+
+
+def _days_of_mentions(flow: Flow) -> list[str]:
+    """Return the days up to the last one and, where it is there, the one after: its sessions may end on it."""
+    parts = flow.ledger.parts(ITEM_MENTIONS.name)
+    return [day for day, part in parts.items() if part.rows and day <= next_day(flow.through)]
 
 
 def run_items(flow: Flow, _pending: list[str]) -> Outcome:
     """Make the versions of all items anew; what was known before plays no part."""
     engine, until_us = flow.engine, day_start_us(next_day(flow.through))
     catalogue = flow.read(CATALOGUE, _partitions_said(flow))
-    mentions = flow.read(ITEM_MENTIONS, flow.days(ITEM_MENTIONS))
+    mentions = flow.read(ITEM_MENTIONS, _days_of_mentions(flow))
     items = engine.materialise(build_items(catalogue, mentions, flow.shop.config.events, until_us=until_us))
     in_force = items.filter(items.valid_to_us.isnull())
     num_items = engine.to_arrow(in_force.count().as_table()).column(0)[0].as_py()

@@ -13,16 +13,17 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from endcap.core.clock import days_between
 from endcap.core.errors import BundleError, Code, ModelError
 from endcap.core.manifest import FORMAT, BundleManifest, ModelEntry, SnapshotRef, read_manifest
-from endcap.core.tables import BOTS, EVENTS, EXAMPLES, IDENTITIES, ITEMS, LOGINS, SEQUENCES, TABLES
+from endcap.core.tables import EVENTS, EXAMPLES, ITEMS, LOGINS, SEQUENCES, TABLES
 from endcap.core.version import __version__
 from endcap.features.device_owners import write_owners
 from endcap.features.online import write_histories
 from endcap.flows.flow import Flow, Outcome
 from endcap.flows.folder import is_whole, sync_folder
 from endcap.flows.model_data import read_histories, read_items
-from endcap.flows.people import read_owners
+from endcap.flows.people import owner_days, people_needs, read_owners
 from endcap.flows.shop import write_atomically
 from endcap.flows.visitor_data import needed_days, read_past
 
@@ -47,8 +48,9 @@ def plan_bundle(flow: Flow) -> dict[str, dict[str, str]]:
     if not outputs["train"]:
         return {}
     tables = {**flow.digests(SEQUENCES, flow.days(SEQUENCES)), **flow.digests(ITEMS, [""])}
-    for table in (EVENTS, IDENTITIES, BOTS, LOGINS):
-        tables |= flow.digests(table, needed_days(flow.through))
+    for table, needed in people_needs(flow, lambda _day: (needed_days(flow.through)[0], flow.through)):
+        tables |= flow.digests(table, days_between(*needed(flow.through)))
+    tables |= flow.digests(LOGINS, owner_days(flow))
     # The manifest names all settings, and a changed default model changes nothing else.
     return {"": {"through": flow.through, "config": flow.shop.config.digest(), **versions, **tables}}
 

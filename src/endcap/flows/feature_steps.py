@@ -75,7 +75,7 @@ def run_daily(flow: Flow, pending: list[str]) -> Outcome:
     exposures, sessions = flow.read(EXPOSURES, pending), flow.read(SESSIONS, pending)
     return Outcome(
         tables={
-            "item_days": daily.item_days(events, exposures, click_events=config.sessions.click_events),
+            "item_days": daily.item_days(events, exposures),
             "user_days": daily.user_days(events, sessions),
             "elements": sequence_room.elements_of(events, config.features),
         },

@@ -12,7 +12,7 @@ from endcap.events.identities import as_people
 from endcap.flows.flow import Flow
 from endcap.flows.plans import DayRange, union_of
 
-__all__ = ["people_needs", "read_owners", "read_people"]
+__all__ = ["owner_days", "people_needs", "read_owners", "read_people"]
 
 
 def people_needs(flow: Flow, needed: DayRange) -> tuple[tuple[Table, DayRange], ...]:
@@ -36,12 +36,15 @@ def read_people(flow: Flow, days: Sequence[str]) -> ibis.Table:
     return as_people(events, flow.read(IDENTITIES, known)) if known else events
 
 
+def owner_days(flow: Flow) -> list[str]:
+    """Return the days of logins that tell whose the devices are on the day after the flow's last."""
+    keep_days = flow.shop.config.identities.keep_days
+    return days_between(next_day(flow.through, 1 - keep_days), flow.through) if keep_days else []
+
+
 def read_owners(flow: Flow) -> dict[str, str]:
     """Return device key -> user key as of the end of the flow's last day: whose the devices are on the day after."""
-    keep_days = flow.shop.config.identities.keep_days
-    days = _with_rows(
-        flow, LOGINS, days_between(next_day(flow.through, 1 - keep_days), flow.through) if keep_days else []
-    )
+    days = _with_rows(flow, LOGINS, owner_days(flow))
     if not days:
         return {}
     logins = flow.read(LOGINS, days)

@@ -111,7 +111,7 @@ STEPS: tuple[Step, ...] = (
     Step(
         "bundle", "bundle", Action.BUNDLE_DEPLOY,
         ("features/declared.py", "features/device_owners.py", "features/online.py", "features/visitor_rows.py",
-         "flows/deploy.py", "flows/folder.py", "flows/model_data.py", "flows/people.py", "flows/visitor_data.py"),
+         "flows/deploy.py", "flows/folder.py", "flows/model_data.py", "flows/visitor_data.py", *_PEOPLE_CODE),
         (), deploy.plan_bundle, deploy.run_bundle, is_there=deploy.is_bundle_there,
     ),
     Step(

@@ -115,7 +115,7 @@ class Recommender:
         settings = _checked(self._config.placements, placement, item_ids, n)
         bundle = self._current.get()
         now_us = self._clock()
-        features = cache(lambda: self._features(bundle, visitor.user_key, now_us))
+        features = cache(lambda: self._features(bundle, visitor, now_us))
         with self._meters.stage("history"):
             history, fallbacks = self._history(bundle, visitor, placement, item_ids)
         looked_at = bundle.items.numbers(item_ids)
@@ -142,23 +142,21 @@ class Recommender:
         )
         return Recommended(slate, found, len(history), features)
 
-    def features(self, user_key: str, *, at_us: int) -> VisitorFeatures:
+    def features(self, visitor: Visitor, *, at_us: int) -> VisitorFeatures:
         """Return a visitor's features at an instant, as far as the bundle in force and the live state tell.
 
         Args:
-            user_key: Keyed hash of the visitor.
+            visitor: Whose.
             at_us: The instant, microseconds UTC; what happened later does not count.
 
         Raises:
             BundleError: There is no bundle at all.
         """
-        return self._features(self._current.get(), user_key, at_us)
+        return self._features(self._current.get(), visitor, at_us)
 
-    def _features(self, bundle: ServingBundle, user_key: str | None, at_us: int) -> VisitorFeatures:
-        if user_key is None:
-            return NOBODY
-        keys = _keys_of(bundle, user_key)
-        return features_of(keys, at_us, past=bundle.visitors, state=self._state)
+    def _features(self, bundle: ServingBundle, visitor: Visitor, at_us: int) -> VisitorFeatures:
+        keys = _keys_of(bundle, visitor)
+        return features_of(keys, at_us, past=bundle.visitors, state=self._state) if keys else NOBODY
 
     def _history(
         self, bundle: ServingBundle, visitor: Visitor, placement: str, item_ids: Sequence[str]
@@ -169,38 +167,52 @@ class Recommender:
             return looked_at[-self._config.history_length :], []
         fallbacks = ["item_unknown"] if placement == PRODUCT else []
         history: list[int] = []
-        for key in (visitor.user_key, visitor.device_key):
-            if key is not None and not history:
-                history, failed = self._history_of(bundle, key)
+        keys, device = _keys_of(bundle, visitor), visitor.device_key
+        # What was done on a device of nobody's is better than nothing; on one of somebody else's it is his alone.
+        is_nobodys = device is not None and device not in keys and bundle.owners.owner_of(device) is None
+        for some in (keys, (device,) if device is not None and is_nobodys else ()):
+            if some and not history:
+                history, failed = self._history_of(bundle, some)
                 fallbacks.extend(failed)
         return (history + looked_at)[-self._config.history_length :], fallbacks
 
-    def _history_of(self, bundle: ServingBundle, key: str) -> tuple[list[int], list[str]]:
-        """Return one key's history: what the bundle knows, then the live state."""
+    def _history_of(self, bundle: ServingBundle, keys: Sequence[str]) -> tuple[list[int], list[str]]:
+        """Return the history of a visitor's keys: what the bundle knows, then the live state from where that ends."""
         past: list[int] = []
         live: list[int] = []
-        keys: tuple[str, ...] = (key,)
+        until_us: int | None = None
         failed = []
         try:
-            keys = _keys_of(bundle, key)
             past = bundle.histories.history(keys[0])
+            until_us = bundle.visitors.of(keys[0]).last_us
         except Exception as error:  # noqa: BLE001 - the live state alone is a fair history
             _log.warning("history.failed", error=f"{type(error).__name__}: {error}")
             failed.append("history_unavailable")
         try:
-            elements = sorted({each for name in keys for each in self._state.elements(name)}) if self._state else []
-            live = bundle.items.numbers(element.item_id for element in elements)
+            elements = sorted({each for key in keys for each in self._state.elements(key)}) if self._state else []
+            new = [each.item_id for each in elements if until_us is None or each.at_us > until_us]
+            live = bundle.items.numbers(new)
         except Exception as error:  # noqa: BLE001 - the bundle's history alone is a fair one
             told = error.what if isinstance(error, EndcapError) else f"{type(error).__name__}: {error}"
             _log.warning("state.failed", error=told)
             failed.append("state_unavailable")
-        return joined(past, live, length=self._config.history_length), failed
+        length = self._config.history_length
+        return (joined(past, live, length=length) if until_us is None else (past + live)[-length:]), failed
 
 
-def _keys_of(bundle: ServingBundle, key: str) -> tuple[str, ...]:
-    """Return the keys under which a visitor is known: first the one that the bundle's tables know him by."""
-    owner = bundle.owners.owner_of(key)
-    return (key,) if owner is None else (owner, key)
+def _keys_of(bundle: ServingBundle, visitor: Visitor) -> tuple[str, ...]:
+    """Return the keys under which a visitor is known, none for nobody.
+
+    The first is the one that the bundle's tables know him by: of who is not logged in, the user whose the device is.
+    The second is his device's, if it is his: what happens there without a login is his too.
+    """
+    device = visitor.device_key or visitor.user_key
+    if visitor.user_key is None or device is None:
+        return ()
+    owner = bundle.owners.owner_of(device)
+    if visitor.user_key == device:
+        return (device,) if owner is None else (owner, device)
+    return (visitor.user_key, device) if owner == visitor.user_key else (visitor.user_key,)
 
 
 def _checked(placements: PlacementsConfig, placement: str, item_ids: Sequence[str], n: int) -> PlacementConfig:

@@ -24,15 +24,20 @@ def features_of(keys: Sequence[str], at_us: int, *, past: PastRows, state: Visit
     caught up with. Where one of the two cannot be read, all features are approximate.
 
     Args:
-        keys: Keyed hashes of the visitor: the one that tables know him by, then those that live events may have.
+        keys: Keyed hashes of the visitor: the one that tables know him by, and his device's, whose live events are his
+            from where the tables end.
         at_us: The instant, microseconds UTC.
         past: The rows of the bundle.
         state: The live state; None where there is none.
     """
     try:
         known = past.of(keys[0])
-        for key in keys:
-            known = known.joined(_live(key, state))
+        until_us = known.last_us
+        known = known.joined(_live(keys[0], state))
+        for key in keys[1:]:
+            live = _live(key, state)
+            # Whose the device was before, the tables have settled.
+            known = known.joined(live if until_us is None else live.after(until_us))
         return features_at(known, at_us, gap_us=past.gap_us)
     except Exception as error:  # noqa: BLE001 - an answer without them is better than none
         _log.warning("features.failed", error=f"{type(error).__name__}: {error}")

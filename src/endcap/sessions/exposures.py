@@ -2,8 +2,9 @@
 
 A click, cart or purchase of an item belongs to one earlier showing of that item in the same session:
 
-1. to one of the slate that it names by its recommendation_id, if that slate showed the item before;
-2. else to any, by default the latest; in either case not longer ago than the window of `[sessions]`.
+1. to one of the slate that it names by its recommendation_id, if that slate showed the item within the window of
+   `[sessions]` before;
+2. else to any within that window, by default the latest.
 
 Showings of an item are ordered by (instant, event id); a list that shows an item twice is one showing, at its first
 place, since that is the one a shopper meets first. A list of the very instant of the click comes before it. What no
@@ -115,15 +116,15 @@ def _outcomes(of_items: ibis.Table, config: SessionsConfig) -> ibis.Table:
 
 
 def _credited(lists: ibis.Table, outcomes: ibis.Table, config: SessionsConfig) -> ibis.Table:
-    """Return (event_id, item_ordinal, clicked, carted, purchased) of the exposures that something belongs to.
+    """Return (event_id, item_ordinal, clicked, carted, purchased, clicked_us) of exposures that something belongs to.
 
     Only items with an outcome in the same session are looked at: one list row in ten or fewer.
     """
     showings = _showings(lists.semi_join(outcomes, ["session_id", "item_id"]))
     credit = _credit(showings, outcomes, config)
     flags = {flag: (credit.outcome == flag).max() for flag in _FLAGS}
-    won = credit.group_by(*_SHOWING).aggregate(**flags)
-    return showings.inner_join(won, list(_SHOWING)).select("event_id", "item_ordinal", *_FLAGS)
+    won = credit.group_by(*_SHOWING).aggregate(**flags, clicked_us=credit.at_us.min(where=credit.outcome == "clicked"))
+    return showings.inner_join(won, list(_SHOWING)).select("event_id", "item_ordinal", *_FLAGS, "clicked_us")
 
 
 def _showings(lists: ibis.Table) -> ibis.Table:
@@ -147,7 +148,7 @@ def _credit(showings: ibis.Table, outcomes: ibis.Table, config: SessionsConfig) 
     near = pairs.filter((age_us >= 0) & (age_us <= most_us))
     is_named = (near.recommendation_id == near.shown_by).fill_null(ibis.literal(value=False))
     chosen = "max" if config.attribution == "latest" else "min"
-    found = near.group_by(*_SHOWING[:2], "event_id", "item_ordinal", "outcome").aggregate(
+    found = near.group_by(*_SHOWING[:2], "at_us", "event_id", "item_ordinal", "outcome").aggregate(
         named=getattr(near.showing, chosen)(where=is_named), other=getattr(near.showing, chosen)()
     )
     return found.mutate(showing=ibis.coalesce(found.named, found.other))

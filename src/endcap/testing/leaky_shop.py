@@ -93,7 +93,7 @@ def _refreshed(engine: Engine, tables: Tables, *, made: tuple[str, ...] = ()) ->
     else:
         slates = engine.read_snapshot([], SLATES)
         exposures = engine.materialise(find_exposures(events, sessions, slates, _SESSIONS, days=days))
-    of_items = engine.materialise(daily.item_days(events, exposures, click_events=_SESSIONS.click_events))
+    of_items = engine.materialise(daily.item_days(events, exposures))
     of_users = engine.materialise(daily.user_days(events, sessions))
     of_sessions = engine.materialise(sequences(elements_of(events, FEATURES), sessions, FEATURES, days=days))
     sources = NegativeSources(of_items, exposures, _no_neighbours)

@@ -54,6 +54,19 @@ def test_under_another_key_nothing_can_be_read(opened):
     assert not any(name in str(caught.value) for name in NAMES.values())
 
 
+def test_under_another_key_nothing_is_added_either(opened):
+    opened().remember(dict(list(NAMES.items())[:1]))
+    with pytest.raises(StoreError, match="under this key"):
+        opened(key=bytes(32)).remember(NAMES)
+
+
+def test_a_file_that_others_may_read_is_refused(opened, tmp_path):
+    opened().remember(NAMES)
+    (tmp_path / "people" / "raw_ids.db").chmod(0o644)
+    with pytest.raises(StoreError, match="mode 644"):
+        opened().find(NAMES)
+
+
 def test_an_id_that_was_put_behind_another_hash_is_noticed(opened, tmp_path):
     store = opened()
     store.remember(NAMES)
@@ -84,7 +97,7 @@ def test_a_store_of_which_nothing_was_asked_leaves_no_file(opened, tmp_path):
 
 def test_a_folder_that_is_a_file_is_told(opened, tmp_path):
     (tmp_path / "people").write_text("")
-    with pytest.raises(StoreError, match="cannot be opened"):
+    with pytest.raises(StoreError, match="cannot be used"):
         opened().remember(NAMES)
 
 

@@ -4,7 +4,8 @@ import hashlib
 import hmac
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -16,6 +17,7 @@ __all__ = ["SealedIds"]
 
 _BATCH = 500
 _NONCE_BYTES = 12
+_WORD = "the key of these ids"
 
 
 class SealedIds:
@@ -36,31 +38,29 @@ class SealedIds:
 
     def remember(self, names: Mapping[str, str]) -> None:
         """Keep ids; see the port. Equal ids under equal keys give equal bytes, in whatever order they come."""
-        known = self.find_keys(names)
-        fresh = sorted(key for key in names if key not in known)
-        if not fresh:
-            return
-        with self._connection() as connection:
-            connection.executemany(
-                "INSERT OR IGNORE INTO raw_id (user_key, sealed) VALUES (?, ?)",
-                ((bytes.fromhex(key), self._sealed(key, names[key])) for key in fresh),
-            )
+        with self._told_as_ours():
+            known = {key for key, _ in self._rows(names)}
+            fresh = sorted(key for key in names if key not in known)
+            if not fresh:
+                return
+            with self._connection() as connection:
+                connection.executemany(
+                    "INSERT OR IGNORE INTO raw_id (user_key, sealed) VALUES (?, ?)",
+                    ((bytes.fromhex(key), self._sealed(key, names[key])) for key in fresh),
+                )
 
     def find(self, keys: Iterable[str]) -> dict[str, str]:
         """Return what is known; see the port."""
-        return {key: self._opened_text(key, sealed) for key, sealed in self._rows(keys)}
-
-    def find_keys(self, keys: Iterable[str]) -> set[str]:
-        """Return which of some keys are known, without reading what they stand for."""
-        return {key for key, _ in self._rows(keys)}
+        with self._told_as_ours():
+            return {key: self._opened_text(key, sealed) for key, sealed in self._rows(keys)}
 
     def forget(self, keys: Iterable[str]) -> int:
         """Take ids out; see the port."""
-        if not self._path.exists():
+        told = [(bytes.fromhex(key),) for key in sorted(set(keys))]
+        if not self._path.exists() or not told:
             return 0
-        with self._connection() as connection:
-            told = [(bytes.fromhex(key),) for key in sorted(set(keys))]
-            return connection.executemany("DELETE FROM raw_id WHERE user_key = ?", told).rowcount if told else 0
+        with self._told_as_ours(), self._connection() as connection:
+            return connection.executemany("DELETE FROM raw_id WHERE user_key = ?", told).rowcount
 
     def close(self) -> None:
         """Let go of the file."""
@@ -91,27 +91,49 @@ class SealedIds:
             raise StoreError(
                 "a raw id cannot be read under this key, or was changed",
                 where=str(self._path),
-                fix="put keys/raw_ids.key back from your copy, or the file from one",
+                fix="put keys/raw_ids.key (or ENDCAP_RAW_IDS_KEY) back from your copy, or the file from one",
                 code=Code.RAW_IDS,
             ) from error
 
     def _connection(self) -> sqlite3.Connection:
+        """Open the file, make it where there is none, and see that it was sealed under this key."""
         if self._opened is None:
+            if not self._path.exists():
+                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                os.close(os.open(self._path, os.O_CREAT | os.O_WRONLY, 0o600))
+            mode = self._path.stat().st_mode & 0o777
+            if mode & 0o077:
+                raise self._refused(f"others may read the file (mode {mode:o})", "set its mode to 600")
+            opened = sqlite3.connect(self._path)
             try:
-                if not self._path.exists():
-                    self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                    os.close(os.open(self._path, os.O_CREAT | os.O_WRONLY, 0o600))
-                self._opened = sqlite3.connect(self._path)
-                self._opened.execute("PRAGMA secure_delete = ON")
-                self._opened.execute("PRAGMA journal_mode = DELETE")
-                self._opened.execute(
-                    "CREATE TABLE IF NOT EXISTS raw_id (user_key BLOB PRIMARY KEY, sealed BLOB NOT NULL) WITHOUT ROWID"
-                )
-            except (OSError, sqlite3.Error) as error:
-                raise StoreError(
-                    f"the raw ids cannot be opened: {error}",
-                    where=str(self._path),
-                    fix="give the user who runs endcap the right to write there, or put the file back from a copy",
-                    code=Code.RAW_IDS,
-                ) from error
+                self._prepare(opened)
+            except BaseException:
+                opened.close()
+                raise
+            self._opened = opened
         return self._opened
+
+    def _prepare(self, opened: sqlite3.Connection) -> None:
+        opened.execute("PRAGMA secure_delete = ON")
+        opened.execute("PRAGMA journal_mode = DELETE")
+        with opened:
+            opened.execute(
+                "CREATE TABLE IF NOT EXISTS raw_id (user_key BLOB PRIMARY KEY, sealed BLOB NOT NULL) WITHOUT ROWID"
+            )
+            opened.execute("CREATE TABLE IF NOT EXISTS sealed_word (word BLOB NOT NULL)")
+            known = opened.execute("SELECT word FROM sealed_word").fetchone()
+            if known is None:
+                opened.execute("INSERT INTO sealed_word (word) VALUES (?)", [self._sealed(_WORD, _WORD)])
+        if known is not None:
+            self._opened_text(_WORD, known[0])
+
+    @contextmanager
+    def _told_as_ours(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            fix = "give the user who runs endcap the right to write there, or put the file back from a copy"
+            raise self._refused(str(error), fix) from error
+
+    def _refused(self, what: str, fix: str) -> StoreError:
+        return StoreError(f"the raw ids cannot be used: {what}", where=str(self._path), fix=fix, code=Code.RAW_IDS)
