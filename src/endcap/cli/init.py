@@ -40,7 +40,7 @@ def init(  # noqa: PLR0913 - each is a flag
         print("will be ignored:")
         for line in made.ignored:
             print(f"  {line}")
-    print(f"wrote {made.config} and the shop's key (mode 600; keep a copy: without it history cannot be joined)")
+    print(f"wrote {made.config} and the shop's keys (mode 600; keep copies: without them history cannot be joined)")
     print(f"next: look at {made.config}, then `endcap refresh {shop}`")
 
 

@@ -57,9 +57,4 @@ class IdentitiesConfig(BaseModel):
         "before. A backfill: everything that is made of these days is made again. Empty: nobody is known before he "
         "logs in, but for the same day.",
     )
-    keep_raw_ids: bool = Field(
-        default=True,
-        description="Whether SHOP/people/raw_ids.db keeps, encrypted under keys/raw_ids.key, whose each keyed hash is. "
-        "true: batch output can be joined back to customers, and a request for deletion finds what to delete.",
-    )
     bots: BotRules = Field(default=BotRules(), description="Which visitors are bots.")

@@ -42,6 +42,11 @@ class ShopSettings(BaseModel):
     seed: int = Field(
         17, ge=0, lt=2**31, description="Seed of every draw; the same data and seed give the same models."
     )
+    keep_raw_ids: bool = Field(
+        default=True,
+        description="Whether people/raw_ids.db keeps, sealed under keys/raw_ids.key, whose each keyed hash is. true: "
+        "what was computed can be joined back to customers. Days taken in before are not looked at again.",
+    )
     keep_bundles: int = Field(
         10,
         ge=2,

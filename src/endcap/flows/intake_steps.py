@@ -101,7 +101,7 @@ def run_ingest(flow: Flow, pending: list[str]) -> Outcome:
 def _put_in_force(flow: Flow, key: bytes, raw_ids: dict[str, str]) -> None:
     """Settle under which key users are hashed, and keep whose the keys are."""
     settle_user_key(key, flow.ledger)
-    if flow.shop.config.identities.keep_raw_ids and raw_ids:
+    if flow.shop.config.shop.keep_raw_ids and raw_ids:
         flow.raw_ids.remember(raw_ids)
 
 
