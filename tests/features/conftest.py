@@ -35,7 +35,13 @@ from endcap.testing.leaky_shop import FEATURES, clean_shop
 CONFIG = FeaturesConfig(negatives=[PopularityNegatives(num=2)])
 MINUTE_US = 60_000_000
 FIRST_US = day_start_us("2016-09-01")
-KEYS = {"list": "item_list_id", "country": "country", "device": "device_category", "currency": "currency"}
+KEYS = {
+    "list": "item_list_id",
+    "slate": "recommendation_id",
+    "country": "country",
+    "device": "device_category",
+    "currency": "currency",
+}
 
 
 @pytest.fixture(scope="session")

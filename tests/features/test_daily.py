@@ -69,6 +69,17 @@ def test_a_click_after_midnight_was_not_known_at_midnight(shown, rows_of):
     ]
 
 
+def test_a_click_after_midnight_that_names_its_slate_changes_nothing_of_the_evening(shown, rows_of):
+    evening = [
+        "ann 1400 view_item_list A slate=r1",
+        "ann 1410 view_item_list A slate=r2",
+        "ann 1425 select_item A slate=r2",
+    ]
+    known = counted_items(shown, rows_of, evening)
+    assert known == [("A", 0, 2, 1, 0, 0, 0, None)]
+    assert counted_items(shown, rows_of, [*evening, "ann 1d+5 select_item A slate=r1"])[:1] == known
+
+
 def test_user_rows_are_counted_by_day(shown, rows_of):
     events, sessions, _ = shown("""
         ann 0      search

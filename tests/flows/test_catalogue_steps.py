@@ -148,6 +148,16 @@ def test_one_day_more_reads_that_day_alone_a_late_event_its_own_and_a_feed_that_
     assert ("L", None, None) in versions_of(rows_of, root)
 
 
+def test_through_an_earlier_day_an_item_stays_that_its_sessions_reach_after_midnight(shop, write_day, rows_of):
+    root = shop()
+    write(root, "all.tsv", "A\tAn A\t5 USD")
+    write_day(root, "2026-03-01", "23:55 u1 view_item A")
+    write_day(root, "2026-03-02", "00:05 u1 view_item NEW")
+    for through in ("", "2026-03-01"):
+        ingest(root, through)
+        assert "NEW" in {item_id for item_id, *_ in versions_of(rows_of, root)}
+
+
 def test_globs_that_find_nothing_are_told_the_first_time_and_not_when_files_are_gone(shop):
     root = shop(BY_DAY)
     with pytest.raises(SourceError, match=r"matches 'feeds/\*\.tsv'") as caught:
