@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from endcap.core.clock import DAY_US, instant_of
 from endcap.core.errors import Code, DataError, near
+from endcap.features.findings import Finding
 
-__all__ = ["Feature", "Frame", "FrameRoles", "read_frame"]
+__all__ = ["Feature", "Frame", "FrameRoles", "found_in_rows", "read_frame"]
 
 Floats = NDArray[np.float64]
 Int64 = NDArray[np.int64]
@@ -129,6 +130,26 @@ def read_frame(table: pa.Table, roles: FrameRoles) -> Frame:
         is_test=_test_rows(table, roles.split, at_us) if roles.split else None,
         known_us=known_us,
         unread=tuple(name for name, each in read.items() if each is None),
+    )
+
+
+def found_in_rows(name: str, column: str, rows: Bools, detail: str) -> Finding:
+    """Tell a leak of a frame by the rows that show it; the example is a place in the file, as an id may name a person.
+
+    Args:
+        name: A key of LEAKS.
+        column: The column.
+        rows: R flags, at least one of them set.
+        detail: What is seen in these rows.
+    """
+    return Finding(
+        name=name,
+        table="frame",
+        column=column,
+        rows=int(rows.sum()),
+        of_rows=len(rows),
+        example=f"row {int(np.flatnonzero(rows)[0])}",
+        detail=detail,
     )
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from endcap.core.sampling import mix
 from endcap.features.findings import Finding
-from endcap.features.leakage_frame import Frame
+from endcap.features.leakage_frame import Frame, found_in_rows
 from endcap.metrics.chance import binomial_at_most
 
 __all__ = ["FALSE_ALARM", "LEAST_WRONG", "leaks_of_columns"]
@@ -104,7 +104,7 @@ def _telling(leak: str, column: str, bins: Int64, halves: _Halves, level: float)
     if binomial_at_most(wrong, trials=len(wins), p=LEAST_WRONG) > level:
         return []
     detail = f"it puts {len(wins) - wrong:,} of {len(wins):,} pairs of a positive and a negative row in order"
-    return [_told(leak, column, bins >= 0, detail)]
+    return [found_in_rows(leak, column, bins >= 0, detail)]
 
 
 def _rates(bins: Int64, halves: _Halves) -> Floats:
@@ -164,7 +164,7 @@ def _by_missing_values(frame: Frame, halves: _Halves, level: float) -> Iterator[
             if asked.any() and binomial_at_most(other, trials=int(asked.sum()), p=least) <= level:
                 side = "positive" if rare is halves.is_positive else "negative"
                 detail = f"{int((rows & rare).sum()):,} of the {int(rows.sum()):,} rows where it is {word} are {side}"
-                yield _told("missingness-tells-the-label", name, rows, detail)
+                yield found_in_rows("missingness-tells-the-label", name, rows, detail)
                 break
 
 
@@ -203,16 +203,6 @@ def _clocks(frame: Frame) -> Iterator[Finding]:
             continue
         falls = np.diff(values[np.lexsort((values, at_us))]) < 0
         if min(falls.mean(), 1 - falls.mean()) <= _DISORDER:
-            yield _told("column-is-a-clock", name, ~feature.is_missing, f"it grows with time in {len(known):,} rows")
-
-
-def _told(name: str, column: str, rows: Bools, detail: str) -> Finding:
-    return Finding(
-        name=name,
-        table="frame",
-        column=column,
-        rows=int(rows.sum()),
-        of_rows=len(rows),
-        example=f"row {int(np.flatnonzero(rows)[0])}",
-        detail=detail,
-    )
+            yield found_in_rows(
+                "column-is-a-clock", name, ~feature.is_missing, f"it grows with time in {len(known):,} rows"
+            )

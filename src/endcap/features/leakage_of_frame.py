@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from endcap.core.sampling import mix
 from endcap.features.findings import LEAKS, Finding, LeakageReport, in_order
-from endcap.features.leakage_frame import Feature, Frame, FrameRoles, read_frame
+from endcap.features.leakage_frame import Feature, Frame, FrameRoles, found_in_rows, read_frame
 from endcap.features.leakage_of_columns import FALSE_ALARM, leaks_of_columns
 from endcap.features.leakage_of_groups import leaks_of_groups
 
@@ -91,7 +91,7 @@ def _after_the_example(frame: Frame) -> Iterator[Finding]:
             late = feature.instants > frame.at_us
             if late.any():
                 after_s = int((feature.instants - frame.at_us)[late].max()) / 1e6
-                yield _told("instant-after-the-example", name, late, f"up to {after_s:,.0f} s later")
+                yield found_in_rows("instant-after-the-example", name, late, f"up to {after_s:,.0f} s later")
 
 
 def _on_both_sides(frame: Frame) -> Iterator[Finding]:
@@ -116,7 +116,7 @@ def _on_both_sides(frame: Frame) -> Iterator[Finding]:
         marks[present] += num[codes[present]] == size[row_class[present]]
     copies = crosses & (marks >= _MARKS) & frame.is_test
     if copies.any():
-        yield _told("row-on-both-sides", "all columns", copies, "a training row is equal to it but for the id")
+        yield found_in_rows("row-on-both-sides", "all columns", copies, "a training row is equal to it but for the id")
 
 
 def _trained_on_the_future(frame: Frame) -> Iterator[Finding]:
@@ -128,7 +128,9 @@ def _trained_on_the_future(frame: Frame) -> Iterator[Finding]:
     np.minimum.at(first_test_us, frame.id.codes[asked], frame.at_us[asked])
     late = has_id & ~frame.is_test & (frame.at_us > first_test_us[frame.id.codes])
     if late.any():
-        yield _told("trained-on-the-future-of-a-test-row", "split", late, "a test row of the same id is earlier")
+        yield found_in_rows(
+            "trained-on-the-future-of-a-test-row", "split", late, "a test row of the same id is earlier"
+        )
 
 
 def _labels_past_the_split(frame: Frame, roles: FrameRoles) -> Iterator[Finding]:
@@ -141,7 +143,7 @@ def _labels_past_the_split(frame: Frame, roles: FrameRoles) -> Iterator[Finding]
     if late.any() and 2 * early.sum() >= (~frame.is_test).sum():
         after_s = int(frame.known_us[late].max() - begins_us) / 1e6
         detail = f"the test begins up to {after_s:,.0f} s before the label was known"
-        yield _told("label-reaches-past-the-split", roles.known_at, late, detail)
+        yield found_in_rows("label-reaches-past-the-split", roles.known_at, late, detail)
 
 
 def _scaled_with_the_test(frame: Frame) -> Iterator[Finding]:
@@ -155,7 +157,7 @@ def _scaled_with_the_test(frame: Frame) -> Iterator[Finding]:
             continue
         if (_is_standard(values) and not _is_standard(training)) or _is_ranked(values):
             seen = "mean 0 and deviation 1 over" if _is_standard(values) else "the ranks of"
-            yield _told("scaled-with-the-test", name, known, f"it has {seen} training and test together")
+            yield found_in_rows("scaled-with-the-test", name, known, f"it has {seen} training and test together")
 
 
 def _is_standard(values: NDArray[np.float64]) -> bool:
@@ -183,7 +185,7 @@ def _changed(frame: Frame, later: Frame, roles: FrameRoles) -> Iterator[Finding]
         if differs.any():
             changed = np.zeros(len(frame), bool)
             changed[mine[differs]] = True
-            found = _told("value-changes-with-the-future", name, changed, "the later frame has another value")
+            found = found_in_rows("value-changes-with-the-future", name, changed, "the later frame has another value")
             yield replace(found, of_rows=len(mine))
 
 
@@ -210,16 +212,3 @@ def _shared_rows(frame: Frame, later: Frame) -> tuple[NDArray[np.int64], NDArray
     mine, theirs = keys(frame), keys(later)
     shared = [key for key in mine if key in theirs]
     return np.array([mine[key] for key in shared], np.int64), np.array([theirs[key] for key in shared], np.int64)
-
-
-def _told(name: str, column: str, rows: Bools, detail: str) -> Finding:
-    # The place in the file: an id of the user's own may name a person.
-    return Finding(
-        name=name,
-        table="frame",
-        column=column,
-        rows=int(rows.sum()),
-        of_rows=len(rows),
-        example=f"row {int(np.flatnonzero(rows)[0])}",
-        detail=detail,
-    )
