@@ -117,7 +117,7 @@ def test_columns_change_under_a_new_version_alone(table):
     told = f'"{table.name}": {{..., {{version}}: "{table.digest}"}}'
     assert frozen.get(table.version, table.digest) == table.digest, (
         f"the columns of {table.name} are not those of version {table.version} any more: give it version "
-        f"{max(frozen) + 1} where it stands in core and add its digest to DIGESTS: {told.format(version=max(frozen) + 1)}"
+        f"{max(frozen) + 1} in core and add its digest to DIGESTS: {told.format(version=max(frozen) + 1)}"
     )
     assert table.version in frozen, f"add the digest to DIGESTS: {told.format(version=table.version)}"
     assert list(frozen) == list(range(1, table.version + 1)), f"versions of {table.name} are numbered from 1"
