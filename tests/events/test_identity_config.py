@@ -8,7 +8,7 @@ def test_out_of_the_box_nobody_is_known_before_he_logs_in():
     assert IdentitiesConfig().restitched_through == ""
 
 
-@pytest.mark.parametrize("day", ["2026-1-1", "yesterday", "1999-01-01"])
+@pytest.mark.parametrize("day", ["2026-1-1", "yesterday", "1999-01-01", "2026-13-01"])
 def test_a_backfill_goes_through_a_day(day):
     with pytest.raises(ValidationError, match="restitched_through"):
         IdentitiesConfig(restitched_through=day)

@@ -299,7 +299,9 @@ def test_versions_are_what_was_said_last_instant_by_instant(build, lines):
         for line in lines
     ]
     rows = build(*lines, until=6)
-    assert {row["item_id"] for row in rows} == {line.item for line in lines}
+    known = {line.item for line in lines if not isinstance(line, Update)}  # a price alone makes no product
+    lines = [line for line in lines if line.item in known]
+    assert {row["item_id"] for row in rows} == known
     for row in rows:
         for at_us in (row["valid_from_us"], (row["valid_to_us"] or at(6)) - 1):
             wanted = held(lines, row["item_id"], at_us)

@@ -169,7 +169,7 @@ def read_manifest(bundle: Path) -> BundleManifest:
         return msgspec.json.decode(told, type=BundleManifest)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise BundleError(
-            "there is no bundle", where=str(path), fix="run `endcap refresh`", code=Code.BUNDLE_MISSING
+            "there is no bundle", where=str(path), fix="run `endcap refresh SHOP`", code=Code.BUNDLE_MISSING
         ) from error
     except msgspec.MsgspecError as error:
         raise BundleError(

@@ -1,6 +1,8 @@
 """Settings of who is who: `[identities]` of endcap.toml."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from datetime import date
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 __all__ = ["BotRules", "IdentitiesConfig"]
 
@@ -58,3 +60,10 @@ class IdentitiesConfig(BaseModel):
         "logs in, but for the same day.",
     )
     bots: BotRules = Field(default=BotRules(), description="Which visitors are bots.")
+
+    @field_validator("restitched_through")
+    @classmethod
+    def _is_a_day(cls, day: str) -> str:
+        if day:
+            date.fromisoformat(day)
+        return day

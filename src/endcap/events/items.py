@@ -7,6 +7,7 @@
 - An item that a feed leaves out after something was said of it is `out_of_stock` from that day on, until a feed or an
   update says otherwise; so is an item that only events name, if there is any feed.
 - The first feed says what held before it, back to instant 0; so does what is first said of an item.
+- An update of an item that no feed and no event names says nothing.
 """
 
 from collections.abc import Sequence
@@ -44,10 +45,19 @@ def build_items(catalogue: ibis.Table, mentions: ibis.Table, config: EventsConfi
         config: `[events]`: prices in the default currency are taken before others.
         until_us: The end of the last day: a sale that begins or ends later is not yet known.
     """
-    told = _reaching_back(catalogue)
+    told = _reaching_back(_of_known_items(catalogue, mentions))
     statements = _union([_of_catalogue(told), _gone(told), _sales(told, until_us), _of_events(mentions, config)])
     known = _at_each_instant(_carried(statements))
     return under_contract(_versions(_said(known, catalogue)), ITEMS).order_by(list(ITEMS.key))
+
+
+def _of_known_items(catalogue: ibis.Table, mentions: ibis.Table) -> ibis.Table:
+    """Leave out updates of items that no feed and no event names: a price alone makes no product."""
+    feeds = catalogue.filter(catalogue.kind == "feed").select("item_id")
+    known = feeds.union(mentions.select("item_id")).distinct()
+    return catalogue.filter(catalogue.kind == "feed").union(
+        catalogue.filter(catalogue.kind != "feed").semi_join(known, "item_id")
+    )
 
 
 def _reaching_back(catalogue: ibis.Table) -> ibis.Table:

@@ -57,7 +57,7 @@ def leakage_of_shop(shop: Path, *, clock: Clock = system_clock) -> LeakageReport
         tables = ShopTables(events=read_people(flow, flow.days(EVENTS)), **read)
         config = opened.config
         report = find_leaks(flow.engine, tables, config.features, click_events=config.sessions.click_events)
-        return replace(report, notes=(*report.notes, *_stale(flow)))
+        return replace(report, notes=(*_stale(flow), *report.notes))
 
 
 def _check_there(flow: Flow) -> None:
@@ -82,7 +82,9 @@ def _stale(flow: Flow) -> list[str]:
     ]
     if not behind:
         return []
-    return [f"steps that are behind, so that findings may be of old rows: {', '.join(behind)}; run `endcap refresh`"]
+    return [
+        f"steps that are behind, so that findings may be of old rows: {', '.join(behind)}; run `endcap refresh SHOP`"
+    ]
 
 
 def leakage_of_file(

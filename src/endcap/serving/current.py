@@ -40,7 +40,7 @@ class CurrentBundle:
         self._seen: tuple[int, int] | None = None
         self._refused_us: int | None = None
         self._refusal = BundleError(
-            "there is no bundle", where=str(bundles), fix="run `endcap refresh`", code=Code.BUNDLE_MISSING
+            "there is no bundle", where=str(bundles), fix="run `endcap refresh SHOP`", code=Code.BUNDLE_MISSING
         )
 
     def get(self) -> ServingBundle:
@@ -96,7 +96,7 @@ class CurrentBundle:
             raise BundleError(
                 f"'{bundle_id[:80]}' is no id of a bundle",
                 where=str(self._bundles / "current"),
-                fix="write the name of a folder beside it into the file, or run `endcap refresh`",
+                fix="write the name of a folder beside it into the file, or run `endcap refresh SHOP`",
                 code=Code.BUNDLE_DAMAGED,
             )
         bundle = open_bundle(self._bundles / bundle_id, self._load_scorer)

@@ -16,6 +16,16 @@ def test_every_field_of_a_csv_is_text_and_a_bad_line_keeps_its_place(tmp_path):
     ]
 
 
+def test_a_line_of_a_csv_in_another_encoding_keeps_its_place_and_stops_no_other(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes("id,name\n1,käse\n".encode() + "x,\xe4\n2,b\n".encode("latin-1"))
+    assert [(row["id"], row["name"], row["_row"], row["_fault"]) for row in read_csv(path).to_pylist()] == [
+        ("1", "käse", 0, None),
+        ("2", "b", 2, None),
+        (None, None, 1, "line_unreadable"),
+    ]
+
+
 def test_json_lines_may_differ_and_a_bad_line_keeps_its_place(tmp_path):
     path = tmp_path / "a.jsonl.gz"
     path.write_bytes(gzip.compress(b'{"id": 7}\n\n{torn\n[1]\n{"id": "8", "more": {"x": 1.5}}\n'))

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from endcap.core.errors import Code, SourceError
@@ -34,6 +36,7 @@ _BOM = b"\xef\xbb\xbf"
 _ENDINGS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".xml", ".html", ".htm", ".parquet")
 _LOOKED_AT = 1 << 16  # bytes
 _HEADER_BYTES = 1 << 20
+_NO_TEXT = "\ufffd"
 _MARKS = ("_file", "_row", "_fault")
 
 
@@ -42,12 +45,12 @@ def read_csv(path: Path) -> pa.Table:
 
     Returns:
         The file's columns, and `_file`, `_row` (line after the header, from 0) and `_fault`. Lines with another number
-        of fields than the header come after the readable ones.
+        of fields than the header, and those that are no UTF-8, come after the readable ones.
 
     Raises:
-        SourceError: The file has no header, or is no UTF-8 text.
+        SourceError: The file has no header, or that is no UTF-8 text.
     """
-    content = read_content(path)
+    content, is_text = _as_utf8(read_content(path))
     bad: list[int] = []
 
     def keep_place(row: Any) -> str:
@@ -71,7 +74,25 @@ def read_csv(path: Path) -> pa.Table:
         raise unreadable(path, error) from error
     # Row numbers count the header as 1 and skipped lines too.
     places = [number for number in range(table.num_rows + len(bad)) if number + 2 not in set(bad)]
-    return _marked(table, path, places, [number - 2 for number in bad])
+    faulty = [number - 2 for number in bad]
+    if not is_text:
+        torn = np.zeros(table.num_rows, bool)
+        for column in table.columns:
+            torn |= np.asarray(pc.fill_null(pc.match_substring(column, _NO_TEXT), False), bool)  # noqa: FBT003 - positional
+        faulty += [place for place, is_torn in zip(places, torn, strict=True) if is_torn]
+        places = [place for place, is_torn in zip(places, torn, strict=True) if not is_torn]
+        table = table.filter(pa.array(~torn))
+    return _marked(table, path, places, sorted(faulty))
+
+
+def _as_utf8(content: bytes) -> tuple[bytes, bool]:
+    """Return bytes that are UTF-8, with a mark where some were not; and whether all were."""
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        header, newline, rest = content.partition(b"\n")
+        return header + newline + rest.decode("utf-8", "replace").encode(), False
+    return content, True
 
 
 def read_json_lines(path: Path) -> pa.Table:
