@@ -59,7 +59,7 @@ def test_a_shop_that_was_never_refreshed_is_not_served(fresh_shop, capsys):
     told = capsys.readouterr()
     assert told.out == ""
     assert "there is no bundle [bundle-missing]" in told.err
-    assert "fix: run `endcap refresh`" in told.err
+    assert "fix: run `endcap refresh SHOP`" in told.err
 
 
 def test_a_port_in_use_is_told_in_three_lines(tiny_shop, capsys, monkeypatch):

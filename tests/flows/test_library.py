@@ -70,7 +70,7 @@ def test_a_shop_without_a_bundle_says_what_to_do(tmp_path, make_hand_made):
     shop = endcap.open(make_hand_made(tmp_path / "hand", {}))
     with pytest.raises(BundleError) as caught:
         shop.recommend()
-    assert (caught.value.code, caught.value.fix) == (Code.BUNDLE_MISSING, "run `endcap refresh`")
+    assert (caught.value.code, caught.value.fix) == (Code.BUNDLE_MISSING, "run `endcap refresh SHOP`")
 
 
 def test_what_cannot_be_answered_is_refused(tiny_shop, tmp_path):

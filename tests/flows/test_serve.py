@@ -47,7 +47,7 @@ def test_a_shop_without_a_bundle_is_not_served(tmp_path, make_hand_made, became,
     root = make_hand_made(tmp_path / "hand", {})
     with pytest.raises(BundleError) as caught:
         start(root, told, port=0)
-    assert (caught.value.code, caught.value.fix) == (Code.BUNDLE_MISSING, "run `endcap refresh`")
+    assert (caught.value.code, caught.value.fix) == (Code.BUNDLE_MISSING, "run `endcap refresh SHOP`")
     assert (told, became, starts(flow_of, root)) == ([], [], [])
 
 
