@@ -58,7 +58,7 @@ def main() -> int:
     """Run it; the exit code is 1 when an event went to the wrong person though no device is shared."""
     options = arguments(__doc__)
     os.environ[USER_KEY_VARIABLE] = _KEY.hex()
-    size = {"days": 10, "visitors": 2500} if options.quick else {"days": 28, "visitors": 20_000}
+    size = {"days": 10, "visitors": 2500} if options.quick else {"days": 21, "visitors": 8_000}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         made = simulate(make_world("small", **size), folder / "world", Popular(), form="csv")
