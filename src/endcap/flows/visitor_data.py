@@ -55,7 +55,10 @@ def events_to_pack(events: ibis.Table) -> ibis.Table:
     is_summed = events.event_name.isin(list(SUMMED)) & events.item_id.notnull()
     counted = events.filter(is_summed).select(*_COLUMNS, "item_id")
     others = events.filter(~is_summed).mutate(price_minor=ibis.null("int64"), item_id=ibis.null("string"))
-    return counted.union(others.select(*_COLUMNS, "item_id").distinct()).order_by(["user_key", "at_us", "event_id"])
+    # Every order is total: rows of one event stand by what they say.
+    return counted.union(others.select(*_COLUMNS, "item_id").distinct()).order_by(
+        ["user_key", "at_us", "event_id", "event_name", "item_id", "price_minor"]
+    )
 
 
 def packed_by_user(table: pa.Table) -> tuple[list[str], NDArray[np.int64], NDArray[Any]]:
