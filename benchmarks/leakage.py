@@ -1,14 +1,12 @@
 """The leakage firewall: how many planted mistakes are found, and what is reported on shops that should have none?
 
-`python -m benchmarks.leakage [--quick] [--out FILE]` plants the mistakes of endcap.testing.leaky_shop and leaky_frame,
-then makes shops of $ENDCAP_DATA/gmerch_ga4, of online_retail and of a simulated export by the data steps (quick: their
-first days), and runs `endcap leakage` on them. A mistake counts as found when nothing but its own leak is reported, in
-its own place.
+`python -m benchmarks.leakage [--quick] [--out FILE]` plants the mistakes of endcap.testing, makes shops of
+$ENDCAP_DATA/gmerch_ga4, of online_retail and of a simulated export by the data steps (quick: their first days), and
+runs `endcap leakage` on them. A mistake counts as found when nothing but its own leak is reported, in its own place.
 """
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -16,12 +14,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.command import endcap
 from benchmarks.report import arguments, report
 from endcap.engines.adapters.duckdb import DuckDBEngine
 from endcap.features.leakage import find_leaks
 from endcap.features.leakage_of_frame import find_leaks_of_frame
 from endcap.testing.leaky_frame import FRAME_MISTAKES, MORE_FRAME_MISTAKES, ROLES, clean_frame
-from endcap.testing.leaky_shop import FEATURES, MISTAKES, MORE_MISTAKES, broken_shop, clean_shop, shop_tables
+from endcap.testing.leaky_shop import FEATURES, clean_shop, shop_tables
+from endcap.testing.shop_mistakes import MISTAKES, MORE_MISTAKES, broken_shop
 
 _CLEAN_FRAMES = 1_000
 _SHOPS = {
@@ -100,29 +100,21 @@ def _clean_frames(repeats: int) -> dict[str, int]:
 
 def _simulated(folder: Path, *, quick: bool) -> dict[str, Any]:
     size = ["--days", "14", "--visitors", "4000", "--items", "300"] if quick else []
-    _endcap("simulate", str(folder / "world"), "--preset", "small", *size)
+    endcap("simulate", str(folder / "world"), "--preset", "small", *size)
     return _looked_through("simulated", folder / "simulated", folder / "world" / "export", [], "")
 
 
 def _looked_through(name: str, shop: Path, source: Path, told: list[str], through: str) -> dict[str, Any]:
     """Make a shop by the data steps and look it through."""
-    _endcap("init", str(shop), "--source", str(source), *told)
+    endcap("init", str(shop), "--source", str(source), *told)
     for verb in ("ingest", "sessionize", "featurize"):
-        _endcap(verb, str(shop), "--json", *(["--through", through] if through else []))
+        endcap(verb, str(shop), "--json", *(["--through", through] if through else []))
     began = time.perf_counter()
-    found = json.loads(_endcap("leakage", str(shop), "--json"))
+    found = json.loads(endcap("leakage", str(shop), "--json"))
     seconds = round(time.perf_counter() - began, 1)
     for finding in found["findings"]:
         print(f"{name}: {finding}", file=sys.stderr)
     return {f"findings_{name}": len(found["findings"]), f"rows_{name}": found["num_rows"], f"seconds_{name}": seconds}
-
-
-def _endcap(*words: str) -> str:
-    """Run a command as a user does and return what it prints."""
-    run = subprocess.run([sys.executable, "-m", "endcap", *words], stdout=subprocess.PIPE, text=True, check=False)
-    if run.returncode != 0:
-        raise SystemExit(f"endcap {' '.join(words)} ended with {run.returncode}")
-    return run.stdout
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ of them, items, and how many places the slate has.
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,6 +16,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from benchmarks.command import endcap
 from benchmarks.report import arguments, report
 
 
@@ -36,14 +36,14 @@ def main() -> int:
 
 
 def _figures(shop: Path, export: Path) -> dict[str, Any]:
-    _endcap("init", str(shop), "--source", str(export), "--currency", "GBP")
+    endcap("init", str(shop), "--source", str(export), "--currency", "GBP")
     began = time.perf_counter()
-    bundle = json.loads(_endcap("refresh", str(shop), "--json"))["bundle"]
+    bundle = json.loads(endcap("refresh", str(shop), "--json"))["bundle"]
     refresh_s = round(time.perf_counter() - began, 1)
-    became = _became(json.loads(_endcap("show", "intake", str(shop), "--json")))
-    slate = json.loads(_endcap("recommend", str(shop), "--items", "85123A", "--placement", "product", "--json"))
+    became = _became(json.loads(endcap("show", "intake", str(shop), "--json")))
+    slate = json.loads(endcap("recommend", str(shop), "--items", "85123A", "--placement", "product", "--json"))
     rows = sum(pq.read_metadata(file).num_rows for file in export.glob("*.parquet"))
-    evaluation = json.loads(_endcap("show", "evaluation", str(shop), "--json"))
+    evaluation = json.loads(endcap("show", "evaluation", str(shop), "--json"))
     return {
         "refresh_s": refresh_s,
         "bundle": bundle,
@@ -67,14 +67,6 @@ def _became(rows: list[dict[str, Any]]) -> dict[str, int]:
             if name.startswith("rows_") and name != "rows_read":
                 total[name] = total.get(name, 0) + count
     return total
-
-
-def _endcap(*words: str) -> str:
-    """Run a command as a user does and return what it prints."""
-    run = subprocess.run([sys.executable, "-m", "endcap", *words], stdout=subprocess.PIPE, text=True, check=False)
-    if run.returncode != 0:
-        raise SystemExit(f"endcap {' '.join(words)} ended with {run.returncode}")
-    return run.stdout
 
 
 if __name__ == "__main__":

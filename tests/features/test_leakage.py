@@ -5,7 +5,8 @@ import pytest
 from endcap.features.leakage import SHOP_LEAKS, find_leaks
 from endcap.features.leakage_of_frame import FRAME_LEAKS, find_leaks_of_frame
 from endcap.testing.leaky_frame import FRAME_MISTAKES, ROLES, clean_frame
-from endcap.testing.leaky_shop import FEATURES, MISTAKES, broken_shop, shop_tables
+from endcap.testing.leaky_shop import FEATURES, shop_tables
+from endcap.testing.shop_mistakes import MISTAKES, broken_shop
 
 
 def test_there_are_twenty_planted_cases():

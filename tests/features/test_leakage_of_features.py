@@ -4,7 +4,7 @@ import pytest
 
 from endcap.core.tables import USER_FEATURES
 from endcap.engines.port import arrow_schema
-from endcap.testing.leaky_shop import MORE_MISTAKES, broken_shop
+from endcap.testing.shop_mistakes import MORE_MISTAKES, broken_shop
 
 
 def test_the_newest_price_is_told_from_the_median_of_the_period(engine, clean, leaks_of):

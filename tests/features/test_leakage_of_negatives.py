@@ -5,7 +5,7 @@ import pytest
 from endcap.core.tables import EXAMPLES
 from endcap.engines.port import arrow_schema
 from endcap.features.leakage_of_negatives import FALSE_ALARM
-from endcap.testing.leaky_shop import MORE_MISTAKES, broken_shop
+from endcap.testing.shop_mistakes import MORE_MISTAKES, broken_shop
 
 
 def with_examples(clean, change):

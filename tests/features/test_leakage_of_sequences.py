@@ -3,7 +3,7 @@ import pytest
 
 from endcap.core.tables import SEQUENCES
 from endcap.engines.port import arrow_schema
-from endcap.testing.leaky_shop import MORE_MISTAKES, broken_shop
+from endcap.testing.shop_mistakes import MORE_MISTAKES, broken_shop
 
 CASES = ["a history by a slow clock", "one event in two sessions", "a login known before it came"]
 

@@ -3,7 +3,7 @@ import pytest
 
 from endcap.core.tables import EXAMPLES, EXPOSURES
 from endcap.engines.port import arrow_schema
-from endcap.testing.leaky_shop import MORE_MISTAKES, broken_shop
+from endcap.testing.shop_mistakes import MORE_MISTAKES, broken_shop
 
 CASES = ["context of both sides", "label of the whole session"]
 

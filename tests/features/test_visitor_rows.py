@@ -35,6 +35,13 @@ def test_an_event_that_is_summed_up_has_a_row_for_each_item_and_another_has_one(
     assert (packed.cut_us, packed.arrived_us) == (0, 35)
 
 
+def test_rows_tell_how_far_they_go_what_comes_after_an_instant_and_which_instants_they_hold():
+    packed = pack([event(1, 10), event(2, 30)])
+    assert (packed.last_us, VisitorRows().last_us) == (30, None)
+    assert [instants(packed.after(at_us)) for at_us in (9, 10, 30)] == [[10, 30], [30], []]
+    assert packed.holds(np.array([10, 20, 30])).tolist() == [True, False, True]
+
+
 def test_what_ingest_quarantines_for_want_of_an_item_has_no_row():
     assert NEEDS_ITEM == validate._OF_ONE_ITEM  # noqa: SLF001 - the rooms do not know each other
     assert [len(pack([event(1, 1, name, "")]).rows) for name in (*NEEDS_ITEM, "purchase", "search")] == [0] * 5 + [1, 1]

@@ -92,6 +92,16 @@ def test_what_the_bundle_knows_of_a_user_counts_once(make):
     assert recommender.recommend(Visitor(DEVICE, DEVICE), placement="home", n=3).num_history == 4
 
 
+def test_what_another_worker_took_in_and_the_bundle_missed_is_not_lost(make):
+    rows = pack([view("A", 1), view("C", 3)])
+    past = PastRows.of_users([USER], np.array([0, 2]), rows.rows, most=9, since_us=0, gap_us=1)
+    recommender = make(histories={USER: ["A", "C"]}, visitors=past)
+    recommender.state.record([view("A", 1), view("B", 2), view("C", 3)])
+    found = recommender.recommend(Visitor(USER), placement="home", n=3)
+    assert found.num_history == 3
+    assert "C" not in letters(found)  # it is what the visitor looked at last
+
+
 def test_items_looked_at_are_the_newest_history_at_home(make):
     found = make(histories={USER: "D"}).recommend(Visitor(USER), placement="home", item_ids=["G"], n=1)
     assert letters(found) == "H"

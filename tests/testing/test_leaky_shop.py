@@ -3,7 +3,7 @@ import pytest
 from endcap.core.tables import TABLES
 from endcap.engines.adapters.duckdb import DuckDBEngine
 from endcap.engines.contracts import check_contract
-from endcap.testing.leaky_shop import MISTAKES, MORE_MISTAKES, broken_shop, clean_shop
+from endcap.testing.leaky_shop import clean_shop
 
 
 @pytest.fixture(scope="module")
@@ -22,11 +22,3 @@ def test_the_clean_shop_keeps_its_contracts(engine, clean):
     for name, rows in clean.items():
         check_contract(engine, engine.read_arrow(rows), TABLES[name])
         assert len(rows)
-
-
-@pytest.mark.parametrize("name", MISTAKES | MORE_MISTAKES)
-def test_each_mistake_changes_the_tables_that_it_names(name, engine, clean):
-    mistake = (MISTAKES | MORE_MISTAKES)[name]
-    if mistake.kept and len(mistake.kept) > 1:
-        broken = broken_shop(engine, clean, name)
-        assert [table for table, rows in broken.items() if not rows.equals(clean[table])] == [mistake.table]

@@ -10,12 +10,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from endcap.core.errors import BundleError, Code
+from endcap.features.keyed_arrays import KEY, damaged, keys_array, mapped, place_of
 
 __all__ = ["DeviceOwners", "write_owners"]
 
-_KEY_BYTES = 32
-_KEY = np.dtype(f"S{_KEY_BYTES}")
 _FILES = ("devices.npy", "users.npy")
 
 
@@ -27,9 +25,8 @@ def write_owners(folder: Path, owners: Mapping[str, str]) -> None:
         owners: Keyed hash of the device -> of the user, 32 hex digits each.
     """
     devices = sorted(owners)
-    assert all(len(key) == _KEY_BYTES for each in owners.items() for key in each), "a key has 32 hex digits"
     for name, keys in zip(_FILES, (devices, [owners[device] for device in devices]), strict=True):
-        np.save(folder / name, np.array([key.encode("ascii") for key in keys], _KEY), allow_pickle=False)
+        np.save(folder / name, keys_array(keys), allow_pickle=False)
 
 
 class DeviceOwners:
@@ -52,13 +49,11 @@ class DeviceOwners:
             BundleError: A file is missing, damaged or does not fit the other.
         """
         if not folder.is_dir():
-            return cls(np.zeros(0, _KEY), np.zeros(0, _KEY))
-        try:
-            devices, users = (np.asarray(np.load(folder / name, mmap_mode="r", allow_pickle=False)) for name in _FILES)
-        except (OSError, EOFError, ValueError) as error:
-            raise _damaged(folder, f"cannot be read: {error}") from error
-        if devices.dtype != _KEY or users.dtype != _KEY or len(devices) != len(users):
-            raise _damaged(folder, f"do not fit: {len(devices)} of {devices.dtype}, {len(users)} of {users.dtype}")
+            return cls(np.zeros(0, KEY), np.zeros(0, KEY))
+        devices, users = mapped(folder, _FILES, what="device owners")
+        if devices.dtype != KEY or users.dtype != KEY or len(devices) != len(users):
+            told = f"{len(devices)} of {devices.dtype}, {len(users)} of {users.dtype}"
+            raise damaged(folder, f"device owners do not fit: {told}")
         return cls(devices, users)
 
     def __len__(self) -> int:
@@ -66,21 +61,8 @@ class DeviceOwners:
 
     def owner_of(self, device_key: str) -> str | None:
         """Return the user whose device it is; None for one that nobody has logged in on, and for a user's own key."""
-        name = device_key.encode()
-        if len(name) != _KEY_BYTES:  # numpy would cut a longer one short, and find somebody else
-            return None
-        wanted = np.array(name, _KEY)
-        place = int(np.searchsorted(self._devices, wanted))
-        if place == len(self._devices) or self._devices[place] != wanted:
+        place = place_of(self._devices, device_key)
+        if place is None:
             return None
         owner: bytes = self._users[place]
         return owner.decode("ascii")
-
-
-def _damaged(folder: Path, what: str) -> BundleError:
-    return BundleError(
-        f"the bundle's device owners {what}",
-        where=str(folder),
-        fix="run `endcap refresh --again bundle`",
-        code=Code.BUNDLE_DAMAGED,
-    )

@@ -1,7 +1,7 @@
 """What the online path knows of a user: the last items, and all declared features at an instant, from packed rows.
 
-With `visitor_rows.py`, which packs them, `declared.py` and `device_owners.py`, the only files of this room that a
-server loads; they need numpy and nothing else. U users, E elements, R rows.
+A server loads of this room this file, `visitor_rows.py`, which packs them, `declared.py`, `device_owners.py` and
+`keyed_arrays.py`; they need numpy and nothing else. U users, E elements, R rows.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,14 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from endcap.core.clock import DAY_US
-from endcap.core.errors import BundleError, Code
 from endcap.core.tables import CANONICAL_EVENT_NAMES
 from endcap.features.declared import Feature, of_instants
+from endcap.features.keyed_arrays import KEY, damaged, keys_array, mapped, place_of
 from endcap.features.visitor_rows import UNKNOWN, VisitorRows
 
 __all__ = ["NOTHING_KNOWN", "OnlineFeatures", "VisitorFeatures", "features_at", "write_histories"]
 
-_KEY_BYTES = 32
 _FILES = ("keys.npy", "starts.npy", "items.npy")
 
 
@@ -37,8 +36,7 @@ def write_histories(
         starts: U+1 offsets into `items`.
         items: E item numbers, each user's oldest first.
     """
-    keys = np.array([key.encode("ascii") for key in user_keys], dtype=f"S{_KEY_BYTES}")
-    assert all(len(key) == _KEY_BYTES for key in user_keys), "a user key has 32 hex digits"
+    keys = keys_array(user_keys)
     assert (keys[1:] > keys[:-1]).all(), "user keys stand in ascending order, each once"
     assert len(starts) == len(keys) + 1 and int(starts[-1]) == len(items), "starts are U+1 offsets into the items"  # noqa: PT018 - one law
     arrays: list[NDArray[Any]] = [keys, starts.astype(np.int64), items.astype(np.int32)]
@@ -67,17 +65,11 @@ class OnlineFeatures:
         Raises:
             BundleError: A file is missing, damaged or does not fit the others.
         """
-        try:
-            # As plain arrays on the same mapping: numpy.memmap makes each slice ten times dearer.
-            keys, starts, items = (
-                np.asarray(np.load(folder / name, mmap_mode="r", allow_pickle=False)) for name in _FILES
-            )
-        except (OSError, EOFError, ValueError) as error:
-            raise _damaged(folder, f"cannot be read: {error}") from error
-        if keys.dtype != np.dtype(f"S{_KEY_BYTES}") or starts.dtype != np.int64 or items.dtype != np.int32:
-            raise _damaged(folder, f"have types {keys.dtype}, {starts.dtype}, {items.dtype}")
+        keys, starts, items = mapped(folder, _FILES, what="histories")
+        if keys.dtype != KEY or starts.dtype != np.int64 or items.dtype != np.int32:
+            raise damaged(folder, f"histories have types {keys.dtype}, {starts.dtype}, {items.dtype}")
         if len(starts) != len(keys) + 1 or int(starts[-1]) != len(items):
-            raise _damaged(folder, f"do not fit: {len(keys)} keys, {len(starts)} offsets, {len(items)} items")
+            raise damaged(folder, f"histories do not fit: {len(keys)} keys, {len(starts)} offsets, {len(items)} items")
         return cls(keys, starts, items)
 
     def __len__(self) -> int:
@@ -85,24 +77,11 @@ class OnlineFeatures:
 
     def history(self, user_key: str) -> list[int]:
         """Return a user's last item numbers, oldest first; empty for a user who is not known."""
-        name = user_key.encode()
-        if len(name) != _KEY_BYTES:  # numpy would cut a longer one short, and find somebody else
-            return []
-        wanted = np.array(name, dtype=self._keys.dtype)
-        place = int(np.searchsorted(self._keys, wanted))
-        if place == len(self._keys) or self._keys[place] != wanted:
+        place = place_of(self._keys, user_key)
+        if place is None:
             return []
         found: list[int] = self._items[self._starts[place] : self._starts[place + 1]].tolist()
         return found
-
-
-def _damaged(folder: Path, what: str) -> BundleError:
-    return BundleError(
-        f"the bundle's histories {what}",
-        where=str(folder),
-        fix="run `endcap refresh --again bundle`",
-        code=Code.BUNDLE_DAMAGED,
-    )
 
 
 Value = int | float | None

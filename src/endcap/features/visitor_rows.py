@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from endcap.core.clock import DAY_US
-from endcap.core.errors import BundleError, Code
 from endcap.core.landed import LandedEvent
 from endcap.core.tables import CANONICAL_EVENT_NAMES
 from endcap.features.declared import LONGEST_DAYS, of_instants
+from endcap.features.keyed_arrays import KEY, damaged, keys_array, mapped, place_of
 
 __all__ = [
     "HORIZON_US",
@@ -35,8 +35,8 @@ __all__ = [
 Rows = NDArray[np.void]
 
 _ROW = np.dtype([("at_us", "<i8"), ("event", "<u8"), ("item", "<u8"), ("price_minor", "<i8"), ("name", "u1")])
-_KEY_BYTES = 32
 _FILES = ("keys.npy", "starts.npy", "rows.npy", "cuts.npy", "facts.npy")
+_WHAT = "rows of visitors"
 _USUAL_GAP_US = 1_800_000_000
 _ODD = 0x9E3779B97F4A7C15
 _64_BITS = (1 << 64) - 1
@@ -86,6 +86,10 @@ class VisitorRows:
     def after(self, at_us: int) -> "VisitorRows":
         """Return the rows that are later than an instant; what is known to be missing stays missing."""
         return VisitorRows(self.rows[self.rows["at_us"] > at_us], self.cut_us, self.arrived_us)
+
+    def holds(self, at_us_E: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return of E instants whether there is a row at them: a user does one thing at a time."""
+        return np.isin(at_us_E, self.rows["at_us"])
 
     @property
     def last_us(self) -> int | None:
@@ -219,7 +223,7 @@ class PastRows:
     def of_nobody(cls) -> Self:
         """Return the past of a bundle that tells none: nothing is known for certain."""
         nothing = np.zeros(0, np.int64)
-        return cls(np.zeros(0, f"S{_KEY_BYTES}"), np.zeros(1, np.int64), np.zeros(0, _ROW), nothing,
+        return cls(np.zeros(0, KEY), np.zeros(1, np.int64), np.zeros(0, _ROW), nothing,
                    since_us=UNKNOWN, gap_us=_USUAL_GAP_US)  # fmt: skip
 
     @classmethod
@@ -244,7 +248,7 @@ class PastRows:
             cuts[user] = rows["at_us"][last - most - 1] + 1
             is_kept[first:last] = rows["at_us"][first:last] >= cuts[user]
         kept = np.bincount(user_R[is_kept], minlength=len(user_keys))
-        keys = np.array([key.encode("ascii") for key in user_keys], dtype=f"S{_KEY_BYTES}")
+        keys = keys_array(user_keys)
         return cls(keys, np.concatenate([[0], np.cumsum(kept)]).astype(np.int64), rows[is_kept], cuts,
                    since_us=since_us, gap_us=gap_us)  # fmt: skip
 
@@ -264,20 +268,15 @@ class PastRows:
         """
         if not folder.exists():
             return cls.of_nobody()
-        try:
-            keys, starts, rows, cuts, facts = (
-                np.asarray(np.load(folder / name, mmap_mode="r", allow_pickle=False)) for name in _FILES
-            )
-        except (OSError, EOFError, ValueError) as error:
-            raise _damaged(folder, f"cannot be read: {error}") from error
+        keys, starts, rows, cuts, facts = mapped(folder, _FILES, what=_WHAT)
         kinds = [array.dtype for array in (keys, starts, rows, cuts, facts)]
         whole = np.dtype(np.int64)
-        if kinds != [np.dtype(f"S{_KEY_BYTES}"), whole, _ROW, whole, whole] or len(facts) != 2:
-            raise _damaged(folder, f"have types {', '.join(str(kind) for kind in kinds)} and {len(facts)} facts")
+        if kinds != [KEY, whole, _ROW, whole, whole] or len(facts) != 2:
+            told = ", ".join(str(kind) for kind in kinds)
+            raise damaged(folder, f"{_WHAT} have types {told} and {len(facts)} facts")
         if len(starts) != len(keys) + 1 or int(starts[-1]) != len(rows) or len(cuts) != len(keys):
-            raise _damaged(
-                folder, f"do not fit: {len(keys)} keys, {len(starts)} offsets, {len(rows)} rows, {len(cuts)} cuts"
-            )
+            told = f"{len(keys)} keys, {len(starts)} offsets, {len(rows)} rows, {len(cuts)} cuts"
+            raise damaged(folder, f"{_WHAT} do not fit: {told}")
         return cls(keys, starts, rows, cuts, since_us=int(facts[0]), gap_us=int(facts[1]))
 
     def __len__(self) -> int:
@@ -285,18 +284,7 @@ class PastRows:
 
     def of(self, user_key: str) -> VisitorRows:
         """Return a user's rows; none for a user who is not known."""
-        name = user_key.encode()
-        wanted = np.array(name[:_KEY_BYTES], dtype=self._keys.dtype)
-        place = int(np.searchsorted(self._keys, wanted))
-        if len(name) != _KEY_BYTES or place == len(self._keys) or self._keys[place] != wanted:
+        place = place_of(self._keys, user_key)
+        if place is None:
             return VisitorRows(cut_us=self._since_us)
         return VisitorRows(self._rows[self._starts[place] : self._starts[place + 1]], int(self._cuts[place]))
-
-
-def _damaged(folder: Path, what: str) -> BundleError:
-    return BundleError(
-        f"the bundle's rows of visitors {what}",
-        where=str(folder),
-        fix="run `endcap refresh --again bundle`",
-        code=Code.BUNDLE_DAMAGED,
-    )

@@ -58,48 +58,54 @@ _PEOPLE_CODE = ("events/bots.py", "events/identities.py", "flows/people.py")
 _CODE_BESIDES = {"examples": ("flows/neighbours.py", "index/flat.py")}
 """What of other rooms a data step uses: hard negatives are neighbours in an index."""
 
-_STEPS_OF = {"events": intake_steps, "sessions": session_steps, "features": feature_steps}
-_STEPS_OF |= dict.fromkeys(("catalogue", "mentions", "items"), catalogue_steps)
+_STEPS_OF = {
+    **dict.fromkeys(("ingest", "slates"), intake_steps),
+    **dict.fromkeys(("logins", "identities"), people_steps),
+    **dict.fromkeys(("catalogue", "mentions", "items"), catalogue_steps),
+    **dict.fromkeys(("sessions", "exposures"), session_steps),
+    **dict.fromkeys(("daily", "item_features", "user_features", "sequences", "examples"), feature_steps),
+}
+"""Where each data step is told."""
 
-
-def _data_step(name: str, verb: str, action: Action, rooms: tuple[str, ...], *writes: Table) -> Step:
-    module = _STEPS_OF.get(name) or _STEPS_OF[rooms[0]]
-    plan, run = getattr(module, f"plan_{name}"), getattr(module, f"run_{name}")
-    code = (*rooms, "flows/plans.py", f"flows/{module.__name__.rpartition('.')[2]}.py", *_CODE_BESIDES.get(name, ()))
+_SECTIONS = {
+    "events": ("events",),
+    "identities": ("identities",),
+    "sessions": ("sessions", "identities"),
     # What counts as a click is a setting of sessions that the features of items read too.
-    sections = (*rooms, "sessions") if rooms == ("features",) else rooms
-    if rooms != ("events",):
-        code, sections = (*code, *_PEOPLE_CODE), (*sections, "identities")
-    return Step(name, verb, action, code, sections, plan, run, writes)
+    "features": ("features", "sessions", "identities"),
+}
+"""Which settings the data steps of a section read."""
 
 
-def _people_step(name: str, *writes: Table) -> Step:
-    plan, run = getattr(people_steps, f"plan_{name}"), getattr(people_steps, f"run_{name}")
-    code = ("events", "flows/plans.py", "flows/people_steps.py")
-    return Step(name, "ingest", Action.EVENTS_INGEST, code, ("identities",), plan, run, writes)
+def _data_step(name: str, verb: str, action: Action, section: str, *writes: Table) -> Step:
+    module, room = _STEPS_OF[name], "events" if section == "identities" else section
+    plan, run = getattr(module, f"plan_{name}"), getattr(module, f"run_{name}")
+    code = (room, "flows/plans.py", f"flows/{module.__name__.rpartition('.')[2]}.py", *_CODE_BESIDES.get(name, ()))
+    people = () if room == "events" else _PEOPLE_CODE
+    return Step(name, verb, action, (*code, *people), _SECTIONS[section], plan, run, writes)
 
 
 STEPS: tuple[Step, ...] = (
     Step("pull", "ingest", Action.EVENTS_INGEST, _PULL_CODE, (), pull_steps.plan_pull, pull_steps.run_pull,
          is_wanted=pull_steps.pulls, is_there=pull_steps.is_pull_there),
-    _data_step("ingest", "ingest", Action.EVENTS_INGEST, ("events",), EVENTS, QUARANTINE),
-    _people_step("logins", LOGINS, BOTS),
-    _people_step("identities", IDENTITIES),
-    _data_step("catalogue", "ingest", Action.EVENTS_INGEST, ("events",), CATALOGUE, QUARANTINE),
-    _data_step("mentions", "ingest", Action.EVENTS_INGEST, ("events",), ITEM_MENTIONS),
-    _data_step("items", "ingest", Action.EVENTS_INGEST, ("events",), ITEMS),
-    _data_step("slates", "ingest", Action.EVENTS_INGEST, ("events",), SLATES, QUARANTINE),
+    _data_step("ingest", "ingest", Action.EVENTS_INGEST, "events", EVENTS, QUARANTINE),
+    _data_step("logins", "ingest", Action.EVENTS_INGEST, "identities", LOGINS, BOTS),
+    _data_step("identities", "ingest", Action.EVENTS_INGEST, "identities", IDENTITIES),
+    _data_step("catalogue", "ingest", Action.EVENTS_INGEST, "events", CATALOGUE, QUARANTINE),
+    _data_step("mentions", "ingest", Action.EVENTS_INGEST, "events", ITEM_MENTIONS),
+    _data_step("items", "ingest", Action.EVENTS_INGEST, "events", ITEMS),
+    _data_step("slates", "ingest", Action.EVENTS_INGEST, "events", SLATES, QUARANTINE),
     Step(
         "quality", "ingest", Action.HEALTH_CHECK, ("monitoring/profile.py", "flows/quality_steps.py"), (),
         quality_steps.plan_quality, quality_steps.run_quality, (QUALITY,), is_there=quality_steps.is_quality_there,
     ),
-    _data_step("sessions", "sessionize", Action.SESSIONS_MAKE, ("sessions",), SESSIONS),
-    _data_step("exposures", "sessionize", Action.SESSIONS_MAKE, ("sessions",), EXPOSURES),
-    _data_step("daily", "featurize", Action.FEATURES_MAKE, ("features",), ITEM_DAYS, USER_DAYS, ELEMENTS),
-    _data_step("item_features", "featurize", Action.FEATURES_MAKE, ("features",), ITEM_FEATURES),
-    _data_step("user_features", "featurize", Action.FEATURES_MAKE, ("features",), USER_FEATURES),
-    _data_step("sequences", "featurize", Action.FEATURES_MAKE, ("features",), SEQUENCES),
-    _data_step("examples", "featurize", Action.FEATURES_MAKE, ("features",), EXAMPLES),
+    _data_step("sessions", "sessionize", Action.SESSIONS_MAKE, "sessions", SESSIONS),
+    _data_step("exposures", "sessionize", Action.SESSIONS_MAKE, "sessions", EXPOSURES),
+    _data_step("daily", "featurize", Action.FEATURES_MAKE, "features", ITEM_DAYS, USER_DAYS, ELEMENTS),
+    _data_step("item_features", "featurize", Action.FEATURES_MAKE, "features", ITEM_FEATURES),
+    _data_step("user_features", "featurize", Action.FEATURES_MAKE, "features", USER_FEATURES),
+    _data_step("sequences", "featurize", Action.FEATURES_MAKE, "features", SEQUENCES),
+    _data_step("examples", "featurize", Action.FEATURES_MAKE, "features", EXAMPLES),
     Step("train", "train", Action.MODEL_TRAIN, _MODEL_CODE, ("models",), models.plan_train, models.run_train,
          is_there=models.is_model_there),
     Step("index", "index", Action.INDEX_MAKE, ("index", *_MODEL_CODE), ("index",), models.plan_index, models.run_index,
@@ -110,8 +116,9 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         "bundle", "bundle", Action.BUNDLE_DEPLOY,
-        ("features/declared.py", "features/device_owners.py", "features/online.py", "features/visitor_rows.py",
-         "flows/deploy.py", "flows/folder.py", "flows/model_data.py", "flows/visitor_data.py", *_PEOPLE_CODE),
+        ("features/declared.py", "features/device_owners.py", "features/keyed_arrays.py", "features/online.py",
+         "features/visitor_rows.py", "flows/deploy.py", "flows/folder.py", "flows/model_data.py",
+         "flows/visitor_data.py", *_PEOPLE_CODE),
         (), deploy.plan_bundle, deploy.run_bundle, is_there=deploy.is_bundle_there,
     ),
     Step(

@@ -4,12 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
 import structlog
 
 from endcap.core.clock import Clock
 from endcap.core.errors import Code, EndcapError, RequestError, near
 from endcap.core.slate import Slate
 from endcap.features.online import VisitorFeatures
+from endcap.features.visitor_rows import VisitorRows
 from endcap.serving.asking import Asking
 from endcap.serving.bundle import ServingBundle
 from endcap.serving.config import PlacementConfig, PlacementsConfig, ServingConfig
@@ -17,7 +19,7 @@ from endcap.serving.current import CurrentBundle
 from endcap.serving.history import joined
 from endcap.serving.meters import Meters
 from endcap.serving.pipeline import Answer, answer
-from endcap.serving.state import VisitorState
+from endcap.serving.state import Element, VisitorState
 from endcap.serving.visitor_features import NOBODY, features_of
 
 __all__ = ["MOST_ITEMS", "PRODUCT", "Recommended", "Recommender", "Visitor"]
@@ -179,25 +181,42 @@ class Recommender:
     def _history_of(self, bundle: ServingBundle, keys: Sequence[str]) -> tuple[list[int], list[str]]:
         """Return the history of a visitor's keys: what the bundle knows, then the live state from where that ends."""
         past: list[int] = []
+        late: list[int] = []
         live: list[int] = []
-        until_us: int | None = None
+        known = VisitorRows()
         failed = []
         try:
             past = bundle.histories.history(keys[0])
-            until_us = bundle.visitors.of(keys[0]).last_us
+            known = bundle.visitors.of(keys[0])
         except Exception as error:  # noqa: BLE001 - the live state alone is a fair history
             _log.warning("history.failed", error=f"{type(error).__name__}: {error}")
             failed.append("history_unavailable")
         try:
-            elements = sorted({each for key in keys for each in self._state.elements(key)}) if self._state else []
-            new = [each.item_id for each in elements if until_us is None or each.at_us > until_us]
-            live = bundle.items.numbers(new)
+            new, end_us = self._new(keys, known), known.last_us or 0
+            late = bundle.items.numbers(each.item_id for each in new if each.at_us <= end_us)
+            live = bundle.items.numbers(each.item_id for each in new if each.at_us > end_us)
         except Exception as error:  # noqa: BLE001 - the bundle's history alone is a fair one
             told = error.what if isinstance(error, EndcapError) else f"{type(error).__name__}: {error}"
             _log.warning("state.failed", error=told)
             failed.append("state_unavailable")
         length = self._config.history_length
-        return (joined(past, live, length=length) if until_us is None else (past + live)[-length:]), failed
+        # What came late counts as the oldest: the past does not tell its instants.
+        whole = joined(past, live, length=length) if known.last_us is None else (late + past + live)[-length:]
+        return whole, failed
+
+    def _new(self, keys: Sequence[str], known: VisitorRows) -> list[Element]:
+        """Return what the live state has and the bundle's tables do not, oldest first.
+
+        Of the visitor's own key that is what they have no row of; of his device's, what is later than all they know of
+        him: whose it was before, they have settled.
+        """
+        if self._state is None:
+            return []
+        own, *others = (self._state.elements(key) for key in keys)
+        is_known = known.holds(np.array([each.at_us for each in own], np.int64))
+        new = [each for each, has in zip(own, is_known.tolist(), strict=True) if not has]
+        new += [each for some in others for each in some if each.at_us > (known.last_us or 0)]
+        return sorted(set(new))
 
 
 def _keys_of(bundle: ServingBundle, visitor: Visitor) -> tuple[str, ...]:
