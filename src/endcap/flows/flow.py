@@ -8,7 +8,7 @@ from typing import Any
 import ibis
 
 from endcap.core.contract import Table
-from endcap.core.errors import Code, DataError
+from endcap.core.errors import Code, DataError, EndcapError
 from endcap.engines.port import Engine
 from endcap.flows.ledger import Ledger
 from endcap.flows.shop import Shop
@@ -56,6 +56,7 @@ class Outcome:
         detail: What the ledger shall tell about the attempt.
         note: One line for the user.
         checks: Table -> what must be true of its rows beyond the contract; raises before anything of it is written.
+        left_out: Partition that the step refuses by itself -> why. It stays as it was and pending, the others are done.
         release: Called when the tables are written: lets go of what they stand on.
         put_in_force: Called last, while the lease is still held: makes what was done count for others.
     """
@@ -66,6 +67,7 @@ class Outcome:
     detail: dict[str, Any] = field(default_factory=dict)
     note: str = ""
     checks: dict[str, Callable[[ibis.Table], None]] = field(default_factory=dict)
+    left_out: dict[str, EndcapError] = field(default_factory=dict)
     release: Callable[[], None] = lambda: None
     put_in_force: Callable[[], None] = lambda: None
 
@@ -101,6 +103,7 @@ class Flow:
         progress: Is told how each step goes.
         wait_s: How long to wait for a step that another runner does.
         again: Steps that the user has asked to be done anew, from what is there now.
+        left_out: Step -> partitions that it refused by themselves in this run, and why.
     """
 
     shop: Shop
@@ -116,6 +119,7 @@ class Flow:
     progress: Progress
     wait_s: float = 60.0
     again: frozenset[str] = frozenset()
+    left_out: dict[str, dict[str, EndcapError]] = field(default_factory=dict)
     _engine: Engine | None = None
     _raw_ids: RawIds | None = None
 
