@@ -1,6 +1,6 @@
 """Delta Lake as the table store (delta-rs): a folder of Parquet files and a log of atomic commits."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +11,8 @@ from deltalake.schema import ArrayType, DataType
 from endcap.core.contract import Table
 from endcap.core.errors import Code, LedgerError
 from endcap.core.stored_schema import check_stored
-from endcap.stores.tables import Fence
+from endcap.stores.adapters.delta_bridge import Bridge
+from endcap.stores.tables import DataFile, Fence
 
 __all__ = ["DeltaTables"]
 
@@ -90,6 +91,37 @@ class DeltaTables:
                 code=Code.FENCED,
             ) from error
         return self.version(table)
+
+    def folder(self, table: Table) -> str:
+        """Return the folder below which the table's data files lie."""
+        return f"{self._root}/{table.name}"
+
+    def adopt(
+        self,
+        table: Table,
+        partitions: Sequence[str],
+        files: Sequence[DataFile],
+        *,
+        read_version: int,
+        fence: Fence | None = None,
+    ) -> int:
+        """Put files that others have written in the place of whole partitions, in one commit; see the port."""
+
+        def check(opened: DeltaTable) -> None:
+            if fence is not None:
+                _check_fence(opened, fence)
+            self._is_of_another_contract(table, opened, partitions)
+
+        bridge = Bridge(self.folder(table), table, check, _properties(table, fence))
+        return bridge.adopt(partitions, files, read_version=read_version)
+
+    def clean(self, table: Table, *, fence: Fence, living: Collection[str] = ()) -> list[str]:
+        """Remove the files of attempts that died before their commit; see the port."""
+
+        def check(opened: DeltaTable) -> None:
+            _check_fence(opened, fence)
+
+        return Bridge(self.folder(table), table, check, _properties(table, fence)).clean(fence, living)
 
     def _is_of_another_contract(self, table: Table, opened: DeltaTable, partitions: Sequence[str]) -> bool:
         """Whether the stored columns are not the contract's.
