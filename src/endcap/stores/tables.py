@@ -1,12 +1,13 @@
 """What the house asks of a table store: versioned tables whose partitions are replaced in one commit."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import pyarrow as pa
 
 from endcap.core.contract import Table
+from endcap.core.data_file import DataFile
 
 __all__ = ["DataFile", "Fence", "TableStore"]
 
@@ -22,30 +23,6 @@ class Fence:
 
     name: str
     token: int
-
-
-@dataclass(frozen=True)
-class DataFile:
-    """A Parquet file that was written below a table's folder and is not in the table yet.
-
-    Args:
-        path: Where it lies, relative to the table's folder: "attempt-<id>/date_partition=2026-01-01/part-0.parquet". An
-            attempt's id is used once: a file that was in the table before must not be adopted again.
-        partition: The partition whose rows it holds; "" in a table without partitions.
-        size: Bytes.
-        rows: Number of rows.
-        least: Column -> its least value, for numbers that have one.
-        greatest: Column -> its greatest value, for the same columns.
-        nulls: Column -> how many values are missing, where that is known.
-    """
-
-    path: str
-    partition: str
-    size: int
-    rows: int
-    least: Mapping[str, Any] = field(default_factory=dict)
-    greatest: Mapping[str, Any] = field(default_factory=dict)
-    nulls: Mapping[str, int] = field(default_factory=dict)
 
 
 class TableStore(Protocol):
@@ -93,6 +70,13 @@ class TableStore(Protocol):
 
     def folder(self, table: Table) -> str:
         """Return the folder or URL below which the table's data files lie, whether it is there or not."""
+        ...
+
+    def written(self, table: Table, attempt: str) -> list[DataFile]:
+        """Return the data files below a table's folder "attempt-<attempt>", as their Parquet footers tell them.
+
+        Files without rows, and those whose names begin with "_" or "." (an executor's work in progress), are left out.
+        """
         ...
 
     def adopt(

@@ -9,10 +9,12 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.schema import ArrayType, DataType
 
 from endcap.core.contract import Table
+from endcap.core.data_file import DataFile
 from endcap.core.errors import Code, LedgerError
 from endcap.core.stored_schema import check_stored
 from endcap.stores.adapters.delta_bridge import Bridge
-from endcap.stores.tables import DataFile, Fence
+from endcap.stores.adapters.parquet_files import files_below, written_files
+from endcap.stores.tables import Fence
 
 __all__ = ["DeltaTables"]
 
@@ -95,6 +97,10 @@ class DeltaTables:
     def folder(self, table: Table) -> str:
         """Return the folder below which the table's data files lie."""
         return f"{self._root}/{table.name}"
+
+    def written(self, table: Table, attempt: str) -> list[DataFile]:
+        """Return the data files that an attempt has written; see the port."""
+        return written_files(files_below(self.folder(table)), table, attempt)
 
     def adopt(
         self,

@@ -13,24 +13,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError
-from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction, create_table_with_add_actions
 from pyarrow import fs
 
 from endcap.core.contract import Table
-from endcap.core.errors import Code, LedgerError
-from endcap.stores.tables import DataFile, Fence
+from endcap.core.data_file import DataFile
+from endcap.core.errors import Code, DataError, LedgerError
+from endcap.stores.adapters.parquet_files import files_below, listed
+from endcap.stores.tables import Fence
 
-__all__ = ["Bridge", "files_below"]
+__all__ = ["Bridge"]
 
 _TRIES = 50  # each lost try means that another writer's commit went through
-
-
-def files_below(folder: str, options: dict[str, str] | None = None) -> fs.FileSystem:
-    """Return the files below a folder or URL, as delta-rs reaches them; paths are relative to it."""
-    if "://" in folder:
-        return fs.PyFileSystem(DeltaStorageHandler(folder, options))
-    return fs.SubTreeFileSystem(folder, fs.LocalFileSystem())
 
 
 @dataclass(frozen=True)
@@ -56,6 +50,7 @@ class Bridge:
 
     def adopt(self, partitions: Sequence[str], files: Sequence[DataFile], *, read_version: int) -> int:
         """Put files in the place of whole partitions, in one commit; see the port."""
+        _check_partitions(self.table, partitions, files)
         adds = [_add_action(self.table, file) for file in files]
         wanted = {file.path for file in files}
         for _ in range(_TRIES):
@@ -126,7 +121,7 @@ class Bridge:
         """Refuse files that are not there in full: a version that names a missing file cannot be read."""
         below = files_below(self.folder, self.options)
         attempts = {file.path.split("/", 1)[0] for file in files}
-        there = {path: size for attempt in sorted(attempts) for path, size in _listed(below, attempt)}
+        there = {path: size for attempt in sorted(attempts) for path, size in listed(below, attempt)}
         if lost := sorted(file.path for file in files if there.get(file.path) != file.size):
             raise _changed(self.table, f"{len(lost)} of {len(files)} files to adopt are gone or torn, {lost[0]} first")
 
@@ -182,6 +177,16 @@ def _arrow_schema(table: Table) -> pa.Schema:
     return pa.schema([pa.field(name, kind) for name, kind in types.items()])
 
 
+def _check_partitions(table: Table, partitions: Sequence[str], files: Sequence[DataFile]) -> None:
+    if others := sorted({file.partition for file in files} - set(partitions if table.partition else [""])):
+        raise DataError(
+            f"files of {len(others)} partitions were written that are not to be replaced, {others[0]!r} among them",
+            where=f"table {table.name}",
+            fix="nothing was written; report this with the output of `endcap show runs`",
+            code=Code.CONTRACT_BROKEN,
+        )
+
+
 def _add_action(table: Table, file: DataFile) -> AddAction:
     stats = {
         "numRecords": file.rows,
@@ -194,25 +199,19 @@ def _add_action(table: Table, file: DataFile) -> AddAction:
     return AddAction(file.path, file.size, values, modification_time=0, data_change=True, stats=json.dumps(stats))
 
 
-def _listed(below: fs.FileSystem, folder: str) -> list[tuple[str, int]]:
-    """Return the files below a folder with their bytes."""
-    found = below.get_file_info(fs.FileSelector(folder, recursive=True, allow_not_found=True))
-    return [(each.path, each.size) for each in found if each.type == fs.FileType.File]
-
-
 def _orphans(below: fs.FileSystem, named: Collection[str], living: Collection[str]) -> list[str]:
     """Return the files of attempts that are not named and not of a living attempt."""
     tops = below.get_file_info(fs.FileSelector("", allow_not_found=True))
     folders = [each.path for each in tops if each.type == fs.FileType.Directory and each.path.startswith("attempt-")]
     alive = {f"attempt-{each}" for each in living}
-    found = [path for folder in folders if folder not in alive for path, _ in _listed(below, folder)]
+    found = [path for folder in folders if folder not in alive for path, _ in listed(below, folder)]
     return [path for path in found if path not in named]
 
 
 def _named_in_log(below: fs.FileSystem) -> set[str]:
     """Return every file that a version in the log puts in or takes out: all of them can still be asked for."""
     named: set[str] = set()
-    for path, _ in _listed(below, "_delta_log"):
+    for path, _ in listed(below, "_delta_log"):
         if path.endswith(".json"):
             named.update(_named_in_commit(below.open_input_stream(path).read().splitlines()))
         elif ".checkpoint" in path and path.endswith(".parquet"):
@@ -230,7 +229,7 @@ def _named_in_commit(lines: Iterable[bytes]) -> set[str]:
 def _prune(below: fs.FileSystem, folders: Collection[str]) -> None:
     """Remove the folders that hold no file any more."""
     for folder in sorted(folders):
-        if not _listed(below, folder):
+        if not listed(below, folder):
             below.delete_dir(folder)
 
 
