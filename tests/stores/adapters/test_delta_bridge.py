@@ -2,14 +2,19 @@
 
 import dataclasses
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from endcap.core.contract import Column, Kind, Table
 from endcap.core.errors import Code, DataError, LedgerError, StoreError
@@ -304,3 +309,89 @@ def test_a_writer_that_is_killed_before_or_after_its_commit_leaves_a_whole_versi
     lake.put(3, [("a", 5), ("b", 6)], token=2)
     assert lake.rows() == [("a", 5), ("b", 6)]
     assert len(lake.clean(token=2)) == (2 if where == "before" else 0)
+
+
+CONTENTS = st.dictionaries(st.sampled_from("abc"), st.lists(st.integers(0, 5), min_size=1, max_size=2), max_size=2)
+
+
+class AgainstADictionary(RuleBasedStateMachine):
+    """Whatever comes in whatever order, the table holds what a dictionary of partitions would hold."""
+
+    def __init__(self):
+        super().__init__()
+        self.lake = Lake(tempfile.mkdtemp(prefix="endcap-bridge-"))
+        self.held, self.attempt, self.token = {}, 0, 1
+        self.dead = []  # attempts that wrote and have not committed
+
+    def teardown(self):
+        shutil.rmtree(self.lake.root)
+
+    def write(self, contents):
+        self.attempt += 1
+        return self.lake.write(self.attempt, [(day, n) for day, ns in contents.items() for n in ns])
+
+    def fence(self):
+        return Fence("shop/days", self.token)
+
+    @rule(contents=CONTENTS, empty=st.sampled_from("abc"))
+    def adopt(self, contents, empty):
+        days, read = sorted({*contents, empty}), self.lake.store.version(DAYS)
+        self.lake.store.adopt(DAYS, days, self.write(contents), read_version=read, fence=self.fence())
+        self.held = {day: ns for day, ns in (self.held | {empty: []} | contents).items() if ns}
+
+    @rule(contents=CONTENTS)
+    def replace(self, contents):
+        if contents:
+            rows = pa.table(
+                {
+                    "date_partition": [day for day, ns in contents.items() for _ in ns],
+                    "n": [n for ns in contents.values() for n in ns],
+                }
+            )
+            self.lake.store.replace(DAYS, list(contents), rows.to_reader(), fence=self.fence())
+            self.held |= contents
+
+    @rule(contents=CONTENTS)
+    def die_before_the_commit(self, contents):
+        read = self.lake.store.version(DAYS)
+        self.dead.append((self.write(contents), read, self.token, contents))
+        self.token += 1
+
+    @rule()
+    def wake_up(self):
+        """A writer that was taken for dead commits after all: in full, or with an error of ours."""
+        if self.dead:
+            files, read, token, contents = self.dead.pop()
+            try:
+                self.lake.store.adopt(DAYS, list(contents), files, read_version=read, fence=Fence("shop/days", token))
+            except LedgerError as error:
+                assert error.code in (Code.FENCED, Code.TABLE_CHANGED)
+            else:
+                assert all(sorted(self.held.get(day, [])) == self.seen_at(read, day) for day in contents)
+                self.held |= contents
+
+    @rule(n=st.integers(0, 5))
+    def delete(self, n):
+        if self.lake.store.version(DAYS) >= 0:
+            self.lake.handle().delete(f"n = {n}")
+            self.held = {day: kept for day, ns in self.held.items() if (kept := [each for each in ns if each != n])}
+
+    @rule()
+    def clean(self):
+        self.token += 1
+        self.lake.clean(self.token)
+
+    def seen_at(self, version, day):
+        if version < 0:
+            return []
+        found = pa.table(DeltaTable(self.lake.store.folder(DAYS), version=version).to_pyarrow_table()).to_pylist()
+        return sorted(each["n"] for each in found if each["date_partition"] == day)
+
+    @invariant()
+    def it_is_what_the_dictionary_holds(self):
+        found = self.lake.rows() if self.lake.store.version(DAYS) >= 0 else []
+        assert found == sorted((day, n) for day, ns in self.held.items() for n in ns)
+
+
+AgainstADictionary.TestCase.settings = settings(max_examples=15, stateful_step_count=12, deadline=None)
+TestAgainstADictionary = AgainstADictionary.TestCase

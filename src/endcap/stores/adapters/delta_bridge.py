@@ -141,7 +141,7 @@ class Bridge:
             return 0
         # "overwrite" takes out the files of the handle's own version, and sets the schema in the same commit.
         where = [(self.table.partition, "in", sorted(partitions))] if by else None
-        opened.create_write_transaction(adds, "overwrite", schema, by, where, commit_properties=self.told)
+        opened.create_write_transaction([*adds], "overwrite", schema, by, where, commit_properties=self.told)
         return int(opened.version()) + 1
 
     def _put(self, fence: Fence) -> None:

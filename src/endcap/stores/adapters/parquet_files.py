@@ -54,7 +54,9 @@ def _told_by_footer(below: fs.FileSystem, table: Table, path: str, size: int) ->
     # Strings are left out: a name in the log's statistics would outlive the deletion of its rows.
     numbers = {column.name: places[column.name] for column in table.columns
                if column.kind in _NUMBERS and column.name in places}  # fmt: skip
-    least, greatest, nulls = {}, {}, {}
+    least: dict[str, Any] = {}
+    greatest: dict[str, Any] = {}
+    nulls: dict[str, int] = {}
     for name, place in numbers.items():
         groups = [footer.row_group(each).column(place).statistics for each in range(footer.num_row_groups)]
         if all(each is not None and each.has_null_count for each in groups):
