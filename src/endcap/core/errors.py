@@ -71,6 +71,7 @@ class Code(StrEnum):
     STEP_HELD = "step-held"
     LEDGER_UNUSABLE = "ledger-unusable"
     FENCED = "fenced"
+    TABLE_CHANGED = "table-changed"
     ACCESS_DENIED = "access-denied"
     REQUEST_INVALID = "request-invalid"
     BODY_MALFORMED = "body-malformed"

@@ -1,14 +1,15 @@
 """What the house asks of a table store: versioned tables whose partitions are replaced in one commit."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import pyarrow as pa
 
 from endcap.core.contract import Table
+from endcap.core.data_file import DataFile
 
-__all__ = ["Fence", "TableStore"]
+__all__ = ["DataFile", "Fence", "TableStore"]
 
 
 @dataclass(frozen=True)
@@ -64,5 +65,68 @@ class TableStore(Protocol):
         Raises:
             LedgerError: A newer holder of the fence has written (FENCED).
             StoreError: Partitions that stay were written under a contract that this one cannot read (TABLE_SCHEMA).
+        """
+        ...
+
+    def folder(self, table: Table) -> str:
+        """Return the folder or URL below which the table's data files lie, whether it is there or not."""
+        ...
+
+    def written(self, table: Table, attempt: str) -> list[DataFile]:
+        """Return the data files below a table's folder "attempt-<attempt>", as their Parquet footers tell them.
+
+        Files without rows, and those whose names begin with "_" or "." (an executor's work in progress), are left out.
+        """
+        ...
+
+    def adopt(
+        self,
+        table: Table,
+        partitions: Sequence[str],
+        files: Sequence[DataFile],
+        *,
+        read_version: int,
+        fence: Fence | None = None,
+    ) -> int:
+        """Put files that others have written in the place of whole partitions, in one commit; as `replace` otherwise.
+
+        The commit is made only on a version in which these partitions hold what they held in `read_version`. Other
+        partitions may have been written since. Adopting the same files again changes nothing.
+
+        Args:
+            table: The contract; it is made in the store if it is not there.
+            partitions: The partitions replaced; one without files becomes empty. Ignored for a table without
+                partitions, which is replaced whole.
+            files: All files of these partitions, already there in full, below the table's folder.
+            read_version: The table's version before the first row that went into these files was read; -1 if there
+                was none.
+            fence: The writer's right; None for a table that one process alone may write.
+
+        Returns:
+            The version in which the files are; a later one if they were in already.
+
+        Raises:
+            LedgerError: A newer holder of the fence has written (FENCED), these partitions were written since
+                `read_version`, or a file is not there in full (TABLE_CHANGED). Nothing was committed.
+            StoreError: Partitions that stay were written under a contract that this one cannot read (TABLE_SCHEMA).
+        """
+        ...
+
+    def clean(self, table: Table, *, fence: Fence, living: Collection[str] = ()) -> list[str]:
+        """Remove the files of attempts that died before their commit.
+
+        What goes: every file below an "attempt-<id>" folder that no version in the log names, unless its id is living.
+        First the fence is put into the table's log, so that a dead attempt which wakes up cannot commit what is gone.
+
+        Args:
+            table: The contract.
+            fence: The right to write the table, in hand: no other holder may be writing.
+            living: Ids of the attempts that write under this same fence now.
+
+        Returns:
+            The paths removed, relative to the table's folder, sorted.
+
+        Raises:
+            LedgerError: A newer holder of the fence has written (FENCED); nothing is removed.
         """
         ...

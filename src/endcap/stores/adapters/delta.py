@@ -1,6 +1,6 @@
 """Delta Lake as the table store (delta-rs): a folder of Parquet files and a log of atomic commits."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,8 +9,11 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.schema import ArrayType, DataType
 
 from endcap.core.contract import Table
+from endcap.core.data_file import DataFile
 from endcap.core.errors import Code, LedgerError
 from endcap.core.stored_schema import check_stored
+from endcap.stores.adapters.delta_bridge import Bridge
+from endcap.stores.adapters.parquet_files import files_below, written_files
 from endcap.stores.tables import Fence
 
 __all__ = ["DeltaTables"]
@@ -20,14 +23,16 @@ _KINDS = {"integer": "int32", "long": "int64", "float": "float32", "double": "fl
 
 
 class DeltaTables:
-    """The table store port on Delta tables below one folder.
+    """The table store port on Delta tables below one folder, or below one prefix of a bucket.
 
     Args:
-        root: Folder of the lake; each table is a folder in it.
+        root: Folder of the lake, or its URL (s3://bucket/prefix); each table is a folder in it.
+        storage_options: How the URL is reached, in delta-rs's words.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path | str, storage_options: Mapping[str, str] | None = None) -> None:
+        self._root = str(root)
+        self._options = dict(storage_options) if storage_options else None
 
     def version(self, table: Table) -> int:
         """Return the latest version, -1 if there is none."""
@@ -72,7 +77,7 @@ class DeltaTables:
             predicate = f"{table.partition} IN ({', '.join(repr(each) for each in sorted(partitions))})"
         try:
             write_deltalake(
-                opened if opened is not None else str(self._root / table.name),
+                opened if opened is not None else self.folder(table),
                 rows,
                 mode="overwrite",
                 partition_by=[table.partition] if table.partition else None,
@@ -81,6 +86,7 @@ class DeltaTables:
                 schema_mode="overwrite" if is_other else None,
                 commit_properties=_properties(table, fence),
                 writer_properties=WriterProperties(compression="ZSTD", compression_level=1),
+                storage_options=self._options if opened is None else None,
             )
         except CommitFailedError as error:
             raise LedgerError(
@@ -90,6 +96,41 @@ class DeltaTables:
                 code=Code.FENCED,
             ) from error
         return self.version(table)
+
+    def folder(self, table: Table) -> str:
+        """Return the folder below which the table's data files lie."""
+        return f"{self._root}/{table.name}"
+
+    def written(self, table: Table, attempt: str) -> list[DataFile]:
+        """Return the data files that an attempt has written; see the port."""
+        return written_files(files_below(self.folder(table), self._options), table, attempt)
+
+    def adopt(
+        self,
+        table: Table,
+        partitions: Sequence[str],
+        files: Sequence[DataFile],
+        *,
+        read_version: int,
+        fence: Fence | None = None,
+    ) -> int:
+        """Put files that others have written in the place of whole partitions, in one commit; see the port."""
+
+        def check(opened: DeltaTable) -> None:
+            if fence is not None:
+                _check_fence(opened, fence)
+            self._is_of_another_contract(table, opened, partitions)
+
+        bridge = Bridge(self.folder(table), table, check, _properties(table, fence), self._options)
+        return bridge.adopt(partitions, files, read_version=read_version)
+
+    def clean(self, table: Table, *, fence: Fence, living: Collection[str] = ()) -> list[str]:
+        """Remove the files of attempts that died before their commit; see the port."""
+
+        def check(opened: DeltaTable) -> None:
+            _check_fence(opened, fence)
+
+        return Bridge(self.folder(table), table, check, _properties(table, fence), self._options).clean(fence, living)
 
     def _is_of_another_contract(self, table: Table, opened: DeltaTable, partitions: Sequence[str]) -> bool:
         """Whether the stored columns are not the contract's.
@@ -105,8 +146,9 @@ class DeltaTables:
         return True
 
     def _open(self, table: Table) -> DeltaTable | None:
-        path = str(self._root / table.name)
-        return DeltaTable(path) if DeltaTable.is_deltatable(path) else None
+        path = self.folder(table)
+        is_there = DeltaTable.is_deltatable(path, self._options)
+        return DeltaTable(path, storage_options=self._options) if is_there else None
 
 
 def _kind(told: DataType) -> str:
