@@ -69,6 +69,7 @@ class Code(StrEnum):
     BUNDLE_MISSING = "bundle-missing"
     BUNDLE_DAMAGED = "bundle-damaged"
     STEP_HELD = "step-held"
+    WORKER_LOST = "worker-lost"
     LEDGER_UNUSABLE = "ledger-unusable"
     FENCED = "fenced"
     ACCESS_DENIED = "access-denied"

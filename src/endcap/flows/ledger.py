@@ -175,6 +175,15 @@ class Ledger:
             (attempt_id,) = inserted.inserted_primary_key or (0,)
             return int(attempt_id)
 
+    def abandon(self, run_id: str, step: str, partitions: Sequence[str]) -> None:
+        """Mark an attempt of a run as abandoned whose process died while the run goes on."""
+        with self.catalog.begin() as connection:
+            running = (attempt.c.run_id == run_id) & (attempt.c.step == step) & (attempt.c.outcome == "running")
+            for row in connection.execute(sa.select(attempt.c.attempt_id, attempt.c.partitions).where(running)).all():
+                if row.partitions == sorted(partitions):
+                    ended = sa.update(attempt).where(attempt.c.attempt_id == row.attempt_id)
+                    connection.execute(ended.values(outcome="abandoned", ended_at_us=self.catalog.now_us(connection)))
+
     def writing(self, attempt_id: int, table: str, partitions: Sequence[str]) -> None:
         """Note that partitions are about to be written: until `wrote`, nobody knows what they hold.
 

@@ -1,0 +1,151 @@
+"""Worker processes of a run: each does one chunk at a time; one that dies is replaced, and its chunk is done again.
+
+Chunks go to a worker as lines of JSON, answers come back so. A worker whose coordinator is gone sees its input end, and
+ends itself at once; if it were frozen just then, its lease has been taken over when it wakes, and every commit of it is
+refused.
+"""
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from queue import Queue
+from typing import Any
+
+from endcap.core import errors
+from endcap.core.errors import Code, EndcapError, StoreError
+from endcap.flows.flow import Flow, Step, StepReport
+from endcap.stores.tables import Fence
+
+__all__ = ["Workers", "told_error", "untold_error"]
+
+_MOST_TRIES = 3
+"""A chunk that has killed three workers would kill the fourth: it is too large for the machine, or its data kills."""
+
+_Answer = tuple[list[str], "StepReport | Exception"]
+
+
+@dataclass
+class Workers:
+    """Processes that do chunks of one step; a context manager that ends them.
+
+    Args:
+        flow: The run.
+        step: The step.
+        fence: The right to write, of all of them.
+        num: How many.
+    """
+
+    flow: Flow
+    step: Step
+    fence: Fence
+    num: int
+    _asked: "Queue[tuple[list[str], dict[str, Any]] | None]" = field(default_factory=Queue)
+    _answered: "Queue[_Answer]" = field(default_factory=Queue)
+    _open: int = 0
+    _processes: "list[subprocess.Popen[str]]" = field(default_factory=list)
+    _ends: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> "Workers":
+        """Begin: a process starts when its first chunk comes."""
+        for _ in range(self.num):
+            threading.Thread(target=self._serve, daemon=True, name=f"worker of {self.step.name}").start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End all processes."""
+        self._ends.set()
+        for _ in range(self.num):
+            self._asked.put(None)
+        for process in self._processes:
+            process.kill()
+            process.wait()
+
+    def ask(self, chunk: list[str], pending: Mapping[str, str], inputs: Mapping[str, Mapping[str, str]]) -> None:
+        """Have a chunk done."""
+        flow = self.flow
+        self._open += 1
+        self._asked.put(
+            (
+                chunk,
+                {
+                    "step": self.step.name, "pending": dict(pending), "inputs": dict(inputs),
+                    "fence": [self.fence.name, self.fence.token], "run_id": flow.run_id, "now_us": flow.now_us,
+                    "through": flow.through, "again": sorted(flow.again),
+                },
+            )
+        )  # fmt: skip
+
+    def answers(self) -> Iterator[_Answer]:
+        """Yield each chunk with its report or its error, until all that were asked are answered."""
+        while self._open:
+            answer = self._answered.get()
+            self._open -= 1
+            yield answer
+
+    def _serve(self) -> None:
+        """Give one process chunk after chunk."""
+        process: subprocess.Popen[str] | None = None
+        while (asked := self._asked.get()) is not None:
+            chunk, words = asked
+            try:
+                for _ in range(_MOST_TRIES):
+                    process = process or self._start()
+                    line = _say(process, json.dumps(words))
+                    if line:
+                        self._answered.put((chunk, _understood(json.loads(line))))
+                        break
+                    process.wait()
+                    code, process = process.returncode, None
+                    if self._ends.is_set():
+                        return
+                    self.flow.ledger.abandon(self.flow.run_id, self.step.name, chunk)
+                else:
+                    self._answered.put((chunk, _lost(self.step, chunk, code)))
+            except Exception as error:  # noqa: BLE001 - told by the thread that waits for answers
+                self._answered.put((chunk, error))
+
+    def _start(self) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "endcap.flows.worker", str(self.flow.shop.root), str(self.num)]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own command
+        self._processes.append(process)
+        return process
+
+
+def _say(process: "subprocess.Popen[str]", line: str) -> str:
+    """Send a line; return the answer, "" where the process died."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        process.stdin.write(line + "\n")
+        process.stdin.flush()
+    except BrokenPipeError:
+        return ""
+    return process.stdout.readline()
+
+
+def _understood(answer: Mapping[str, Any]) -> StepReport | EndcapError:
+    return StepReport(**answer["report"]) if "report" in answer else untold_error(answer["error"])
+
+
+def told_error(error: EndcapError) -> dict[str, str]:
+    """Return an error as plain values."""
+    return {"kind": type(error).__name__, "what": error.what, "where": error.where, "fix": error.fix,
+            "code": error.code.value}  # fmt: skip
+
+
+def untold_error(told: Mapping[str, str]) -> EndcapError:
+    """Return the error that plain values tell."""
+    kind: type[EndcapError] = getattr(errors, told["kind"])
+    return kind(told["what"], where=told["where"], fix=told["fix"], code=Code(told["code"]))
+
+
+def _lost(step: Step, chunk: list[str], code: int) -> EndcapError:
+    return StoreError(
+        f"{_MOST_TRIES} processes that did {len(chunk)} partitions died one after the other, the last with {code}",
+        where=f"step {step.name}, {chunk[0]} to {chunk[-1]}",
+        fix="look whether the machine has run out of memory; lower engine.rows_at_once or --parallel, and run it again",
+        code=Code.WORKER_LOST,
+    )
