@@ -59,6 +59,7 @@ class Code(StrEnum):
     TABLE_DAMAGED = "table-damaged"
     RAW_IDS = "raw-ids"
     TABLE_SCHEMA = "table-schema"
+    VERSION_GONE = "version-gone"
     DAY_NOT_READY = "day-not-ready"
     TOO_MANY_BAD_ROWS = "too-many-bad-rows"
     INTERACTIONS_COLUMN = "interactions-column"

@@ -286,6 +286,22 @@ class Ledger:
         with self.catalog.begin() as connection:
             return [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
 
+    def last_attempts(self, step: str) -> dict[str, dict[str, Any]]:
+        """Return for each partition of a step the attempt by which it was last done."""
+        joined = sa.select(partition_state.c.partition, attempt).join(
+            attempt, partition_state.c.attempt_id == attempt.c.attempt_id
+        )
+        with self.catalog.begin() as connection:
+            found = connection.execute(joined.where(partition_state.c.step == step)).mappings().all()
+        return {row["partition"]: dict(row) for row in found}
+
+    def done_attempts(self, step: str, *, limit: int = 20) -> list[dict[str, Any]]:
+        """Return the latest attempts at a step that were done, newest first: what it costs."""
+        query = sa.select(attempt).where((attempt.c.step == step) & (attempt.c.outcome == "done"))
+        with self.catalog.begin() as connection:
+            rows = connection.execute(query.order_by(attempt.c.attempt_id.desc()).limit(limit)).mappings().all()
+        return [dict(row) for row in rows]
+
     def source_files(self) -> list[SourceFile]:
         """Return what is known of the source's files, by source and name."""
         query = sa.select(source_file).order_by(source_file.c.source, source_file.c.name)

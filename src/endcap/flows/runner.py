@@ -44,7 +44,7 @@ def run_steps(flow: Flow, steps: Iterable[Step]) -> list[StepReport]:
     return [_run_step(flow, step) for step in steps]
 
 
-def numpending_of(flow: Flow, step: Step) -> int:
+def num_pending(flow: Flow, step: Step) -> int:
     """Return how many partitions of a step are to be done, or done anew because what they are made from has changed."""
     return len(pending_of(flow, step)[0])
 

@@ -119,5 +119,5 @@ def _duckdb(settings: EngineSettings, scratch: Path, *, share: int = 1) -> Engin
     return DuckDBEngine(
         memory_limit=memory if share == 1 else f"{float(memory[:-2]) / share:.3f}{memory[-2:]}",
         threads=max(1, (settings.threads or os.cpu_count() or 1) // share),
-        spill=scratch / "spill",
+        spill=scratch / ("spill" if share == 1 else f"spill-{os.getpid()}"),
     )

@@ -1,15 +1,16 @@
 """Delta Lake as the table store (delta-rs): a folder of Parquet files and a log of atomic commits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import copy
 from pathlib import Path
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
-from deltalake.exceptions import CommitFailedError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.schema import ArrayType, DataType
 
 from endcap.core.contract import Table
-from endcap.core.errors import Code, LedgerError
+from endcap.core.errors import Code, LedgerError, StoreError
 from endcap.core.stored_schema import check_stored
 from endcap.stores.tables import Fence
 
@@ -28,6 +29,13 @@ class DeltaTables:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._versions: Mapping[str, int] | None = None
+
+    def at(self, versions: Mapping[str, int]) -> "DeltaTables":
+        """Return these tables as they were; see the port."""
+        past = copy(self)
+        past._versions = dict(versions)  # noqa: SLF001 - its own
+        return past
 
     def version(self, table: Table) -> int:
         """Return the latest version, -1 if there is none."""
@@ -106,7 +114,27 @@ class DeltaTables:
 
     def _open(self, table: Table) -> DeltaTable | None:
         path = str(self._root / table.name)
-        return DeltaTable(path) if DeltaTable.is_deltatable(path) else None
+        if self._versions is None:
+            return DeltaTable(path) if DeltaTable.is_deltatable(path) else None
+        version = self._versions.get(table.name, -1)
+        if version < 0:
+            return None
+        try:
+            opened = DeltaTable(path, version=version)
+        except (TableNotFoundError, DeltaError) as error:
+            raise _gone(table, version) from error
+        if gone := [uri for uri in opened.file_uris() if "://" not in uri and not Path(uri).exists()]:
+            raise _gone(table, version, f"; {len(gone):,} of its files are gone")
+        return opened
+
+
+def _gone(table: Table, version: int, more: str = "") -> StoreError:
+    return StoreError(
+        f"version {version} of {table.name} is no longer there: it was tidied away or erased{more}",
+        where=f"table {table.name}",
+        fix="nothing brings it back; `endcap backfill SHOP --as-of RUN_ID` makes a run again from its source files",
+        code=Code.VERSION_GONE,
+    )
 
 
 def _kind(told: DataType) -> str:
