@@ -7,6 +7,7 @@ from endcap.cli.table import table
 from endcap.core.clock import next_day
 from endcap.flows.backfill import Backfilled
 from endcap.flows.backfill_plan import BackfillPlan, PlannedStep
+from endcap.flows.chunks import is_day
 
 __all__ = ["plan_text", "result_text", "spans_told"]
 
@@ -46,11 +47,9 @@ def _rows(step: PlannedStep) -> list[list[str | None]]:
 
 
 def _short(why: str) -> str:
-    """Put reasons that differ only in what they name into one line: each day follows another one."""
-    for start, told in (("follows if", "follows if what it is made from changes"),):
-        if why.startswith(start):
-            return told
-    return why
+    """Put reasons that differ only in what they name into one: each day follows another one."""
+    parts = why.split("; ")
+    return "; ".join("follows if what it is made from changes" if part.startswith("follows") else part for part in parts)
 
 
 def _told(value: float | None) -> str:
@@ -77,17 +76,13 @@ def spans_told(partitions: Sequence[str]) -> str:
     """
     spans = []
     for at, day in enumerate(sorted(partitions)):
-        follows = at > 0 and _is_day(day) and spans and spans[-1][-1] and _is_day(spans[-1][-1])
+        follows = at > 0 and is_day(day) and spans and spans[-1][-1] and is_day(spans[-1][-1])
         if follows and next_day(spans[-1][-1]) == day:
             spans[-1].append(day)
         else:
             spans.append([day])
     told = [span[0] or "all" if len(span) == 1 else f"{span[0]}..{span[-1]}" for span in spans]
     return ", ".join(told[:_SHOWN]) + (f" and {len(told) - _SHOWN:,} more" if len(told) > _SHOWN else "")
-
-
-def _is_day(text: str) -> bool:
-    return len(text) == len("2026-01-01") and text[:4].isdigit()
 
 
 def result_text(result: Backfilled, *, shop: str) -> tuple[str, str]:

@@ -6,6 +6,7 @@ and the bundle is set beside the one in force (`regression`). Whether it goes in
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from endcap.flows.shop import find_shop
 from endcap.flows.steps import FIRST_STEP, STEPS
 from endcap.flows.tidy import tidy
 from endcap.flows.wiring.batch import open_flow
+from endcap.flows.workers import Workers
 from endcap.governance.access import Action, require
 
 __all__ = ["Backfilled", "backfill", "steps_named"]
@@ -115,10 +117,13 @@ def backfill(  # noqa: PLR0913 - each is a choice of the user's
         planned(plan)
         if is_dry_run:
             return Backfilled(flow.run_id, plan, in_force=opened.bundle_in_force())
-        flow.choose, flow.trouble, flow.parallel = span, Trouble(), parallel
+        flow.choose, flow.trouble = span, Trouble()
         outcome = "failed"
         try:
-            reports = _run(flow, wanted)
+            with ExitStack() as stack:
+                if parallel > 1:
+                    flow.workers = stack.enter_context(Workers(opened.root, flow.ledger, parallel))
+                reports = _run(flow, wanted)
             outcome = "failed" if flow.trouble.failed else "done"
         finally:
             write_run_manifest(flow, outcome=outcome)
@@ -151,9 +156,10 @@ def _run(flow: Flow, wanted: Sequence[Step]) -> list[StepReport]:
 def _told(flow: Flow, plan: BackfillPlan, reports: Sequence[StepReport]) -> Backfilled:
     trouble, in_force = flow.trouble, flow.shop.bundle_in_force()
     assert trouble is not None
-    has_bundle = any(report.step == "bundle" for report in reports) and "bundle" not in trouble.waiting
+    state = next((report.state for report in reports if report.step == "bundle"), "")
+    has_bundle = state and not trouble.failed and not trouble.waiting
     built: str = flow.ledger.outputs("bundle").get("", {}).get("bundle_id", "") if has_bundle else ""
-    verdict = regression(flow, built) if built else None
+    verdict = regression(flow, built) if built and (state == "done" or built != in_force) else None
     return Backfilled(
         flow.run_id,
         plan,

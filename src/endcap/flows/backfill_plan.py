@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from endcap.core.tables import TABLES
-from endcap.flows.chunks import Sizes
+from endcap.flows.chunks import Sizes, is_day
 from endcap.flows.flow import Flow, Pending, Step
 from endcap.flows.foresight import ForesightLedger, is_foreseen
 from endcap.flows.reasons import Reasons, is_upstream
@@ -45,7 +45,7 @@ class Span:
         return self.first <= day <= self.last
 
     def _is_wanted(self, step: Step, partition: str, inputs: Mapping[str, str], reasons: Reasons) -> bool:
-        if not step.by_day or self.holds(partition):
+        if not is_day(partition) or self.holds(partition):
             return True
         upstream = [name for name in inputs if is_upstream(name)]
         if not upstream or not reasons.have_changed(step, partition, inputs):

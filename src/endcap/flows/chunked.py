@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 
 from endcap.core.clock import next_day
 from endcap.core.errors import Code, DataError, EndcapError
-from endcap.flows.chunks import Sizes, cut, halves
+from endcap.flows.chunks import Sizes, cut, halves, is_day
 from endcap.flows.flow import Flow, Step, StepReport
-from endcap.flows.workers import Workers
 from endcap.stores.tables import Fence
 
 __all__ = ["Attempt", "do_chunks"]
@@ -60,15 +59,16 @@ class _Doing:
 
     def in_workers(self, chunks: list[list[str]]) -> None:
         """Do chunks in processes of their own."""
-        with Workers(self.flow, self.step, self.lease[0], num=min(self.flow.parallel, len(chunks))) as workers:
-            for chunk in chunks:
-                workers.ask(chunk, *self._asked(chunk))
-            for chunk, answer in workers.answers():
-                if isinstance(answer, StepReport):
-                    self.reports.append(answer)
-                    continue
-                for part in self.after_failure(chunk, answer):
-                    workers.ask(part, *self._asked(part))
+        workers, fence = self.flow.workers, self.lease[0]
+        assert workers is not None
+        for chunk in chunks:
+            workers.ask(self.flow, self.step, fence, *self._asked(chunk))
+        for chunk, answer in workers.answers():
+            if isinstance(answer, StepReport):
+                self.reports.append(answer)
+                continue
+            for part in self.after_failure(chunk, answer):
+                workers.ask(self.flow, self.step, fence, *self._asked(part))
 
     def after_failure(self, chunk: list[str], error: Exception) -> list[list[str]]:
         """Return the chunks to be done in the place of one that failed; a single partition is noted as failed."""
@@ -86,7 +86,7 @@ class _Doing:
         """
         looks_back = self.step.in_order
         marks = {
-            each: "" if looks_back and _is_day(each) and next_day(each, -1) in self.failed else self.pending[each]
+            each: "" if looks_back and is_day(each) and next_day(each, -1) in self.failed else self.pending[each]
             for each in chunk
         }
         return marks, {each: self.inputs[each] for each in chunk}
@@ -114,7 +114,7 @@ def do_chunks(
     else:
         sizes = Sizes(flow)
         rows = {each: sizes.rows(step, each, inputs[each]) for each in pending}
-        parallel = 1 if step.in_order else flow.parallel
+        parallel = 1 if step.in_order or flow.workers is None else flow.workers.num
         chunks = cut(rows, rows_at_once=flow.shop.config.engine.rows_at_once, parallel=parallel)
         if parallel > 1 and len(chunks) > 1:
             doing.in_workers(chunks)
@@ -151,6 +151,3 @@ def _fault(step: Step, partition: str, error: Exception) -> EndcapError:
         code=Code.INTERNAL,
     )
 
-
-def _is_day(partition: str) -> bool:
-    return len(partition) == len("2026-01-01") and partition[4:5] == "-"

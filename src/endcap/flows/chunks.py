@@ -11,7 +11,7 @@ from itertools import pairwise
 from endcap.flows.flow import Flow, Step
 from endcap.flows.ledger import Part
 
-__all__ = ["Sizes", "cut", "halves"]
+__all__ = ["Sizes", "cut", "halves", "is_day"]
 
 _CHUNKS_A_WORKER = 2
 """Two: a worker that has done its part early takes of what is left."""
@@ -91,3 +91,12 @@ def halves(chunk: Sequence[str]) -> list[list[str]]:
     """
     ends = [0, len(chunk) // 2, len(chunk)]
     return [list(chunk[first:last]) for first, last in pairwise(ends)]
+
+
+def is_day(partition: str) -> bool:
+    """Whether a partition is a day, and no name of a model or of what was seen without a day.
+
+    >>> is_day("2026-01-01"), is_day("item_markov"), is_day("")
+    (True, False, False)
+    """
+    return len(partition) == len("2026-01-01") and partition[:4].isdigit()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ibis
 
@@ -17,6 +17,9 @@ from endcap.stores.objects import Objects
 from endcap.stores.query import Query
 from endcap.stores.raw_ids import RawIds
 from endcap.stores.tables import TableStore
+
+if TYPE_CHECKING:  # it tells steps and reports, which are made here
+    from endcap.flows.workers import Workers
 
 __all__ = ["Choose", "Flow", "Outcome", "Pending", "Places", "Progress", "Step", "StepReport", "Trouble"]
 
@@ -135,7 +138,7 @@ class Flow:
         progress: Is told how each step goes.
         wait_s: How long to wait for a step that another runner does.
         again: Steps that the user has asked to be done anew, from what is there now.
-        parallel: How many processes work at a step whose days do not depend on each other.
+        workers: Processes for steps whose days do not depend on each other; None where this process does all.
         choose: Which of the pending partitions of a step are to be done; None for all.
         trouble: Keeps what failed while all else goes on; None where the first failure ends the run.
         holds_back: Whether a bundle that is made is not put in force.
@@ -154,7 +157,7 @@ class Flow:
     progress: Progress
     wait_s: float = 60.0
     again: frozenset[str] = frozenset()
-    parallel: int = 1
+    workers: "Workers | None" = None
     choose: "Choose | None" = None
     trouble: "Trouble | None" = None
     holds_back: bool = False

@@ -11,12 +11,14 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from queue import Queue
 from typing import Any
 
 from endcap.core import errors
 from endcap.core.errors import Code, EndcapError, StoreError
 from endcap.flows.flow import Flow, Step, StepReport
+from endcap.flows.ledger import Ledger
 from endcap.stores.tables import Fence
 
 __all__ = ["Workers", "told_error", "untold_error"]
@@ -29,18 +31,16 @@ _Answer = tuple[list[str], "StepReport | Exception"]
 
 @dataclass
 class Workers:
-    """Processes that do chunks of one step; a context manager that ends them.
+    """Processes that do chunks of a run's steps, one step after the other; a context manager that ends them.
 
     Args:
-        flow: The run.
-        step: The step.
-        fence: The right to write, of all of them.
-        num: How many.
+        shop: The shop's folder.
+        ledger: Is told of attempts whose process died.
+        num: How many; a process starts when it first has something to do.
     """
 
-    flow: Flow
-    step: Step
-    fence: Fence
+    shop: Path
+    ledger: Ledger
     num: int
     _asked: "Queue[tuple[list[str], dict[str, Any]] | None]" = field(default_factory=Queue)
     _answered: "Queue[_Answer]" = field(default_factory=Queue)
@@ -49,9 +49,9 @@ class Workers:
     _ends: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> "Workers":
-        """Begin: a process starts when its first chunk comes."""
-        for _ in range(self.num):
-            threading.Thread(target=self._serve, daemon=True, name=f"worker of {self.step.name}").start()
+        """Begin."""
+        for at in range(self.num):
+            threading.Thread(target=self._serve, daemon=True, name=f"worker {at}").start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -63,16 +63,26 @@ class Workers:
             process.kill()
             process.wait()
 
-    def ask(self, chunk: list[str], pending: Mapping[str, str], inputs: Mapping[str, Mapping[str, str]]) -> None:
-        """Have a chunk done."""
-        flow = self.flow
+    def ask(
+        self, flow: Flow, step: Step, fence: Fence, pending: Mapping[str, str], inputs: Mapping[str, Mapping[str, str]]
+    ) -> None:
+        """Have a chunk done.
+
+        Args:
+            flow: The run.
+            step: The step; its days do not look back on each other.
+            fence: The right to write.
+            pending: Partition -> fingerprint.
+            inputs: Partition -> its inputs.
+        """
+        chunk = sorted(pending)
         self._open += 1
         self._asked.put(
             (
                 chunk,
                 {
-                    "step": self.step.name, "pending": dict(pending), "inputs": dict(inputs),
-                    "fence": [self.fence.name, self.fence.token], "run_id": flow.run_id, "now_us": flow.now_us,
+                    "step": step.name, "pending": dict(pending), "inputs": dict(inputs),
+                    "fence": [fence.name, fence.token], "run_id": flow.run_id, "now_us": flow.now_us,
                     "through": flow.through, "again": sorted(flow.again),
                 },
             )
@@ -101,14 +111,14 @@ class Workers:
                     code, process = process.returncode, None
                     if self._ends.is_set():
                         return
-                    self.flow.ledger.abandon(self.flow.run_id, self.step.name, chunk)
+                    self.ledger.abandon(words["run_id"], words["step"], chunk)
                 else:
-                    self._answered.put((chunk, _lost(self.step, chunk, code)))
+                    self._answered.put((chunk, _lost(words["step"], chunk, code)))
             except Exception as error:  # noqa: BLE001 - told by the thread that waits for answers
                 self._answered.put((chunk, error))
 
     def _start(self) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "endcap.flows.worker", str(self.flow.shop.root), str(self.num)]
+        command = [sys.executable, "-m", "endcap.flows.worker", str(self.shop), str(self.num)]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own command
         self._processes.append(process)
         return process
@@ -142,10 +152,10 @@ def untold_error(told: Mapping[str, str]) -> EndcapError:
     return kind(told["what"], where=told["where"], fix=told["fix"], code=Code(told["code"]))
 
 
-def _lost(step: Step, chunk: list[str], code: int) -> EndcapError:
+def _lost(step: str, chunk: list[str], code: int) -> EndcapError:
     return StoreError(
         f"{_MOST_TRIES} processes that did {len(chunk)} partitions died one after the other, the last with {code}",
-        where=f"step {step.name}, {chunk[0]} to {chunk[-1]}",
+        where=f"step {step}, {chunk[0]} to {chunk[-1]}",
         fix="look whether the machine has run out of memory; lower engine.rows_at_once or --parallel, and run it again",
         code=Code.WORKER_LOST,
     )
