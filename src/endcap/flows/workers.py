@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Queue
@@ -46,12 +47,14 @@ class Workers:
     _answered: "Queue[_Answer]" = field(default_factory=Queue)
     _open: int = 0
     _processes: "list[subprocess.Popen[str]]" = field(default_factory=list)
+    _threads: list[threading.Thread] = field(default_factory=list)
     _ends: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> "Workers":
         """Begin."""
         for at in range(self.num):
-            threading.Thread(target=self._serve, daemon=True, name=f"worker {at}").start()
+            self._threads.append(threading.Thread(target=self._serve, daemon=True, name=f"worker {at}"))
+            self._threads[-1].start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -61,7 +64,11 @@ class Workers:
             self._asked.put(None)
         for process in self._processes:
             process.kill()
-            process.wait()
+        for thread in self._threads:
+            thread.join()
+        for process in self._processes:
+            with suppress(BrokenPipeError), process:
+                pass  # closes its pipes and waits for it
 
     def ask(
         self, flow: Flow, step: Step, fence: Fence, pending: Mapping[str, str], inputs: Mapping[str, Mapping[str, str]]
