@@ -1,13 +1,13 @@
-"""Golden flow 3 as a user types it: a schema change on day 20, a mapping, a backfill that is killed, a verdict, a rollout.
+"""Golden flow 3 as a user types it: a schema change, a mapping, a backfill that is killed, a verdict, a rollout.
 
-`endcap simulate` with the fault, `endcap refresh` (days from 20 on wait), the mapping in endcap.toml, `endcap backfill` of
-days 10-30 whose worker is killed once and whose whole command is killed twice, each time within an attempt, then the same
-command to its end, which retrains, indexes and tells the regression verdict; `endcap promote`. Compared with a shop of the
-same name that had the mapping from the start, part by part.
+`endcap simulate` with the fault, `endcap refresh` (days from 20 on wait), the mapping in endcap.toml, `endcap backfill`
+of days 10-30 whose worker is killed once and whose whole command is killed twice, each time within an attempt, then the
+same command to its end, which retrains, indexes and tells the regression verdict; `endcap promote`. Compared with a
+shop of the same name that had the mapping from the start, part by part.
 
-Figures: digest_mismatches (parts that differ), parts_compared, workers_killed, commands_killed, abandoned (attempts that
-the kills left), orphans (workers that outlived their command), done_again (partitions done again under a fingerprint that
-was right), backfill_s (the last command), verdict (1 where one was told).
+Figures: digest_mismatches (parts that differ), parts_compared, workers_killed, commands_killed, abandoned (attempts
+that the kills left), orphans (workers that outlived their command), done_again (partitions done again under a
+fingerprint that was right), backfill_s (the last command), verdict (1 where one was told).
 """
 
 import json
@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -129,9 +130,13 @@ def kill_within(shop: Path, what: str, step: str) -> str:
 
 def wait_for_end(process: subprocess.Popen[bytes], shop: Path, step: str) -> None:
     """Let the command go on past a step, then kill it too: the next kill begins where work is left."""
-    while process.poll() is None and query(
-        shop, f"SELECT count(*) FROM attempt WHERE step = '{step}' AND outcome = 'running'"  # noqa: S608 - our own words
-    )[0][0]:
+    while (
+        process.poll() is None
+        and query(
+            shop,
+            f"SELECT count(*) FROM attempt WHERE step = '{step}' AND outcome = 'running'",  # noqa: S608 - our own words
+        )[0][0]
+    ):
         time.sleep(0.005)
     process.kill()
 
@@ -158,7 +163,7 @@ def num_done_again(shop: Path) -> int:
     return len(marks) - len(set(marks))
 
 
-def query(shop: Path, sql: str) -> list[tuple[object, ...]]:
+def query(shop: Path, sql: str) -> list[tuple[Any, ...]]:
     """Read the ledger without a lock on it."""
     with sqlite3.connect(f"file:{shop / 'endcap.db'}?mode=ro", uri=True, timeout=20) as connection:
         return connection.execute(sql).fetchall()

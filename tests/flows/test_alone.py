@@ -13,12 +13,13 @@ DAYS = Table(
 
 
 def test_nobody_comes_in_before_the_other_has_left(tmp_path):
-    order, waits = [], threading.Thread(target=lambda: other())
+    order = []
 
     def other():
         with alone(tmp_path, "events"):
             order.append("other")
 
+    waits = threading.Thread(target=other)
     with alone(tmp_path, "events"):
         waits.start()
         order.append("first")

@@ -23,7 +23,7 @@ def test_what_is_foreseen_counts_as_made_and_nothing_is_written(flow_of, hand):
     assert flow.ledger.source_files()
 
 
-def test_a_day_whose_writer_was_killed_will_be_made(flow_of, tmp_path, hand):
+def test_a_day_whose_writer_was_killed_will_be_made(flow_of, hand):
     flow = flow_of(hand)
     ledger = ForesightLedger(flow.ledger.catalog, flow.ledger.scope, frozenset({"sessions"}), frozenset({"sessions"}))
     assert (ledger.parts(SESSIONS.name), ledger.fingerprints("sessions")) == ({}, {})

@@ -27,7 +27,9 @@ def test_a_chunk_is_done_under_the_run_and_the_lease_of_the_coordinator(own_shop
 
 def test_a_fault_is_told_by_its_type_alone(own_shop, flow_of):
     flow = flow_of(own_shop, "2026-01-03")
-    answer = answer_chunk(flow, words(flow, "sessions", inputs={"2026-01-01": {"events/2026-01-01": None}}, pending={"no day": "x"}))
+    answer = answer_chunk(
+        flow, words(flow, "sessions", inputs={"2026-01-01": {"events/2026-01-01": None}}, pending={"no day": "x"})
+    )
     assert answer["error"]["code"] == "internal"
     assert "no day" not in answer["error"]["what"]
 

@@ -18,7 +18,9 @@ SESSIONS = next(step for step in STEPS if step.name == "sessions")
 @pytest.fixture
 def half_done(tmp_path, make_hand_made, flow_of):
     """A hand-made shop in which all before sessions is done, and its flow."""
-    flow = flow_of(make_hand_made(tmp_path / "hand", {"2026-03-01": "10:00 u1 view_item A", "2026-03-05": "9:00 u2 view_item B"}))
+    flow = flow_of(
+        make_hand_made(tmp_path / "hand", {"2026-03-01": "10:00 u1 view_item A", "2026-03-05": "9:00 u2 view_item B"})
+    )
     names = [step.name for step in STEPS]
     run_steps(flow, STEPS[names.index("ingest") : names.index("catalogue")])
     flow.through = "2026-03-05"
@@ -34,11 +36,13 @@ def ask_all(flow, workers, fence):
 
 def test_two_processes_do_a_step_and_write_the_ledger(half_done):
     flow = half_done
-    with held(flow.ledger.catalog, flow.ledger.lease_name("sessions"), wait_s=0) as lease:
-        with Workers(flow.shop.root, flow.ledger, 2) as workers:
-            days = ask_all(flow, workers, lease.fence)
-            answers = dict((chunk[0], report) for chunk, report in workers.answers())
-            pids = [process.pid for process in workers._processes]
+    with (
+        held(flow.ledger.catalog, flow.ledger.lease_name("sessions"), wait_s=0) as lease,
+        Workers(flow.shop.root, flow.ledger, 2) as workers,
+    ):
+        days = ask_all(flow, workers, lease.fence)
+        answers = {chunk[0]: report for chunk, report in workers.answers()}
+        pids = [process.pid for process in workers.processes]
     assert sorted(answers) == days == ["2026-03-01", "2026-03-05"]
     assert all(isinstance(report, StepReport) and report.state == "done" for report in answers.values())
     assert pending_of(flow, SESSIONS) == ({}, {})
@@ -61,7 +65,7 @@ def test_a_worker_killed_within_an_attempt_is_noticed_and_its_chunk_done_by_anot
         ask_all(flow, workers, lease.fence)
         killed = False
         while not killed:
-            for process in workers._processes:
+            for process in workers.processes if is_open(flow.shop.root) else ():
                 process.send_signal(signal.SIGSTOP)  # stands still: an attempt that is open stays open
                 killed = is_open(flow.shop.root)
                 process.send_signal(signal.SIGKILL if killed else signal.SIGCONT)

@@ -18,7 +18,7 @@ from endcap.flows.backfill import Backfilled, backfill
 __all__ = ["backfill_verb"]
 
 
-def backfill_verb(
+def backfill_verb(  # noqa: PLR0913 - a command has as many arguments as it has choices
     shop: Path,
     *,
     first: Annotated[str, Parameter(name="--from")] = "",
@@ -31,10 +31,10 @@ def backfill_verb(
     """Do days of the past again after settings, code or files changed; then make a new bundle and measure it.
 
     The plan is told first: which days of which steps, why, and about what they cost. Only what is pending is done, and
-    days outside only where what they are made from has changed; all else is left to the next `endcap refresh`. Killed at
-    any moment, the same command goes on where it was. A day that fails does not stop the others; it is named at the end
-    (exit code 1). The new bundle is set beside the one in force on sessions that neither has learnt from, and is not put
-    in force: `endcap promote SHOP BUNDLE` does that.
+    days outside only where what they are made from has changed; all else is left to the next `endcap refresh`. Killed
+    at any moment, the same command goes on where it was. A day that fails does not stop the others; it is named at the
+    end (exit code 1). The new bundle is set beside the one in force on sessions that neither has learnt from, and is
+    not put in force: `endcap promote SHOP BUNDLE` does that.
 
     Args:
         shop: The shop's folder.

@@ -49,7 +49,9 @@ def _rows(step: PlannedStep) -> list[list[str | None]]:
 def _short(why: str) -> str:
     """Put reasons that differ only in what they name into one: each day follows another one."""
     parts = why.split("; ")
-    return "; ".join("follows if what it is made from changes" if part.startswith("follows") else part for part in parts)
+    return "; ".join(
+        "follows if what it is made from changes" if part.startswith("follows") else part for part in parts
+    )
 
 
 def _told(value: float | None) -> str:
@@ -74,7 +76,7 @@ def spans_told(partitions: Sequence[str]) -> str:
     >>> spans_told(["2026-01-01", "2026-01-02", "2026-01-03", "2026-02-01"])
     '2026-01-01..2026-01-03, 2026-02-01'
     """
-    spans = []
+    spans: list[list[str]] = []
     for at, day in enumerate(sorted(partitions)):
         follows = at > 0 and is_day(day) and spans and spans[-1][-1] and is_day(spans[-1][-1])
         if follows and next_day(spans[-1][-1]) == day:
@@ -107,8 +109,8 @@ def _failures(result: Backfilled) -> str:
             sorted(days.items(), key=lambda pair: (str(pair[1]), pair[0])), lambda pair: str(pair[1])
         ):
             lines.append(f"failed: {step} {spans_told([day for day, _ in group])}: {told}")
-    for step, days in result.waiting.items():
-        lines += [f"waiting: {step} {spans_told(list(group))} for {cause}" for cause, group in _by_cause(days).items()]
+    for step, waiting in result.waiting.items():
+        lines += [f"waiting: {step} {spans_told(group)} for {cause}" for cause, group in _by_cause(waiting).items()]
     if lines:
         lines.append("fix what failed, then run the same command again: what is done stays done")
     return "".join(f"{line}\n" for line in lines)

@@ -1,8 +1,9 @@
-"""Backfills: days of the past done again after settings, code or files changed; then a new bundle, which is not put in force.
+"""Backfills: days of the past done again after settings, code or files changed; then a new bundle, not put in force.
 
-The plan comes first. Then what is pending of the days asked for is done, in several processes where days do not look back
-on each other; what fails does not stop the rest. When all is done the models are fitted, the indexes and a bundle made,
-and the bundle is set beside the one in force (`regression`). Whether it goes in force is for a person: `endcap promote`.
+The plan comes first. Then what is pending of the days asked for is done, in several processes where days do not look
+back on each other; what fails does not stop the rest. When all is done the models are fitted, the indexes and a bundle
+made, and the bundle is set beside the one in force (`regression`). Whether it goes in force is for a person: `endcap
+promote`.
 """
 
 from collections.abc import Callable, Mapping, Sequence

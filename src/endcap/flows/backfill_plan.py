@@ -20,9 +20,10 @@ __all__ = ["BackfillPlan", "PlannedStep", "Span", "look_ahead"]
 class Span:
     """Which partitions a backfill does: the days asked for, and later those whose inputs it changes.
 
-    A partition that is no day (a model, the bundle, the table of items) is done whenever it is pending. A day outside is
-    done where it is made from tables, and they have changed or it is new and made from a day within; so a day outside
-    whose settings alone changed is left to the next refresh, and so is every day outside of a step that reads files.
+    A partition that is no day (a model, the bundle, the table of items) is done whenever it is pending. A day outside
+    is done where it is made from tables, and they have changed or it is new and made from a day within; so a day
+    outside whose settings alone changed is left to the next refresh, and so is every day outside of a step that reads
+    files.
 
     Args:
         first: First day.
@@ -158,7 +159,7 @@ def _planned(ahead: Flow, ledger: ForesightLedger, step: Step, span: Span) -> Pl
 
 
 def _estimated(ahead: Flow, step: Step, *, rows_in: int, num: int) -> tuple[float | None, int | None]:
-    """Estimate CPU seconds and bytes from what the step's last attempts cost: a row, or a partition where it has no rows."""
+    """Estimate CPU seconds and bytes from what the last attempts cost: a row, or a partition where it has no rows."""
     if not num:
         return 0.0, 0
     past = ahead.ledger.done_attempts(step.name)

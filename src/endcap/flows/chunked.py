@@ -1,9 +1,9 @@
 """A step's pending days, chunk after chunk or in several processes: what fails is kept apart, all else is done.
 
-A chunk is one attempt under the step's one lease. In a refresh the first chunk that fails ends the run, and those before
-it stay done. A run that keeps its trouble (a backfill) halves a chunk that fails until the days are found that do; what
-is made of these waits. A fault that no day is guilty of (the lease was taken over, a store or the ledger cannot be used,
-the disk is full) ends every run.
+A chunk is one attempt under the step's one lease. In a refresh the first chunk that fails ends the run, and those
+before it stay done. A run that keeps its trouble (a backfill) halves a chunk that fails until the days are found that
+do; what is made of these waits. A fault that no day is guilty of (the lease was taken over, a store or the ledger
+cannot be used, the disk is full) ends every run.
 """
 
 from collections.abc import Callable, Mapping
@@ -54,7 +54,7 @@ class _Doing:
             chunk = left.pop(0)
             try:
                 self.reports.append(self.attempt(self.flow, self.step, *self._asked(chunk), self.lease))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - what no day is guilty of is raised again
                 left = [*self.after_failure(chunk, error), *left]
 
     def in_workers(self, chunks: list[list[str]]) -> None:
@@ -150,4 +150,3 @@ def _fault(step: Step, partition: str, error: Exception) -> EndcapError:
         fix="run the command again; if it stays, look with `endcap show runs` and report it",
         code=Code.INTERNAL,
     )
-

@@ -1,4 +1,4 @@
-"""Pending days cut into chunks: each an attempt of its own, so that a long backfill's memory is bounded and progress kept.
+"""Pending days cut into chunks, each an attempt of its own: memory is bounded, and progress is kept.
 
 How many rows a partition has is estimated from what is known before it is made: of files, the rows that were counted
 when they were looked at; of tables, those of the same day, or of a day on average where a step looks back only.
@@ -39,7 +39,7 @@ class Sizes:
         return own or (sum(sizes.values()) * len(tables) // len(sizes) if sizes else 0)
 
     def rows_in(self, inputs: Mapping[str, Mapping[str, str]]) -> int:
-        """Return how many rows of tables some partitions are made from, each counted once, as the ledger counts them."""
+        """Return how many rows of tables some partitions are made from, each counted once, as the ledger does."""
         return sum(self._rows_of(name) for name in {name for named in inputs.values() for name in named if "/" in name})
 
     def _rows_of(self, name: str) -> int:

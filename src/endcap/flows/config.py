@@ -69,7 +69,7 @@ class EngineSettings(BaseModel):
     rows_at_once: int = Field(
         5_000_000,
         ge=1,
-        description="Rows of days that are done in one attempt; days beyond it are done in the next one. 5,000,000: a few "
+        description="Rows of days that are done in one attempt; days beyond are done in the next one. 5,000,000: a few "
         "GB in memory, and what is lost by a kill is made again in minutes.",
     )
 

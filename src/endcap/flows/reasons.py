@@ -42,7 +42,7 @@ class Reasons:
             found.append(_changed_inputs(done["inputs"], inputs))
         if found:
             return found
-        lost = getattr(self.flow.ledger, "lost_steps", frozenset())
+        lost: frozenset[str] = getattr(self.flow.ledger, "lost_steps", frozenset())
         if step.name in lost or not self.flow.ledger.fingerprints(step.name).get(partition):
             return ["its table is gone" if step.name in lost else "left unfinished, or asked for again"]
         if not step.is_there(self.flow, partition):

@@ -1,9 +1,10 @@
 """The regression suite of a new bundle: beside the one in force, on sessions that neither has learnt from.
 
 A bundle has learnt from all days up to its last, so the bundles themselves cannot be asked about them. What is compared
-is how each was made: the model that orders its slates is fitted anew, with its bundle's settings, on its bundle's tables
-(the old one's by their versions) before the split day, and both are asked the steps of the new tables' sessions from that
-day on. Ranking is over all items of the new bundle; filters of eligibility are the same for both and left out.
+is how each was made: the model that orders its slates is fitted anew, with its bundle's settings, on its bundle's
+tables (the old one's by their versions) before the split day, and both are asked the steps of the new tables' sessions
+from that day on. Ranking is over all items of the new bundle; filters of eligibility are the same for both and left
+out.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -62,8 +63,12 @@ class Regression:
 
     def text(self) -> str:
         """Return the verdict first, then what it rests on."""
-        lines = [f"regression: {self.verdict}", f"  {self.why}", f"  old: {self.old or 'none in force'} {self.old_model}".rstrip(),
-                 f"  new: {self.new} {self.new_model}".rstrip()]  # fmt: skip
+        lines = [
+            f"regression: {self.verdict}",
+            f"  {self.why}",
+            f"  old: {self.old or 'none in force'} {self.old_model}".rstrip(),
+            f"  new: {self.new} {self.new_model}".rstrip(),
+        ]
         if self.found is not None:
             lines.append(f"  {self.found.cases:,} steps of {self.found.users:,} users from {self.split_day} on")
             lines += [_line(name, each) for name, each in self.found.measures.items()]
@@ -73,8 +78,8 @@ class Regression:
 def regression(flow: Flow, new: str) -> Regression:
     """Compare a new bundle with the one in force, and write both into `reports/regression.json` and `.txt`.
 
-    What keeps the old one from being made again (a version that is gone, an algorithm that is no longer installed) makes
-    the verdict `cannot tell`, with the reason.
+    What keeps the old one from being made again (a version that is gone, an algorithm that is no longer installed)
+    makes the verdict `cannot tell`, with the reason.
 
     Args:
         flow: The run, whose tables the new bundle was made from.

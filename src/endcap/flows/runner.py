@@ -19,9 +19,9 @@ from endcap.core.errors import Code, DataError, EndcapError
 from endcap.core.tables import TABLES
 from endcap.core.version import __version__
 from endcap.engines.contracts import check_contract, under_contract
-from endcap.flows.cost import Meter
 from endcap.flows.alone import alone
 from endcap.flows.chunked import do_chunks
+from endcap.flows.cost import Meter
 from endcap.flows.fingerprint import code_digest, fingerprint, made_from
 from endcap.flows.flow import Flow, Outcome, Step, StepReport
 from endcap.flows.lease import held

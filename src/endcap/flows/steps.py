@@ -68,7 +68,7 @@ _STEPS_OF = {
 """Where each data step is told."""
 
 _WHOLE = ("catalogue", "items")
-"""Data steps whose partitions are made together: a feed is judged by the one before it, and there is one table of items."""
+"""Data steps whose partitions are made together: a feed is judged by the one before it, items are one table."""
 
 _IN_ORDER = ("ingest",)
 """Data steps whose days look back: the last hour of the day before, as it was taken in."""

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Queue
-from typing import Any
+from typing import Any, Self
 
 from endcap.core import errors
 from endcap.core.errors import Code, EndcapError, StoreError
@@ -46,28 +46,28 @@ class Workers:
     _asked: "Queue[tuple[list[str], dict[str, Any]] | None]" = field(default_factory=Queue)
     _answered: "Queue[_Answer]" = field(default_factory=Queue)
     _open: int = 0
-    _processes: "list[subprocess.Popen[str]]" = field(default_factory=list)
+    processes: "list[subprocess.Popen[str]]" = field(default_factory=list)
     _threads: list[threading.Thread] = field(default_factory=list)
     _ends: threading.Event = field(default_factory=threading.Event)
 
-    def __enter__(self) -> "Workers":
+    def __enter__(self) -> Self:
         """Begin."""
         for at in range(self.num):
             self._threads.append(threading.Thread(target=self._serve, daemon=True, name=f"worker {at}"))
             self._threads[-1].start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *_error: object) -> None:
         """End all processes."""
         self._ends.set()
-        for _ in range(self.num):
+        for _thread in self._threads:
             self._asked.put(None)
-        for process in self._processes:
+        for process in self.processes:
             process.kill()
         for thread in self._threads:
             thread.join()
-        for process in self._processes:
-            with suppress(BrokenPipeError), process:
+        for ended in self.processes:
+            with suppress(BrokenPipeError), ended:
                 pass  # closes its pipes and waits for it
 
     def ask(
@@ -127,7 +127,7 @@ class Workers:
     def _start(self) -> "subprocess.Popen[str]":
         command = [sys.executable, "-m", "endcap.flows.worker", str(self.shop), str(self.num)]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own command
-        self._processes.append(process)
+        self.processes.append(process)
         return process
 
 

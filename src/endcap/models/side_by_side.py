@@ -1,7 +1,7 @@
 """Two fitted models on the same questions, and a verdict by one written rule.
 
-The models may know other items: an item that one of them does not know is missing from its histories and never among its
-answers. Shapes: B cases, N items, O items of the other catalogue, M measures.
+The models may know other items: an item that one of them does not know is missing from its histories and never among
+its answers. Shapes: B cases, N items, O items of the other catalogue, M measures.
 """
 
 import math
@@ -47,7 +47,7 @@ class SideBySide:
     verdict: str
 
 
-def side_by_side(
+def side_by_side(  # noqa: PLR0913 - each of them must be said beside a number
     old: Scorer,
     new: Scorer,
     cases: Cases,
@@ -80,7 +80,7 @@ def side_by_side(
     }
     means_M, ends_M2 = paired_interval(values["new"], values["old"], cases.users, seed=seed, resamples=resamples)
     own = {each: interval(values[each], cases.users, seed=seed, resamples=resamples) for each in values}
-    measures = {
+    measures: dict[str, dict[str, Any]] = {
         name: {
             **{which: _plain(mean_defined(values[which][at])[0]) for which in values},
             **{f"{which}_ci": [_plain(end) for end in own[which][at]] for which in values},
