@@ -22,7 +22,7 @@ from endcap.engines.adapters.duckdb import DuckDBEngine
 from endcap.engines.contracts import check_contract
 from endcap.events.catalogue_config import MerchantCatalogue
 from endcap.events.catalogue_files import FIRST_SEEN, catalogue_files
-from endcap.events.checks import check_intake, raw_ids_found
+from endcap.events.checks import bad_days, check_intake, raw_ids_found
 from endcap.events.config import EventsConfig, Fold
 from endcap.events.files import days_fed, files_for, read_files, scan_files
 from endcap.events.ingest import ingest
@@ -67,7 +67,9 @@ def _intake(engine: DuckDBEngine, folder: Path, *, quick: bool) -> dict[str, Any
     fed = days_fed(files, _CONFIG, now_us=_NOW_US)
     reading = read_files(engine, _CONFIG, files_for(fed, list(fed)), now_us=_NOW_US)
     ingested = ingest(engine, reading, _CONFIG, key=_KEY, now_us=_NOW_US, days=list(fed))
-    counts = check_intake(engine, ingested, _CONFIG, claimed=list(fed))
+    counts = check_intake(engine, ingested)
+    if bad := bad_days(counts, _CONFIG, claimed=list(fed)):
+        raise next(iter(bad.values()))
     events, quarantine = engine.materialise(ingested.events), engine.materialise(ingested.quarantine)
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
     rss_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

@@ -13,7 +13,7 @@ import pytest
 
 from endcap.core.clock import day_start_us
 from endcap.engines.adapters.duckdb import DuckDBEngine
-from endcap.events.checks import check_intake
+from endcap.events.checks import bad_days, check_intake
 from endcap.events.config import EventsConfig
 from endcap.events.files import days_claimed, days_fed, files_for, read_files, scan_files, scan_landing
 from endcap.events.ingest import ingest
@@ -126,7 +126,10 @@ def take_in(engine):
         if before is not None:
             reading = replace(reading, before=engine.read_arrow(before))
         ingested = ingest(engine, reading, config, key=KEY, now_us=NOW_US, days=wanted)
-        counts = check_intake(engine, ingested, config, claimed=days_claimed(fed, config, now_us=NOW_US) & set(wanted))
+        counts = check_intake(engine, ingested)
+        claimed = days_claimed(fed, config, now_us=NOW_US) & set(wanted)
+        for error in bad_days(counts, config, claimed=claimed).values():
+            raise error
         events = engine.to_arrow(ingested.events)
         quarantine = engine.to_arrow(ingested.quarantine)
         ingested.drop(engine)

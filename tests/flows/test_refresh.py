@@ -148,12 +148,16 @@ def test_a_source_file_cut_short_is_told_and_leaves_everything_in_force(own_shop
     before, bundle = files_of(own_shop), manifest_of(own_shop)
     whole = (simulated / FOURTH_DAY).read_bytes()
     (own_shop / "export" / FOURTH_DAY).write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(SourceError) as caught:
+    with pytest.raises(SourceError, match="cut off or damaged; 2026-01-04 waits for it") as caught:
         refresh(own_shop, clock=morning)
-    assert FOURTH_DAY in str(caught.value)
-    assert (files_of(own_shop), manifest_of(own_shop)) == (before, bundle)
+    assert (caught.value.code, caught.value.where) == (Code.SOURCE_UNREADABLE, FOURTH_DAY)
+    now = files_of(own_shop)
+    assert {name for name in before if now.get(name) != before[name]} <= {"reports/health.json", "reports/health.txt"}
+    assert manifest_of(own_shop) == bundle
+    assert "the source cannot be read" in (own_shop / "reports" / "health.txt").read_text()
     (own_shop / "export" / FOURTH_DAY).unlink()
-    assert {report.state for report in refresh(own_shop, clock=morning).steps} == {"unchanged"}
+    told = {report.step: report.state for report in refresh(own_shop, clock=morning).steps}
+    assert {step for step, state in told.items() if state != "unchanged"} == {"monitor"}  # it has good news
 
 
 def test_progress_tells_each_step_and_the_ledger_keeps_the_run(own_shop, flow_of):

@@ -155,8 +155,9 @@ def test_a_refresh_does_all_else_and_the_health_report_tells_of_the_day(own, mor
     with pytest.raises(SourceError, match="2026-01-03 waits"):
         refresh(own, clock=morning)
     assert refresh(own, verbs=("train",), clock=morning).steps  # has not looked at the source
-    ledger = flow_of(own).ledger
-    assert refused_days(ledger, "") == {THIRD: ["events_20260103.parquet"]}
+    flow = flow_of(own)
+    ledger = flow.ledger
+    assert refused_days(flow, "") == {THIRD: ["events_20260103.parquet"]}
     assert ledger.outputs("bundle")[""]["bundle_id"].startswith(SECOND)
     told = (own / "reports" / "health.txt").read_text()
     assert "1 file of the source cannot be read, events_20260103.parquet first: 2026-01-03 goes on without" in told

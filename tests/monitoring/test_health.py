@@ -176,6 +176,12 @@ SEEN = [
         {"refused": {"2026-03-08": ["b", "a"]}},
         "2 files of the source cannot be read, a first: 2026-03-08 goes on without what came.",
     ),
+    (
+        "sources",
+        "bad",
+        {"refused": {"2026-03-07": [], "2026-03-08": []}},
+        "2 days from 2026-03-07 to 2026-03-08 go on without what came: it is empty, damaged or mostly bad.",
+    ),
     ("index", "exact", {}, "The index finds 100.00% of the exact best items."),
     (
         "index",

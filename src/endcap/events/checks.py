@@ -5,44 +5,58 @@ from typing import Any
 
 import ibis
 
-from endcap.core.errors import Code, DataError, SourceError
+from endcap.core.errors import Code, DataError, EndcapError, SourceError
 from endcap.engines.port import Engine
 from endcap.events.config import EventsConfig
 from endcap.events.files import NO_DAY
 from endcap.events.ingest import Ingested
 
-__all__ = ["check_feed", "check_intake", "check_update", "raw_ids_found"]
+__all__ = ["bad_days", "check_feed", "check_intake", "check_update", "raw_ids_found"]
 
 _KEYED = "^[0-9a-f]{32}$"
 _LEAST_FEED_SHARE = 0.5
 _FEW = 20  # so few bad rows do not refuse a day that has good ones: a share of a handful says nothing
 
 
-def check_intake(
-    engine: Engine, ingested: Ingested, config: EventsConfig, *, claimed: Collection[str], stray: Collection[str] = ()
-) -> list[dict[str, Any]]:
-    """Refuse an intake whose sums do not match, or a day that is empty or mostly bad.
+def check_intake(engine: Engine, ingested: Ingested) -> list[dict[str, Any]]:
+    """Refuse an intake whose sums do not match, or that holds raw ids.
 
     Args:
         engine: Computes the counts.
         ingested: What is to be written.
-        config: `[events]`: the limits.
-        claimed: Days that must have an event (`days_claimed`).
-        stray: Days that may be bad altogether (`stray_days`).
 
     Returns:
         The counts, one mapping a row, for the ledger.
 
     Raises:
-        DataError: CONTRACT_BROKEN for a fault of ours; TOO_MANY_BAD_ROWS for a bad day.
-        SourceError: SOURCE_EMPTY_DAY.
+        DataError: CONTRACT_BROKEN: a fault of ours.
     """
     counts: list[dict[str, Any]] = engine.to_arrow(ingested.counts).to_pylist()
     _refuse_unequal_sums(counts)
     _refuse_raw_keys(engine, ingested)
-    _refuse_empty_days(counts, config, claimed)
-    _refuse_bad_days([row for row in counts if row["date_partition"] not in stray], config, claimed)
     return counts
+
+
+def bad_days(
+    counts: Sequence[Mapping[str, Any]],
+    config: EventsConfig,
+    *,
+    claimed: Collection[str],
+    stray: Collection[str] = (),
+) -> dict[str, EndcapError]:
+    """Return the days that are empty or mostly bad, ascending, each with its error.
+
+    Args:
+        counts: What became of every row, as `check_intake` returns it.
+        config: `[events]`: the limits.
+        claimed: Days that must have an event (`days_claimed`).
+        stray: Days that may be bad altogether (`stray_days`).
+
+    Returns:
+        Day -> SOURCE_EMPTY_DAY or TOO_MANY_BAD_ROWS.
+    """
+    judged = [row for row in counts if row["date_partition"] not in stray]
+    return dict(sorted((_empty_days(counts, config, claimed) | _mostly_bad_days(judged, config, claimed)).items()))
 
 
 def check_feed(num_items: int, num_bad: int, *, num_before: int, file: str, config: EventsConfig) -> None:
@@ -112,18 +126,26 @@ def _refuse_raw_keys(engine: Engine, ingested: Ingested) -> None:
             raise _broken(f"{name} holds {wrong:,} values that are no keyed hashes")
 
 
-def _refuse_empty_days(counts: Sequence[Mapping[str, Any]], config: EventsConfig, claimed: Collection[str]) -> None:
-    empty = sorted(set(claimed) - {row["date_partition"] for row in counts})
-    if empty and not config.allow_empty_days:
-        raise SourceError(
-            f"{len(empty)} days have a file but no event: {', '.join(empty[:5])}",
-            where=f"table events, day {empty[0]}",
+def _empty_days(
+    counts: Sequence[Mapping[str, Any]], config: EventsConfig, claimed: Collection[str]
+) -> dict[str, EndcapError]:
+    if config.allow_empty_days:
+        return {}
+    return {
+        day: SourceError(
+            f"{day} has a file but no event",
+            where=f"table events, day {day}",
             fix="export the day again, or set events.allow_empty_days = true if the shop was closed",
             code=Code.SOURCE_EMPTY_DAY,
         )
+        for day in set(claimed) - {row["date_partition"] for row in counts}
+    }
 
 
-def _refuse_bad_days(counts: Sequence[Mapping[str, Any]], config: EventsConfig, claimed: Collection[str]) -> None:
+def _mostly_bad_days(
+    counts: Sequence[Mapping[str, Any]], config: EventsConfig, claimed: Collection[str]
+) -> dict[str, EndcapError]:
+    found: dict[str, EndcapError] = {}
     read: dict[str, int] = {}
     bad: dict[str, dict[str, int]] = {}
     has_kept = {row["date_partition"] for row in counts if row["outcome"] == "kept"}
@@ -141,12 +163,13 @@ def _refuse_bad_days(counts: Sequence[Mapping[str, Any]], config: EventsConfig, 
         if num_bad > config.max_bad_share * read[day] and (num_bad >= _FEW or day not in has_kept):
             worst = sorted(reasons.items(), key=lambda each: (-each[1], each[0]))[:3]
             told = ", ".join(f"{reason} {count:,}" for reason, count in worst)
-            raise DataError(
+            found[day] = DataError(
                 f"{num_bad:,} of {read[day]:,} rows of {day} are bad ({told}), more than {config.max_bad_share:.0%}",
                 where=f"table events, day {day}",
                 fix=_fix_for(worst[0][0]),
                 code=Code.TOO_MANY_BAD_ROWS,
             )
+    return found
 
 
 def _fix_for(reason: str) -> str:

@@ -20,7 +20,7 @@ from endcap.events.config import EventsConfig
 from endcap.events.reader_config import GA4_COLUMN_NAMES, Ga4Reader
 from endcap.events.readers import LANDING, SourceReader, parquet_schema, reader_of
 from endcap.events.reading import Reading, require_columns, union_of
-from endcap.events.refused import first_broken, refusal
+from endcap.events.refused import DAMAGED, first_broken, read_undamaged, refusal
 from endcap.events.source_schema import INSTANT, SourceSchema, schema_digest, under_names
 from endcap.events.validate import believed_day
 
@@ -67,8 +67,8 @@ class SourceFile:
         settings: Digest of the settings with which its instants were read; "" where none matter.
         day_rows: Rows of each of `days`.
         schema: Digest of its columns, "" where each of its lines tells its own.
-        broken: Path of the column for which it cannot be read, "" for a file that can: of a broken one `days` are known
-            only where its name tells none.
+        broken: Path of the column for which it cannot be read, `DAMAGED` for a file that is cut off, "" for one that
+            can be read: of a broken one `days` are known only where its name tells none, of a damaged one never.
     """
 
     source: str
@@ -124,8 +124,8 @@ def scan_files(
             settings are the same.
 
     Raises:
-        SourceError: The folder or the files are not there, a file is damaged, two files of the same name stand in
-            different folders, or a column is missing or of another type in all files, or in one that tells no day.
+        SourceError: The folder or the files are not there, two files of the same name stand in different folders, or
+            no file can be read, or one cannot that tells no day.
     """
     if not folder.is_dir():
         raise _missing(f"the source folder {folder} is not there", folder)
@@ -252,18 +252,30 @@ def _scanned(
     if source == "ga4" and not known:
         _refuse_unknown_columns(config, fresh)
     reader = reader_of(source, config)
-    columns = {path.name: reader.columns_of(path) for path in fresh}
-    broken = {path.name: reader.fault_of(columns[path.name]) for path in fresh}
+    by_name = {path.name: path for path in fresh}
+    columns, damaged = read_undamaged(
+        lambda names: {name: reader.columns_of(by_name[name]) for name in names}, list(by_name)
+    )
+    broken = {name: reader.fault_of(found) for name, found in columns.items()} | dict.fromkeys(damaged, DAMAGED)
     # What of a broken file can be read is when its rows are; a file that is named by its day need not be asked.
-    asked = [path for path in fresh if not broken[path.name]
-             or (broken[path.name] != reader.time and not (reader.claims_day and named_day(path.name)))]  # fmt: skip
-    found = _instants_by_file(make_engine(), reader, asked, broken) if asked else {}
+    asked = [path.name for path in fresh if not broken[path.name]
+             or (broken[path.name] not in (reader.time, DAMAGED)
+                 and not (reader.claims_day and named_day(path.name)))]  # fmt: skip
+    found, damaged = read_undamaged(
+        lambda names: (
+            _instants_by_file(make_engine(), reader, [by_name[name] for name in names], broken) if names else {}
+        ),
+        asked,
+    )
+    broken |= dict.fromkeys(damaged, DAMAGED)
     for path in fresh:
         file = _source_file(path, source, settings, found.get(path.name, {}), reader)
-        if reader.time in reader.types and _is_text_alone(columns[path.name], file, reader):
+        schema = columns.get(path.name, {})
+        if reader.time in reader.types and _is_text_alone(schema, file, reader):
             broken[path.name] = reader.time
-        schema = schema_digest(columns[path.name]) if columns[path.name] else ""
-        known[path.name] = replace(file, schema=schema, broken=broken[path.name])
+        if broken[path.name] == DAMAGED:  # its rows tell nothing: the day of its name is the best that is known
+            file = replace(file, named_day=named_day(path.name))
+        known[path.name] = replace(file, schema=schema_digest(schema) if schema else "", broken=broken[path.name])
     files = [known[path.name] for path in paths]
     _refuse_unplaced(files, reader, config, {path.name: path for path in paths})
     return files
@@ -283,7 +295,8 @@ def _refuse_unplaced(
     lost = [file for file in broken if not file.named_day and not file.days]
     if lost or (broken and len(broken) == len(files)):
         first = first_broken(lost or broken)
-        schema = SourceSchema(first.source, 1, reader.columns_of(paths[first.name]), first.name, "", 0, "")
+        columns = {} if first.broken == DAMAGED else reader.columns_of(paths[first.name])
+        schema = SourceSchema(first.source, 1, columns, first.name, "", 0, "")
         raise refusal(lost or broken, [schema], config)
 
 

@@ -1,12 +1,12 @@
-"""Files whose schema broke what the reader needs: which days they stop, and what the user is told.
+"""Files that cannot be read, for a column or as a whole: which days they stop, and what the user is told.
 
 Such a file is left out, and only its own days wait for it, as they would wait for a file that has not come: what they
 held stays in force, all other days are done, and when the file can be read its days and their neighbours are made.
 """
 
 import difflib
-from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from endcap.core.errors import Code, SourceError, near
 from endcap.events.config import EventsConfig
@@ -16,9 +16,34 @@ from endcap.events.source_schema import SourceSchema
 if TYPE_CHECKING:  # files.py raises what is told here
     from endcap.events.files import SourceFile
 
-__all__ = ["first_broken", "refusal", "stopped_days"]
+__all__ = ["DAMAGED", "first_broken", "read_undamaged", "refusal", "stopped_days"]
+
+DAMAGED = "*"
+"""In the place of the column for which a file cannot be read: the whole file is cut off or damaged."""
 
 _SHOWN = 3
+_Read = TypeVar("_Read")
+
+
+def read_undamaged(read: Callable[[list[str]], _Read], names: Sequence[str]) -> tuple[_Read, set[str]]:
+    """Read files, and once more without those that turn out to be damaged.
+
+    Args:
+        read: Reads the files of some names; of a damaged one its error names the file alone.
+        names: Their names.
+
+    Returns:
+        What was read, and the names of the damaged files.
+    """
+    damaged: set[str] = set()
+    while True:
+        left = [name for name in names if name not in damaged]
+        try:
+            return read(left), damaged
+        except SourceError as error:
+            if error.code is not Code.SOURCE_UNREADABLE or error.where not in left:
+                raise
+            damaged.add(error.where)
 
 
 def stopped_days(files: "Sequence[SourceFile]", made_of: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:
@@ -57,6 +82,17 @@ def refusal(
         days: The days that wait for them; none where nothing at all could be read.
     """
     first = first_broken(files)
+    told = f"{len(files):,} files" if len(files) > 1 else "1 file"
+    waiting = (
+        f"; {_names(days)} {'waits' if len(days) == 1 else 'wait'} for it, all other days are done" if days else ""
+    )
+    if first.broken == DAMAGED:
+        return SourceError(
+            f"{told} of the source cannot be read, {first.name} first: it is empty, cut off or damaged{waiting}",
+            where=_names([file.name for file in files]),
+            fix="export the file again, or move it out of the source folder",
+            code=Code.SOURCE_UNREADABLE,
+        )
     names = config.reader.columns if isinstance(config.reader, Ga4Reader) else {}
     own = first.broken.replace(_root(first.broken), names.get(_root(first.broken), _root(first.broken)), 1)
     now = next((each for each in schemas if each.digest == first.schema), None)
@@ -64,10 +100,6 @@ def refusal(
     column = own if own in found else first.broken
     before = _type_before(column, now, schemas)
     what = f"column {column!r} {_what_broke(column, before, found)}"
-    told = f"{len(files):,} files" if len(files) > 1 else "1 file"
-    waiting = (
-        f"; {_names(days)} {'waits' if len(days) == 1 else 'wait'} for it, all other days are done" if days else ""
-    )
     return SourceError(
         f"{told} of the source cannot be read, {first.name} first: {what}{waiting}",
         where=f"{_names([file.name for file in files])}, column {column}",

@@ -120,9 +120,10 @@ def do_chunks(
             doing.in_workers(chunks)
         else:
             doing.one_after_the_other(chunks)
-    for partition, error in doing.failed.items():
-        assert flow.trouble is not None
-        flow.trouble.fail(step, partition, error)
+    if flow.trouble is not None:
+        doing.failed |= flow.left_out.get(step.name, {})
+        for partition, error in doing.failed.items():
+            flow.trouble.fail(step, partition, error)
     return _together(step, doing.reports, num_failed=len(doing.failed))
 
 

@@ -93,6 +93,7 @@ class Outcome:
         detail: What the ledger shall tell about the attempt.
         note: One line for the user.
         checks: Table -> what must be true of its rows beyond the contract; raises before anything of it is written.
+        left_out: Partition that the step refuses by itself -> why. It stays as it was and pending, the others are done.
         release: Called when the tables are written: lets go of what they stand on.
         put_in_force: Called last, while the lease is still held: makes what was done count for others.
     """
@@ -103,6 +104,7 @@ class Outcome:
     detail: dict[str, Any] = field(default_factory=dict)
     note: str = ""
     checks: dict[str, Callable[[ibis.Table], None]] = field(default_factory=dict)
+    left_out: dict[str, EndcapError] = field(default_factory=dict)
     release: Callable[[], None] = lambda: None
     put_in_force: Callable[[], None] = lambda: None
 
@@ -142,6 +144,7 @@ class Flow:
         choose: Which of the pending partitions of a step are to be done; None for all.
         trouble: Keeps what failed while all else goes on; None where the first failure ends the run.
         holds_back: Whether a bundle that is made is not put in force.
+        left_out: Step -> partitions that it refused by themselves in this run, and why.
     """
 
     shop: Shop
@@ -161,6 +164,7 @@ class Flow:
     choose: "Choose | None" = None
     trouble: "Trouble | None" = None
     holds_back: bool = False
+    left_out: dict[str, dict[str, EndcapError]] = field(default_factory=dict)
     _engine: Engine | None = None
     _raw_ids: RawIds | None = None
 

@@ -1,6 +1,6 @@
 """The steps from files of events and of what was served to tables: ingest, slates."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,8 +8,9 @@ from typing import Any
 import ibis
 
 from endcap.core.clock import next_day
+from endcap.core.errors import Code, EndcapError, SourceError
 from endcap.core.tables import EVENTS, QUARANTINE
-from endcap.events.checks import check_intake
+from endcap.events.checks import bad_days, check_intake
 from endcap.events.files import (
     SourceFile,
     cache_of,
@@ -65,9 +66,55 @@ def plan_ingest(flow: Flow) -> Plan:
 
 
 def run_ingest(flow: Flow, pending: list[str]) -> Outcome:
-    """Read the files of the pending days and, of the days before, what was taken in; write these days."""
+    """Read the files of the pending days and, of the days before, what was taken in; write these days.
+
+    Days that are empty, damaged or mostly bad are left out, and the others are read once more without them: no row of
+    a refused day may count as the first copy of an event.
+    """
+    readable = [file for file in _source_files(flow) if not file.broken]
+    fed = days_fed(readable, flow.shop.config.events, now_us=flow.now_us)
+    left_out: dict[str, EndcapError] = {}
+    while days := [day for day in pending if day not in left_out]:
+        try:
+            outcome = _take_in(flow, fed, days)
+        except SourceError as error:
+            if error.code is not Code.SOURCE_UNREADABLE or not (damaged := _days_of_damaged(flow, fed, days, error)):
+                raise
+            left_out |= damaged
+            continue
+        if not outcome.left_out:
+            return replace(outcome, left_out=left_out)
+        outcome.release()
+        left_out |= outcome.left_out
+    return Outcome(left_out=left_out)
+
+
+def _days_of_damaged(
+    flow: Flow, fed: Mapping[str, Sequence[SourceFile]], days: Sequence[str], error: SourceError
+) -> dict[str, EndcapError]:
+    """Return the days of files that turned out to be damaged when they were read, each with its error.
+
+    An engine does not always say which of many Parquet files it was: then each is read alone.
+    """
+    found: dict[str, EndcapError] = {}
+    for file in files_for(fed, days):
+        if file.name == error.where or (file.path.endswith(".parquet") and not _can_be_read(flow, file)):
+            told = SourceError(error.what, where=file.name, fix=error.fix, code=error.code)
+            found |= {day: told for day in days if file in fed.get(day, ())}
+    return found
+
+
+def _can_be_read(flow: Flow, file: SourceFile) -> bool:
+    try:
+        flow.engine.drop(flow.engine.materialise(flow.engine.read_parquet([file.path])))
+    except SourceError:
+        return False
+    return True
+
+
+def _take_in(flow: Flow, fed: Mapping[str, Sequence[SourceFile]], pending: list[str]) -> Outcome:
+    """Take in some days, which `fed` says the files of; the outcome of bad ones says no more than which they are."""
     config = flow.shop.config.events
-    fed = days_fed([file for file in _source_files(flow) if not file.broken], config, now_us=flow.now_us)
     files, key = files_for(fed, pending), checked_user_key(flow.shop, flow.ledger)
     if not files:  # the days were left empty, and so were those beside them
         return Outcome(
@@ -78,7 +125,9 @@ def run_ingest(flow: Flow, pending: list[str]) -> Outcome:
     reading = replace(reading, before=_events_before(flow, pending))
     ingested = ingest(flow.engine, reading, config, key=key, now_us=flow.now_us, days=pending)
     claimed = days_claimed(fed, config, now_us=flow.now_us) & set(pending)
-    counts = check_intake(flow.engine, ingested, config, claimed=claimed, stray=stray_days(fed, config))
+    counts = check_intake(flow.engine, ingested)
+    if bad := bad_days(counts, config, claimed=claimed, stray=stray_days(fed, config)):
+        return Outcome(left_out=bad, release=lambda: ingested.drop(flow.engine))
     per_day = {
         day: {
             "counts": _by_event_name([row for row in counts if row["date_partition"] == day]),

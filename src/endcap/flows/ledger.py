@@ -1,6 +1,6 @@
 """The ledger: every attempt at every step with what went in, what came out, what it cost and how it ended."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -203,7 +203,9 @@ class Ledger:
         ]
         with self.catalog.begin() as connection:
             begun = self._held(connection, attempt_id)
-            connection.execute(sa.update(partition_state).where(_states_of(begun)).values(fingerprint=""))
+            connection.execute(
+                sa.update(partition_state).where(_states_of(begun, begun.partitions)).values(fingerprint="")
+            )
             _put_parts(connection, table, rows)
 
     def wrote(self, table: str, parts: Mapping[str, Part]) -> None:
@@ -239,12 +241,22 @@ class Ledger:
             )
         return begun
 
-    def finish(self, attempt_id: int, *, output: Mapping[str, Any], ending: Mapping[str, Any], cost: Cost) -> None:
+    def finish(
+        self,
+        attempt_id: int,
+        *,
+        output: Mapping[str, Any],
+        ending: Mapping[str, Any],
+        cost: Cost,
+        left_out: Collection[str] = (),
+    ) -> None:
         """Write that an attempt is done: from now on its partitions are in force under their fingerprints.
 
         Args:
             attempt_id: The attempt.
             output: Partition -> what it left behind besides tables.
+            left_out: Partitions that were refused by themselves: they are not done, and what they left behind the last
+                time stays known.
             ending: `outputs`, `rows_in`, `rows_out` and `detail` of the attempt.
             cost: What it cost.
 
@@ -253,20 +265,20 @@ class Ledger:
         """
         with self.catalog.begin() as connection:
             begun = self._held(connection, attempt_id)
-            connection.execute(sa.delete(partition_state).where(_states_of(begun)))
-            connection.execute(
-                sa.insert(partition_state),
-                [
-                    {
-                        "step": begun.step,
-                        "partition": partition,
-                        "fingerprint": mark,
-                        "attempt_id": attempt_id,
-                        "output": output.get(partition, {}),
-                    }
-                    for partition, mark in begun.fingerprints.items()
-                ],
-            )
+            done = [partition for partition in begun.partitions if partition not in left_out]
+            connection.execute(sa.delete(partition_state).where(_states_of(begun, done)))
+            rows = [
+                {
+                    "step": begun.step,
+                    "partition": partition,
+                    "fingerprint": begun.fingerprints[partition],
+                    "attempt_id": attempt_id,
+                    "output": output.get(partition, {}),
+                }
+                for partition in done
+            ]
+            if rows:
+                connection.execute(sa.insert(partition_state), rows)
             self._end(connection, attempt_id, cost, outcome="done", **ending)
 
     def fail(self, attempt_id: int, *, code: str, error: str, cost: Cost) -> None:
@@ -349,9 +361,9 @@ def _source_file(row: Mapping[str, Any]) -> SourceFile:
     return SourceFile(**{**row, "days": tuple(row["days"]), "day_rows": tuple(row["day_rows"])})
 
 
-def _states_of(begun: Any) -> sa.ColumnElement[bool]:
-    """Choose what is known of the partitions of an attempt."""
-    return sa.and_(partition_state.c.step == begun.step, partition_state.c.partition.in_(begun.partitions))
+def _states_of(begun: Any, partitions: Sequence[str]) -> sa.ColumnElement[bool]:
+    """Choose what is known of partitions of an attempt."""
+    return sa.and_(partition_state.c.step == begun.step, partition_state.c.partition.in_(partitions))
 
 
 def _put_parts(connection: sa.Connection, table: str, rows: list[dict[str, Any]]) -> None:

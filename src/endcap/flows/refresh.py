@@ -10,7 +10,7 @@ from endcap.flows.flow import Flow, Progress, Step, StepReport
 from endcap.flows.run_manifest import write_run_manifest
 from endcap.flows.runner import run_steps
 from endcap.flows.shop import find_shop
-from endcap.flows.source_schemas import refused_files
+from endcap.flows.source_schemas import refused_source
 from endcap.flows.steps import FIRST_STEP, STEPS
 from endcap.flows.tidy import tidy
 from endcap.flows.wiring.batch import open_flow
@@ -57,7 +57,9 @@ def refresh(
 
     Raises:
         EndcapError: A step failed; what was in force before it stays in force.
-        SourceError: Files of some days cannot be read (SOURCE_COLUMN): these days are as they were, all else is done.
+        SourceError: Files of some days cannot be read (SOURCE_COLUMN, SOURCE_UNREADABLE) or hold nothing
+            (SOURCE_EMPTY_DAY): these days are as they were, all else is done.
+        DataError: Most of some days is bad (TOO_MANY_BAD_ROWS): likewise.
     """
     redone = [_step(name) for name in again]
     opened = find_shop(shop)
@@ -76,7 +78,7 @@ def refresh(
             write_run_manifest(flow, outcome=outcome)
         tidy(flow)
         has_scanned = any(report.step == FIRST_STEP for report in reports)
-        if has_scanned and (refused := refused_files(flow, through)):
+        if has_scanned and (refused := refused_source(flow, through)):
             raise refused  # last: all that does not need these files is done
         return Refreshed(flow.run_id, flow.through, opened.bundle_in_force(), reports)
 
@@ -125,7 +127,7 @@ def last_day(flow: Flow) -> str:
             (DAY_NOT_READY).
     """
     days = flow.days(EVENTS)
-    if not days and (refused := refused_files(flow, flow.through)):
+    if not days and (refused := refused_source(flow, flow.through)):
         raise refused
     if days and not flow.through:
         return max((day for day in days if day <= day_of(flow.now_us)), default=days[0])

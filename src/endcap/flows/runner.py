@@ -26,6 +26,7 @@ from endcap.flows.fingerprint import code_digest, fingerprint, made_from
 from endcap.flows.flow import Flow, Outcome, Step, StepReport
 from endcap.flows.lease import held
 from endcap.flows.ledger import AttemptStart, Part
+from endcap.flows.left_out import told_left_out
 from endcap.governance.access import require
 from endcap.stores.tables import Fence
 
@@ -128,8 +129,9 @@ def attempt(
     attempt_id = flow.ledger.start(started, fence)
     try:
         outcome = step.run(flow, sorted(pending))
+        done = [partition for partition in sorted(pending) if partition not in outcome.left_out]
         writing = _Writing(flow, outcome, fence, attempt_id)
-        written = {name: writing.write(name, outcome.partitions.get(name, sorted(pending))) for name in outcome.tables}
+        written = {name: writing.write(name, outcome.partitions.get(name, done)) for name in outcome.tables}
         outcome.release()
         flow.ledger.check_held(attempt_id)
         outcome.put_in_force()
@@ -142,9 +144,13 @@ def attempt(
     rows_out = sum(each["rows"] for each in written.values())
     cost = meter.read()
     detail = outcome.detail | {"made_from": made_from(_settings(flow, step), inputs)}
+    if outcome.left_out:
+        detail = detail | {"left_out": {each: error.code.value for each, error in outcome.left_out.items()}}
     ending = {"outputs": written, "rows_in": _rows_in(flow, inputs), "rows_out": rows_out, "detail": detail}
-    flow.ledger.finish(attempt_id, output=outcome.output, ending=ending, cost=cost)
-    return StepReport(step.name, "done", partitions=len(pending), seconds=cost.wall_s, rows=rows_out, note=outcome.note)
+    flow.ledger.finish(attempt_id, output=outcome.output, left_out=outcome.left_out, ending=ending, cost=cost)
+    flow.left_out.setdefault(step.name, {}).update(outcome.left_out)
+    note = "; ".join(filter(None, [outcome.note, told_left_out(outcome.left_out)]))
+    return StepReport(step.name, "done", partitions=len(done), seconds=cost.wall_s, rows=rows_out, note=note)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from endcap.core.errors import SourceError
+from endcap.core.errors import EndcapError, SourceError
 from endcap.events.config import EventsConfig
 from endcap.events.files import SourceFile
 from endcap.events.reader_config import Ga4Reader
@@ -13,8 +13,9 @@ from endcap.events.refused import refusal, stopped_days
 from endcap.events.source_schema import Change, SourceSchema, changes_between
 from endcap.flows.flow import Flow
 from endcap.flows.ledger import Ledger
+from endcap.flows.left_out import refusal_of_days
 
-__all__ = ["keep_schemas", "new_schemas_told", "refused_days", "refused_files", "schema_rows"]
+__all__ = ["keep_schemas", "new_schemas_told", "refused_days", "refused_source", "schema_rows"]
 
 _SHOWN = 4
 
@@ -54,16 +55,33 @@ def new_schemas_told(flow: Flow) -> str:
     return "; ".join(told)
 
 
-def refused_days(ledger: Ledger, through: str) -> dict[str, list[str]]:
-    """Return the days up to `through` that wait for a file which cannot be read, each with the names of such files."""
+def refused_days(flow: Flow, through: str) -> dict[str, list[str]]:
+    """Return the days up to `through` that wait, each with the names of the files that cannot be read.
+
+    A day that was left out in this run because most of it is bad waits for no file of its own.
+    """
+    bad: dict[str, list[str]] = {day: [] for day in flow.left_out.get("ingest", {})}
+    stopped = bad | _stopped_by_files(flow.ledger)
+    return {day: names for day, names in sorted(stopped.items()) if day <= (through or day)}
+
+
+def refused_source(flow: Flow, through: str) -> EndcapError | None:
+    """Return the error of what could not be taken in: files that cannot be read, days that are mostly bad; if any."""
+    left_out = {day: error for day, error in flow.left_out.get("ingest", {}).items() if day <= (through or day)}
+    told = [error for error in (_refused_files(flow, through), left_out and refusal_of_days(left_out)) if error]
+    if len(told) < 2:
+        return told[0] if told else None
+    first, second = told
+    return type(first)(f"{first.what}; and {second.what}", where=first.where, fix=first.fix, code=first.code)
+
+
+def _stopped_by_files(ledger: Ledger) -> dict[str, list[str]]:
     made_of = {day: output.get("files", {}) for day, output in ledger.outputs("ingest").items()}
-    stopped = stopped_days(ledger.source_files(), made_of)
-    return {day: names for day, names in stopped.items() if day <= (through or day)}
+    return stopped_days(ledger.source_files(), made_of)
 
 
-def refused_files(flow: Flow, through: str) -> SourceError | None:
-    """Return the error of the files that cannot be read and the days up to `through` that wait for them, if any."""
-    days = refused_days(flow.ledger, through)
+def _refused_files(flow: Flow, through: str) -> SourceError | None:
+    days = {day: names for day, names in _stopped_by_files(flow.ledger).items() if day <= (through or day)}
     named = {name for names in days.values() for name in names}
     broken = [file for file in flow.ledger.source_files() if file.broken and file.name in named]
     if not broken:

@@ -25,7 +25,7 @@ def plan_monitor(flow: Flow) -> dict[str, dict[str, str]]:
     days = flow.days(EVENTS)[-_DAYS_LOOKED_AT:]
     today = day_of(flow.now_us)
     seen = {"bundle": bundle["bundle_id"], "through": flow.through, "today": today}
-    if refused := refused_days(flow.ledger, ""):
+    if refused := refused_days(flow, ""):
         seen["refused"] = digest_of(refused)
     return {"": {**seen, **flow.digests(EVENTS, days)}}
 
@@ -72,7 +72,7 @@ def _observed(flow: Flow) -> Observed:
         num_events={day: _kept(named) for day, named in counts.items()},
         num_source_rows=_sum(counts, "rows_read"),
         quarantined=_quarantined(counts),
-        refused=refused_days(flow.ledger, ""),
+        refused=refused_days(flow, ""),
         measures=_measures(flow),
         measures_before=_measures_before(flow),
         index_recall=min(recalls, default=None),

@@ -29,7 +29,8 @@ class Observed:
             be left out.
         num_source_rows: Rows read from the source for these days, the quarantined ones included.
         quarantined: Reason -> rows in quarantine of these days.
-        refused: Day -> names of the files for which it waits, as they cannot be read.
+        refused: Day that goes on without what came -> names of the files of it that cannot be read; none where most of
+            the day is bad.
         measures: Measure -> value of the default model's evaluation; None where it is undefined.
         measures_before: The same of the bundle before; empty when there is none.
         index_recall: Least recall of the bundle's indexes, 0..1; None without an index.
@@ -181,11 +182,13 @@ def _quarantine(seen: Observed, config: MonitoringConfig) -> Check:
 
 
 def _sources(seen: Observed) -> Check:
-    files = sorted({name for names in seen.refused.values() for name in names})
-    if not files:
+    if not seen.refused:
         return verdict("sources", "read", 0.0)
+    files = sorted({name for names in seen.refused.values() for name in names})
     days = sorted(seen.refused)
     waiting = f"{days[0]} goes" if len(days) == 1 else f"{len(days)} days from {days[0]} to {days[-1]} go"
+    if not files:
+        return verdict("sources", "bad", float(len(days)), days=waiting)
     named = "1 file" if len(files) == 1 else f"{len(files):,} files"
     return verdict("sources", "refused", float(len(files)), files=named, first=files[0], days=waiting)
 

@@ -86,6 +86,7 @@ VERDICTS: dict[str, dict[str, tuple[Tone, str]]] = {
     },
     "sources": {
         "read": (_GOOD, "All files of the source can be read."),
+        "bad": (_BAD, "{days} on without what came: it is empty, damaged or mostly bad."),
         "refused": (_BAD, "{files} of the source cannot be read, {first} first: {days} on without what came."),
     },
     "quality": {

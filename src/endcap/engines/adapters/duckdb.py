@@ -135,6 +135,15 @@ class DuckDBEngine:
             if not named:
                 raise
             raise _unreadable(named, error) from error
+        except duckdb.Error as error:
+            if type(error) is not duckdb.Error:
+                raise
+            # No class of its own: what the decoder of damaged Parquet pages raises. It names no file.
+            raise SourceError(
+                f"a Parquet file cannot be read: {str(error).splitlines()[0]}",
+                fix="look which file is damaged, and export it again or move it away",
+                code=Code.SOURCE_UNREADABLE,
+            ) from error
 
     def _fresh_name(self) -> str:
         self._num_tables += 1

@@ -132,7 +132,7 @@ def _gone(table: Table, version: int, more: str = "") -> StoreError:
     return StoreError(
         f"version {version} of {table.name} is no longer there: it was tidied away or erased{more}",
         where=f"table {table.name}",
-        fix="nothing brings it back; `endcap backfill SHOP --as-of RUN_ID` makes a run again from its source files",
+        fix="nothing brings it back: go on with what is there now",
         code=Code.VERSION_GONE,
     )
 
