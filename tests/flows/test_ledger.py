@@ -119,3 +119,27 @@ def test_forgetting_a_step_makes_all_of_it_pending(ledger):
 def test_attempts_are_told_newest_first(ledger, limit):
     numbers = [start(ledger, day_1=mark) for mark in ("aa", "bb", "cc")]
     assert [row["attempt_id"] for row in ledger.attempts(limit=limit)] == numbers[::-1][:limit]
+
+
+def test_what_a_dead_process_of_a_run_left_open_is_abandoned_and_nothing_else(ledger):
+    first, second = (begin_of(ledger, day) for day in ("2026-01-01", "2026-01-02"))
+    ledger.abandon("run-1", "sessions", ["2026-01-01"])
+    outcomes = {each["attempt_id"]: each["outcome"] for each in ledger.attempts()}
+    assert outcomes == {first: "abandoned", second: "running"}
+
+
+def test_the_attempt_by_which_a_partition_was_last_done_is_known(ledger):
+    attempt_id = begin_of(ledger, "2026-01-01")
+    assert (ledger.last_attempts("sessions"), ledger.done_attempts("sessions")) == ({}, [])
+    ending = {"outputs": {}, "rows_in": 3, "rows_out": 1, "detail": {"made_from": {}}}
+    ledger.finish(attempt_id, output={}, ending=ending, cost=COST)
+    assert ledger.last_attempts("sessions")["2026-01-01"]["attempt_id"] == attempt_id
+    assert [each["rows_in"] for each in ledger.done_attempts("sessions")] == [3]
+
+
+def begin_of(ledger, day):
+    started = AttemptStart(
+        run_id="run-1", actor="me", step="sessions", fingerprints={day: "mark"}, inputs={}, config_digest="",
+        code_digest="", code_version="", queue_s=0.0,
+    )  # fmt: skip
+    return ledger.start(started, Fence("local/tiny/sessions", 1))

@@ -21,6 +21,8 @@ VERBS = {
     "demo": ("endcap.cli.demo:demo", "Show the whole loop, from an export to an answer over HTTP."),
     "simulate": ("endcap.cli.simulate:simulate_verb", "Write the export of a simulated shop."),
     "refresh": ("endcap.cli.refresh:refresh", "Bring a shop up to date: all of the steps below, in order."),
+    "backfill": ("endcap.cli.backfill:backfill_verb", "Do days of the past again, and measure what comes of it."),
+    "promote": ("endcap.cli.promote:promote_verb", "Put a bundle in force that is there."),
     "ingest": ("endcap.cli.ingest:ingest", "Events, items and slates from the export and the server's logs."),
     "sessionize": ("endcap.cli.sessionize:sessionize", "Sessions, and what was shown and clicked."),
     "featurize": ("endcap.cli.featurize:featurize", "Features as of each day, sequences, examples with negatives."),

@@ -10,7 +10,7 @@ from endcap.core.errors import Code, UsageError
 from endcap.flows.flow import StepReport
 from endcap.flows.refresh import refresh
 
-__all__ = ["run_verbs"]
+__all__ = ["checked_day", "run_verbs"]
 
 
 def run_verbs(
@@ -35,13 +35,8 @@ def run_verbs(
     Raises:
         EndcapError: A step failed.
     """
-    if through and not _is_day(through):
-        raise UsageError(
-            f"'{through}' is no day",
-            where="--through",
-            fix="write it as YYYY-MM-DD, such as 2016-09-15",
-            code=Code.USAGE,
-        )
+    if through:
+        checked_day(through, where="--through")
     with told(quiet=json_wanted) as progress:
         result = refresh(shop, through=through, verbs=verbs, again=again, progress=progress)
     if is_silent:
@@ -54,6 +49,19 @@ def run_verbs(
     elif result.bundle_id and verbs is None:
         print(f"in force: bundle {result.bundle_id} (through {result.through})")
     return result.steps
+
+
+def checked_day(text: str, *, where: str) -> str:
+    """Return a day as it was typed.
+
+    Raises:
+        UsageError: It is none.
+    """
+    if not _is_day(text):
+        raise UsageError(
+            f"'{text}' is no day", where=where, fix="write it as YYYY-MM-DD, such as 2016-09-15", code=Code.USAGE
+        )
+    return text
 
 
 def _is_day(text: str) -> bool:

@@ -66,6 +66,12 @@ class EngineSettings(BaseModel):
         description="Memory for tables; beyond it, DuckDB spills to disk.",
     )
     threads: int = Field(0, ge=0, le=1024, description="Threads; 0 takes every core.")
+    rows_at_once: int = Field(
+        5_000_000,
+        ge=1,
+        description="Rows of days that are done in one attempt; days beyond are done in the next one. 5,000,000: a few "
+        "GB in memory, and what is lost by a kill is made again in minutes.",
+    )
 
 
 class ShopConfig(BaseModel):

@@ -14,7 +14,7 @@ import msgspec
 import pyarrow as pa
 
 from endcap.core.clock import days_between
-from endcap.core.errors import BundleError, Code, ModelError
+from endcap.core.errors import BundleError, Code, ModelError, near
 from endcap.core.manifest import FORMAT, BundleManifest, ModelEntry, SnapshotRef, read_manifest
 from endcap.core.tables import EVENTS, EXAMPLES, ITEMS, LOGINS, SEQUENCES, TABLES
 from endcap.core.version import __version__
@@ -22,12 +22,13 @@ from endcap.features.device_owners import write_owners
 from endcap.features.online import write_histories
 from endcap.flows.flow import Flow, Outcome
 from endcap.flows.folder import is_whole, sync_folder
+from endcap.flows.lease import held
 from endcap.flows.model_data import read_histories, read_items
 from endcap.flows.people import owner_days, people_needs, read_owners
-from endcap.flows.shop import write_atomically
+from endcap.flows.shop import Shop, write_atomically
 from endcap.flows.visitor_data import needed_days, read_past
 
-__all__ = ["is_bundle_there", "plan_bundle", "run_bundle"]
+__all__ = ["is_bundle_there", "plan_bundle", "promote", "run_bundle"]
 
 _ITEM_COLUMNS = (
     "item_id", "title", "category", "brand", "price_minor", "currency", "availability", "link", "image_link",
@@ -56,8 +57,12 @@ def plan_bundle(flow: Flow) -> dict[str, dict[str, str]]:
 
 
 def is_bundle_there(flow: Flow, _partition: str) -> bool:
-    """Whether a bundle is in force and has all its files; it may be an older one that somebody went back to."""
-    folder = flow.shop.bundles / (flow.shop.bundle_in_force() or "none")
+    """Whether a bundle is in force and has all its files; it may be an older one that somebody went back to.
+
+    In a run that holds its bundle back, whether the one that was made last is there.
+    """
+    made = flow.ledger.outputs("bundle").get("", {}).get("bundle_id", "")
+    folder = flow.shop.bundles / ((made if flow.holds_back else flow.shop.bundle_in_force()) or "none")
     try:
         manifest = read_manifest(folder)
     except BundleError:
@@ -83,12 +88,42 @@ def run_bundle(flow: Flow, _pending: list[str]) -> Outcome:
             beside.rename(place)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    current = flow.shop.bundles / "current"
     return Outcome(
         output={"": {"bundle_id": manifest.bundle_id, "digest": manifest.content_digest}},
         note=f"{manifest.bundle_id}, {manifest.num_items:,} items, {len(manifest.models)} models",
-        put_in_force=lambda: write_atomically(current, manifest.bundle_id.encode() + b"\n"),
+        put_in_force=lambda: None if flow.holds_back else _name_in_force(flow.shop, manifest.bundle_id),
     )
+
+
+def promote(flow: Flow, bundle_id: str) -> None:
+    """Put a bundle in force that is there: one that a backfill has made, or an older one.
+
+    Raises:
+        BundleError: There is none of that name (BUNDLE_MISSING), or it is not whole (BUNDLE_DAMAGED).
+        LedgerError: A run is making a bundle just now (STEP_HELD).
+    """
+    place = flow.shop.bundles / bundle_id
+    known = sorted(path.parent.name for path in flow.shop.bundles.glob("*/manifest.json"))
+    if bundle_id not in known:
+        raise BundleError(
+            f"there is no bundle '{bundle_id}'; {near(bundle_id, known)}",
+            where=str(flow.shop.bundles),
+            fix="name one of the folders that lie there",
+            code=Code.BUNDLE_MISSING,
+        )
+    with held(flow.ledger.catalog, flow.ledger.lease_name("bundle"), wait_s=flow.wait_s):
+        if not _is_whole(place, read_manifest(place)):
+            raise BundleError(
+                "the bundle's files are not those that its manifest names, it was not put in force",
+                where=str(place),
+                fix="run `endcap refresh SHOP --again bundle`, or put another one in force",
+                code=Code.BUNDLE_DAMAGED,
+            )
+        _name_in_force(flow.shop, bundle_id)
+
+
+def _name_in_force(shop: Shop, bundle_id: str) -> None:
+    write_atomically(shop.bundles / "current", bundle_id.encode() + b"\n")
 
 
 def _assemble(flow: Flow, beside: Path) -> None:

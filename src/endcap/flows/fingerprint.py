@@ -12,7 +12,7 @@ from typing import Any
 
 from endcap.core.ids import digest_of
 
-__all__ = ["code_digest", "fingerprint"]
+__all__ = ["code_digest", "fingerprint", "made_from"]
 
 _SOURCES = Path(__file__).parent.parent
 _FLOORS_BELOW = ("core", "metrics", "engines")
@@ -45,3 +45,17 @@ def fingerprint(step: str, partition: str, *, inputs: Mapping[str, str], setting
         seed: Of the run.
     """
     return digest_of([step, partition, dict(inputs), settings, code, seed])[:32]
+
+
+def made_from(settings: Any, inputs: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """Return the parts of the fingerprints of an attempt that it does not tell by itself: what is compared to say why.
+
+    Args:
+        settings: The settings that the step reads.
+        inputs: Partition -> its inputs.
+
+    Returns:
+        `settings`, a digest, and `inputs`, partition -> digest.
+    """
+    return {"settings": digest_of(settings)[:16],
+            "inputs": {partition: digest_of(dict(named))[:16] for partition, named in inputs.items()}}  # fmt: skip

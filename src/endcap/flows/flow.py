@@ -1,9 +1,9 @@
 """What a running flow holds: the shop, its stores and engine, what was asked for, and how progress is told."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ibis
 
@@ -18,7 +18,10 @@ from endcap.stores.query import Query
 from endcap.stores.raw_ids import RawIds
 from endcap.stores.tables import TableStore
 
-__all__ = ["Flow", "Outcome", "Places", "Progress", "Step", "StepReport"]
+if TYPE_CHECKING:  # it tells steps and reports, which are made here
+    from endcap.flows.workers import Workers
+
+__all__ = ["Choose", "Flow", "Outcome", "Pending", "Places", "Progress", "Step", "StepReport", "Trouble"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,40 @@ class StepReport:
 
 
 Progress = Callable[[StepReport], None]
+
+Pending = dict[str, dict[str, str]]
+"""Partition -> name of each input -> digest of its content."""
+
+Choose = Callable[["Flow", "Step", Pending], Collection[str]]
+
+
+@dataclass
+class Trouble:
+    """What failed in a run that goes on, and what waits for it.
+
+    Args:
+        failed: Step -> partition -> why.
+        waiting: Step -> partition -> what it waits for.
+        tables: Partitions of tables, as `table/partition`, that are not what they should be.
+    """
+
+    failed: dict[str, dict[str, EndcapError]] = field(default_factory=dict)
+    waiting: dict[str, dict[str, str]] = field(default_factory=dict)
+    tables: dict[str, str] = field(default_factory=dict)
+
+    def fail(self, step: "Step", partition: str, error: EndcapError) -> None:
+        """Note that a partition of a step failed."""
+        self.failed.setdefault(step.name, {})[partition] = error
+        self._spoil(step, partition, f"{step.name} {partition}".strip())
+
+    def wait(self, step: "Step", partition: str, cause: str) -> None:
+        """Note that a partition of a step waits for one that failed."""
+        self.waiting.setdefault(step.name, {})[partition] = cause
+        self._spoil(step, partition, cause)
+
+    def _spoil(self, step: "Step", partition: str, cause: str) -> None:
+        for table in step.writes:
+            self.tables.setdefault(f"{table.name}/{partition}", cause)
 
 
 @dataclass
@@ -103,6 +140,10 @@ class Flow:
         progress: Is told how each step goes.
         wait_s: How long to wait for a step that another runner does.
         again: Steps that the user has asked to be done anew, from what is there now.
+        workers: Processes for steps whose days do not depend on each other; None where this process does all.
+        choose: Which of the pending partitions of a step are to be done; None for all.
+        trouble: Keeps what failed while all else goes on; None where the first failure ends the run.
+        holds_back: Whether a bundle that is made is not put in force.
         left_out: Step -> partitions that it refused by themselves in this run, and why.
     """
 
@@ -119,6 +160,10 @@ class Flow:
     progress: Progress
     wait_s: float = 60.0
     again: frozenset[str] = frozenset()
+    workers: "Workers | None" = None
+    choose: "Choose | None" = None
+    trouble: "Trouble | None" = None
+    holds_back: bool = False
     left_out: dict[str, dict[str, EndcapError]] = field(default_factory=dict)
     _engine: Engine | None = None
     _raw_ids: RawIds | None = None
@@ -195,6 +240,8 @@ class Step:
         writes: The tables it may write.
         is_wanted: Says whether a shop has such a step at all.
         is_there: Says whether what the ledger knows of a partition's output besides tables still lies on disk.
+        by_day: Whether its partitions may be done in chunks: each is the same whatever is done beside it.
+        in_order: Whether a day looks back on what was made of the day before: chunks are done one after the other.
     """
 
     name: str
@@ -207,3 +254,5 @@ class Step:
     writes: tuple[Table, ...] = ()
     is_wanted: Callable[[Flow], bool] = lambda _flow: True
     is_there: Callable[[Flow, str], bool] = lambda _flow, _partition: True
+    by_day: bool = False
+    in_order: bool = False

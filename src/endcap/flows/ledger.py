@@ -175,6 +175,15 @@ class Ledger:
             (attempt_id,) = inserted.inserted_primary_key or (0,)
             return int(attempt_id)
 
+    def abandon(self, run_id: str, step: str, partitions: Sequence[str]) -> None:
+        """Mark an attempt of a run as abandoned whose process died while the run goes on."""
+        with self.catalog.begin() as connection:
+            running = (attempt.c.run_id == run_id) & (attempt.c.step == step) & (attempt.c.outcome == "running")
+            for row in connection.execute(sa.select(attempt.c.attempt_id, attempt.c.partitions).where(running)).all():
+                if row.partitions == sorted(partitions):
+                    ended = sa.update(attempt).where(attempt.c.attempt_id == row.attempt_id)
+                    connection.execute(ended.values(outcome="abandoned", ended_at_us=self.catalog.now_us(connection)))
+
     def writing(self, attempt_id: int, table: str, partitions: Sequence[str]) -> None:
         """Note that partitions are about to be written: until `wrote`, nobody knows what they hold.
 
@@ -288,6 +297,22 @@ class Ledger:
             query = query.where(attempt.c.run_id == run_id)
         with self.catalog.begin() as connection:
             return [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
+
+    def last_attempts(self, step: str) -> dict[str, dict[str, Any]]:
+        """Return for each partition of a step the attempt by which it was last done."""
+        joined = sa.select(partition_state.c.partition, attempt).join(
+            attempt, partition_state.c.attempt_id == attempt.c.attempt_id
+        )
+        with self.catalog.begin() as connection:
+            found = connection.execute(joined.where(partition_state.c.step == step)).mappings().all()
+        return {row["partition"]: dict(row) for row in found}
+
+    def done_attempts(self, step: str, *, limit: int = 20) -> list[dict[str, Any]]:
+        """Return the latest attempts at a step that were done, newest first: what it costs."""
+        query = sa.select(attempt).where((attempt.c.step == step) & (attempt.c.outcome == "done"))
+        with self.catalog.begin() as connection:
+            rows = connection.execute(query.order_by(attempt.c.attempt_id.desc()).limit(limit)).mappings().all()
+        return [dict(row) for row in rows]
 
     def source_files(self) -> list[SourceFile]:
         """Return what is known of the source's files, by source and name."""

@@ -16,7 +16,7 @@ from endcap.flows.tidy import tidy
 from endcap.flows.wiring.batch import open_flow
 from endcap.governance.access import Action, require
 
-__all__ = ["Refreshed", "refresh"]
+__all__ = ["Refreshed", "forget_lost_tables", "last_day", "refresh"]
 
 
 @dataclass(frozen=True)
@@ -102,16 +102,16 @@ def _step(name: str) -> Step:
 
 def _run(flow: Flow, verbs: tuple[str, ...] | None) -> list[StepReport]:
     """Run the steps of some verbs, of all where none is named; `FIRST_STEP` learns which day is the last."""
-    _forget_lost_tables(flow)
+    forget_lost_tables(flow)
     wanted = [step for step in STEPS if (verbs is None or step.verb in verbs) and step.is_wanted(flow)]
     names = [step.name for step in STEPS]
     first = names[: names.index(FIRST_STEP) + 1]
     reports = run_steps(flow, [step for step in wanted if step.name in first])
-    flow.through = _last_day(flow)
+    flow.through = last_day(flow)
     return reports + run_steps(flow, [step for step in wanted if step.name not in first])
 
 
-def _forget_lost_tables(flow: Flow) -> None:
+def forget_lost_tables(flow: Flow) -> None:
     """Have a table made again whose folder is gone: what the ledger says of it is no longer true."""
     for table in TABLES.values():
         held_rows = any(part.rows for part in flow.ledger.parts(table.name).values())
@@ -119,7 +119,7 @@ def _forget_lost_tables(flow: Flow) -> None:
             flow.ledger.lose(table.name, [step.name for step in STEPS if table in step.writes])
 
 
-def _last_day(flow: Flow) -> str:
+def last_day(flow: Flow) -> str:
     """Return the last day of the run: the one asked for, or the last one with events that is not ahead of the clock.
 
     Raises:

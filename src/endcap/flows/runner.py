@@ -3,6 +3,8 @@
 What makes a run safe to kill: a table is replaced in one commit; before the commit the ledger forgets what the
 partitions held and that they were done; after it the ledger learns what they hold now, and last the fingerprint. A run
 that dies in between is done again.
+
+Days are done in chunks under the step's one lease, each chunk an attempt of its own (`chunked`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,8 +19,10 @@ from endcap.core.errors import Code, DataError, EndcapError
 from endcap.core.tables import TABLES
 from endcap.core.version import __version__
 from endcap.engines.contracts import check_contract, under_contract
+from endcap.flows.alone import alone
+from endcap.flows.chunked import do_chunks
 from endcap.flows.cost import Meter
-from endcap.flows.fingerprint import code_digest, fingerprint
+from endcap.flows.fingerprint import code_digest, fingerprint, made_from
 from endcap.flows.flow import Flow, Outcome, Step, StepReport
 from endcap.flows.lease import held
 from endcap.flows.ledger import AttemptStart, Part
@@ -26,7 +30,7 @@ from endcap.flows.left_out import told_left_out
 from endcap.governance.access import require
 from endcap.stores.tables import Fence
 
-__all__ = ["num_pending", "run_steps"]
+__all__ = ["attempt", "num_pending", "pending_of", "run_steps"]
 
 
 def run_steps(flow: Flow, steps: Iterable[Step]) -> list[StepReport]:
@@ -43,34 +47,35 @@ def run_steps(flow: Flow, steps: Iterable[Step]) -> list[StepReport]:
 
 def num_pending(flow: Flow, step: Step) -> int:
     """Return how many partitions of a step are to be done, or done anew because what they are made from has changed."""
-    return len(_pending(flow, step)[0])
+    return len(pending_of(flow, step)[0])
 
 
 def _run_step(flow: Flow, step: Step) -> StepReport:
     meter = Meter()
-    if not _pending(flow, step)[0]:
+    if not pending_of(flow, step)[0]:
         report = StepReport(step.name, "unchanged", seconds=meter.read().wall_s)
         flow.progress(report)
         return report
     require(flow.actor, step.action, flow.shop.resource(f"step/{step.name}"), audit=flow.ledger, at_us=flow.now_us)
     with ExitStack() as stack:
         lease = stack.enter_context(held(flow.ledger.catalog, flow.ledger.lease_name(step.name), wait_s=flow.wait_s))
-        pending, inputs = _pending(flow, step)  # again: while we waited, another runner may have done it
+        pending, inputs = pending_of(flow, step)  # again: while we waited, another runner may have done it
         if not pending:
             report = StepReport(step.name, "unchanged", seconds=meter.read().wall_s)
         else:
             flow.progress(StepReport(step.name, "started", partitions=len(pending)))
-            report = _attempt(flow, step, pending, inputs, (lease.fence, lease.queue_s))
+            report = do_chunks(flow, step, pending, inputs, (lease.fence, lease.queue_s), attempt)
     flow.progress(report)
     return report
 
 
-def _pending(flow: Flow, step: Step) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+def pending_of(flow: Flow, step: Step) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
     """Return partition -> fingerprint of what is to be done, and the inputs of these partitions.
 
-    To be done is what has another fingerprint than when it was last done, and what was done and is gone.
+    To be done is what has another fingerprint than when it was last done, and what was done and is gone; of these, what
+    the run chooses.
     """
-    settings = flow.shop.config.plain(*step.sections) if step.sections else {}
+    settings = _settings(flow, step)
     code = code_digest(step.code)
     inputs = step.plan(flow)
     wanted = {
@@ -83,12 +88,31 @@ def _pending(flow: Flow, step: Step) -> tuple[dict[str, str], dict[str, dict[str
         for partition, mark in wanted.items()
         if done.get(partition) != mark or not step.is_there(flow, partition)
     }
+    if flow.choose is not None:
+        chosen = flow.choose(flow, step, {partition: inputs[partition] for partition in pending})
+        pending = {partition: mark for partition, mark in pending.items() if partition in chosen}
     return pending, {partition: inputs[partition] for partition in pending}
 
 
-def _attempt(
+def _settings(flow: Flow, step: Step) -> dict[str, Any]:
+    return flow.shop.config.plain(*step.sections) if step.sections else {}
+
+
+def attempt(
     flow: Flow, step: Step, pending: dict[str, str], inputs: dict[str, dict[str, str]], lease: tuple[Fence, float]
 ) -> StepReport:
+    """Do partitions of a step in one attempt.
+
+    Args:
+        flow: The run.
+        step: The step.
+        pending: Partition -> fingerprint under which it will be done; "" for one that shall stay pending.
+        inputs: What each is made from.
+        lease: The right to write, and the seconds waited for it.
+
+    Raises:
+        EndcapError: It failed; what was in force stays in force.
+    """
     fence, queue_s = lease
     meter = Meter()
     started = AttemptStart(
@@ -119,12 +143,12 @@ def _attempt(
         raise
     rows_out = sum(each["rows"] for each in written.values())
     cost = meter.read()
-    detail = outcome.detail
+    detail = outcome.detail | {"made_from": made_from(_settings(flow, step), inputs)}
     if outcome.left_out:
         detail = detail | {"left_out": {each: error.code.value for each, error in outcome.left_out.items()}}
     ending = {"outputs": written, "rows_in": _rows_in(flow, inputs), "rows_out": rows_out, "detail": detail}
     flow.ledger.finish(attempt_id, output=outcome.output, left_out=outcome.left_out, ending=ending, cost=cost)
-    flow.left_out[step.name] = outcome.left_out
+    flow.left_out.setdefault(step.name, {}).update(outcome.left_out)
     note = "; ".join(filter(None, [outcome.note, told_left_out(outcome.left_out)]))
     return StepReport(step.name, "done", partitions=len(done), seconds=cost.wall_s, rows=rows_out, note=note)
 
@@ -172,7 +196,7 @@ class _Writing:
         wanted = result.filter(result[table.partition].isin(changed)) if table.partition else result
         order = [table.partition, *table.key] if table.partition else list(table.key)
         # Closed before the rows are let go of, also where writing fails: an open stream holds them.
-        with closing(engine.stream(wanted.order_by(order))) as rows:
+        with closing(engine.stream(wanted.order_by(order))) as rows, alone(self.flow.shop.scratch, table.name):
             version = self.flow.tables.replace(table, changed, rows, fence=self.fence)
         ledger.wrote(table.name, {each: _part(found.get(each), version) for each in changed})
         return version

@@ -67,6 +67,12 @@ _STEPS_OF = {
 }
 """Where each data step is told."""
 
+_WHOLE = ("catalogue", "items")
+"""Data steps whose partitions are made together: a feed is judged by the one before it, items are one table."""
+
+_IN_ORDER = ("ingest",)
+"""Data steps whose days look back: the last hour of the day before, as it was taken in."""
+
 _SECTIONS = {
     "events": ("events",),
     "identities": ("identities",),
@@ -82,7 +88,10 @@ def _data_step(name: str, verb: str, action: Action, section: str, *writes: Tabl
     plan, run = getattr(module, f"plan_{name}"), getattr(module, f"run_{name}")
     code = (room, "flows/plans.py", f"flows/{module.__name__.rpartition('.')[2]}.py", *_CODE_BESIDES.get(name, ()))
     people = () if room == "events" else _PEOPLE_CODE
-    return Step(name, verb, action, (*code, *people), _SECTIONS[section], plan, run, writes)
+    return Step(
+        name, verb, action, (*code, *people), _SECTIONS[section], plan, run, writes,
+        by_day=name not in _WHOLE, in_order=name in _IN_ORDER,
+    )  # fmt: skip
 
 
 STEPS: tuple[Step, ...] = (
@@ -98,6 +107,7 @@ STEPS: tuple[Step, ...] = (
     Step(
         "quality", "ingest", Action.HEALTH_CHECK, ("monitoring/profile.py", "flows/quality_steps.py"), (),
         quality_steps.plan_quality, quality_steps.run_quality, (QUALITY,), is_there=quality_steps.is_quality_there,
+        by_day=True, in_order=True,  # the page of the last day looks back on the others
     ),
     _data_step("sessions", "sessionize", Action.SESSIONS_MAKE, "sessions", SESSIONS),
     _data_step("exposures", "sessionize", Action.SESSIONS_MAKE, "sessions", EXPOSURES),

@@ -1,6 +1,6 @@
 """What the house asks of a table store: versioned tables whose partitions are replaced in one commit."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -42,6 +42,14 @@ class TableStore(Protocol):
 
     def partitions(self, table: Table) -> list[str]:
         """Return the partitions that hold rows, ascending; [""] for a written table without partitions."""
+        ...
+
+    def at(self, versions: Mapping[str, int]) -> "TableStore":
+        """Return these tables as they were at some versions, to be read; a table that is not named is not there.
+
+        Raises (when a table is read):
+            StoreError: That version, or a file of it, is no longer there (VERSION_GONE).
+        """
         ...
 
     def replace(

@@ -1,4 +1,5 @@
 import dataclasses
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -162,3 +163,16 @@ def test_a_table_written_whole_takes_the_newer_contract(store, engine):
     newer = dataclasses.replace(WHOLE, columns=(*WHOLE.columns, Column("brand", Kind.STRING, "b", nullable=True)))
     store.replace(newer, [""], rows_of(newer, (2, "acme")))
     assert content(store, engine, newer) == [(2, "acme")]
+
+
+def test_a_table_is_read_as_it_was_until_its_files_are_gone(store, engine):
+    store.replace(DAYS, ["a"], stream(("a", 1)))
+    store.replace(DAYS, ["a"], stream(("a", 2)))
+    past = store.at({"days": 0})
+    assert (numbers(past, engine), numbers(store, engine)) == ([1], [2])
+    assert store.at({}).files(DAYS) == []
+    Path(past.files(DAYS)[0]).unlink()
+    for gone in (0, 9):
+        with pytest.raises(StoreError) as told:
+            store.at({"days": gone}).files(DAYS)
+        assert told.value.code is Code.VERSION_GONE

@@ -41,6 +41,7 @@ def open_flow(
     progress: Progress,
     actor: Actor | None = None,
     clock: Clock = system_clock,
+    share: int = 1,
 ) -> Iterator[Flow]:
     """Open all that a flow needs over a shop, for the length of the block.
 
@@ -50,6 +51,7 @@ def open_flow(
         progress: Is told how each step goes.
         actor: Who asks; the operating-system user by default.
         clock: The clock; the run's id is made from it and from the process.
+        share: How many processes share the engine's memory and threads.
     """
     # Loaded here: listing a flow's state needs neither the table store nor its quarter second of imports.
     from endcap.stores.adapters.delta import DeltaTables  # noqa: PLC0415
@@ -61,7 +63,7 @@ def open_flow(
             shop=shop,
             ledger=ledger,
             tables=DeltaTables(shop.lake),
-            make_engine=lambda: _duckdb(shop.config.engine, shop.scratch),
+            make_engine=lambda: _duckdb(shop.config.engine, shop.scratch, share=share),
             make_raw_ids=lambda: open_raw_ids(shop),
             places=_places(shop),
             through=through,
@@ -110,11 +112,12 @@ def _places(shop: Shop) -> Places:
     return Places(open_query=query, open_objects=lambda: open_objects(shop.config.events))
 
 
-def _duckdb(settings: EngineSettings, scratch: Path) -> Engine:
+def _duckdb(settings: EngineSettings, scratch: Path, *, share: int = 1) -> Engine:
     from endcap.engines.adapters.duckdb import DuckDBEngine  # noqa: PLC0415 - half a second that an idle run saves
 
+    memory = settings.memory_limit
     return DuckDBEngine(
-        memory_limit=settings.memory_limit,
-        threads=settings.threads or os.cpu_count() or 1,
-        spill=scratch / "spill",
+        memory_limit=memory if share == 1 else f"{float(memory[:-2]) / share:.3f}{memory[-2:]}",
+        threads=max(1, (settings.threads or os.cpu_count() or 1) // share),
+        spill=scratch / ("spill" if share == 1 else f"spill-{os.getpid()}"),
     )

@@ -1,16 +1,17 @@
 """Delta Lake as the table store (delta-rs): a folder of Parquet files and a log of atomic commits."""
 
 from collections.abc import Collection, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
-from deltalake.exceptions import CommitFailedError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.schema import ArrayType, DataType
 
 from endcap.core.contract import Table
 from endcap.core.data_file import DataFile
-from endcap.core.errors import Code, LedgerError
+from endcap.core.errors import Code, LedgerError, StoreError
 from endcap.core.stored_schema import check_stored
 from endcap.stores.adapters.delta_bridge import Bridge
 from endcap.stores.adapters.parquet_files import files_below, written_files
@@ -33,6 +34,13 @@ class DeltaTables:
     def __init__(self, root: Path | str, storage_options: Mapping[str, str] | None = None) -> None:
         self._root = str(root)
         self._options = dict(storage_options) if storage_options else None
+        self._versions: Mapping[str, int] | None = None
+
+    def at(self, versions: Mapping[str, int]) -> "DeltaTables":
+        """Return these tables as they were; see the port."""
+        past = copy(self)
+        past._versions = dict(versions)  # noqa: SLF001 - its own
+        return past
 
     def version(self, table: Table) -> int:
         """Return the latest version, -1 if there is none."""
@@ -147,8 +155,28 @@ class DeltaTables:
 
     def _open(self, table: Table) -> DeltaTable | None:
         path = self.folder(table)
-        is_there = DeltaTable.is_deltatable(path, self._options)
-        return DeltaTable(path, storage_options=self._options) if is_there else None
+        if self._versions is None:
+            is_there = DeltaTable.is_deltatable(path, self._options)
+            return DeltaTable(path, storage_options=self._options) if is_there else None
+        version = self._versions.get(table.name, -1)
+        if version < 0:
+            return None
+        try:
+            opened = DeltaTable(path, version=version, storage_options=self._options)
+        except (TableNotFoundError, DeltaError) as error:
+            raise _gone(table, version) from error
+        if gone := [uri for uri in opened.file_uris() if "://" not in uri and not Path(uri).exists()]:
+            raise _gone(table, version, f"; {len(gone):,} of its files are gone")
+        return opened
+
+
+def _gone(table: Table, version: int, more: str = "") -> StoreError:
+    return StoreError(
+        f"version {version} of {table.name} is no longer there: it was tidied away or erased{more}",
+        where=f"table {table.name}",
+        fix="nothing brings it back: go on with what is there now",
+        code=Code.VERSION_GONE,
+    )
 
 
 def _kind(told: DataType) -> str:

@@ -1,0 +1,153 @@
+"""A step's pending days, chunk after chunk or in several processes: what fails is kept apart, all else is done.
+
+A chunk is one attempt under the step's one lease. In a refresh the first chunk that fails ends the run, and those
+before it stay done. A run that keeps its trouble (a backfill) halves a chunk that fails until the days are found that
+do; what is made of these waits. A fault that no day is guilty of (the lease was taken over, a store or the ledger
+cannot be used, the disk is full) ends every run.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from endcap.core.clock import next_day
+from endcap.core.errors import Code, DataError, EndcapError
+from endcap.flows.chunks import Sizes, cut, halves, is_day
+from endcap.flows.flow import Flow, Step, StepReport
+from endcap.stores.tables import Fence
+
+__all__ = ["Attempt", "do_chunks"]
+
+Attempt = Callable[[Flow, Step, dict[str, str], dict[str, dict[str, str]], tuple[Fence, float]], StepReport]
+
+_NOBODYS = frozenset(
+    {Code.FENCED, Code.STEP_HELD, Code.LEDGER_UNUSABLE, Code.STORE_UNUSABLE, Code.ACCESS_DENIED, Code.RAW_IDS}
+)
+"""What goes wrong whichever day is done."""
+
+
+@dataclass
+class _Doing:
+    """The chunks of one step.
+
+    Args:
+        flow: The run.
+        step: The step.
+        pending: Partition -> fingerprint.
+        inputs: Partition -> its inputs.
+        lease: The right to write, and the seconds waited for it.
+        attempt: Does one chunk.
+    """
+
+    flow: Flow
+    step: Step
+    pending: Mapping[str, str]
+    inputs: Mapping[str, dict[str, str]]
+    lease: tuple[Fence, float]
+    attempt: Attempt
+    failed: dict[str, EndcapError] = field(default_factory=dict)
+    reports: list[StepReport] = field(default_factory=list)
+
+    def one_after_the_other(self, chunks: list[list[str]]) -> None:
+        """Do chunks in this process."""
+        left = list(chunks)
+        while left:
+            chunk = left.pop(0)
+            try:
+                self.reports.append(self.attempt(self.flow, self.step, *self._asked(chunk), self.lease))
+            except Exception as error:  # noqa: BLE001 - what no day is guilty of is raised again
+                left = [*self.after_failure(chunk, error), *left]
+
+    def in_workers(self, chunks: list[list[str]]) -> None:
+        """Do chunks in processes of their own."""
+        workers, fence = self.flow.workers, self.lease[0]
+        assert workers is not None
+        for chunk in chunks:
+            workers.ask(self.flow, self.step, fence, *self._asked(chunk))
+        for chunk, answer in workers.answers():
+            if isinstance(answer, StepReport):
+                self.reports.append(answer)
+                continue
+            for part in self.after_failure(chunk, answer):
+                workers.ask(self.flow, self.step, fence, *self._asked(part))
+
+    def after_failure(self, chunk: list[str], error: Exception) -> list[list[str]]:
+        """Return the chunks to be done in the place of one that failed; a single partition is noted as failed."""
+        if self.flow.trouble is None or isinstance(error, OSError) or getattr(error, "code", None) in _NOBODYS:
+            raise error
+        if len(chunk) > 1:
+            return halves(chunk) if self.step.by_day else [[each] for each in chunk]
+        self.failed[chunk[0]] = error if isinstance(error, EndcapError) else _fault(self.step, chunk[0], error)
+        return []
+
+    def _asked(self, chunk: list[str]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+        """Return fingerprints and inputs of a chunk.
+
+        A day that looks back on one that failed is done with what is there, and stays pending for the next run.
+        """
+        looks_back = self.step.in_order
+        marks = {
+            each: "" if looks_back and is_day(each) and next_day(each, -1) in self.failed else self.pending[each]
+            for each in chunk
+        }
+        return marks, {each: self.inputs[each] for each in chunk}
+
+
+def do_chunks(
+    flow: Flow,
+    step: Step,
+    pending: Mapping[str, str],
+    inputs: Mapping[str, dict[str, str]],
+    lease: tuple[Fence, float],
+    attempt: Attempt,
+) -> StepReport:
+    """Do what is pending of a step.
+
+    Returns:
+        One report of all chunks; state `failed` where partitions failed and the run keeps its trouble.
+
+    Raises:
+        EndcapError: A chunk failed in a run that ends then, or for a reason that no day is guilty of.
+    """
+    doing = _Doing(flow, step, pending, inputs, lease, attempt)
+    if not step.by_day:
+        doing.one_after_the_other([sorted(pending)])
+    else:
+        sizes = Sizes(flow)
+        rows = {each: sizes.rows(step, each, inputs[each]) for each in pending}
+        parallel = 1 if step.in_order or flow.workers is None else flow.workers.num
+        chunks = cut(rows, rows_at_once=flow.shop.config.engine.rows_at_once, parallel=parallel)
+        if parallel > 1 and len(chunks) > 1:
+            doing.in_workers(chunks)
+        else:
+            doing.one_after_the_other(chunks)
+    if flow.trouble is not None:
+        doing.failed |= flow.left_out.get(step.name, {})
+        for partition, error in doing.failed.items():
+            flow.trouble.fail(step, partition, error)
+    return _together(step, doing.reports, num_failed=len(doing.failed))
+
+
+def _together(step: Step, reports: list[StepReport], *, num_failed: int) -> StepReport:
+    if len(reports) == 1 and not num_failed:
+        return reports[0]
+    notes = [each.note for each in reports if each.note]
+    if num_failed:
+        notes.append(f"{num_failed} partitions failed")
+    return StepReport(
+        step.name,
+        "failed" if num_failed else "done",
+        partitions=sum(each.partitions for each in reports),
+        seconds=sum(each.seconds for each in reports),
+        rows=sum(each.rows for each in reports),
+        note="; ".join(dict.fromkeys(notes)),
+    )
+
+
+def _fault(step: Step, partition: str, error: Exception) -> EndcapError:
+    """Return a fault as an error that may be told: its own words may hold a person's id."""
+    return DataError(
+        f"a fault of the step itself ({type(error).__name__})",
+        where=f"step {step.name}, {partition}",
+        fix="run the command again; if it stays, look with `endcap show runs` and report it",
+        code=Code.INTERNAL,
+    )

@@ -1,0 +1,68 @@
+"""The process of a worker: `python -m endcap.flows.worker SHOP NUM` does chunks that it reads from its input.
+
+Args of the command: the shop's folder, and how many workers share the machine.
+"""
+
+import json
+import os
+import sys
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from queue import Queue
+from typing import Any, TextIO
+
+from endcap.core.errors import Code, DataError, EndcapError
+from endcap.flows.flow import Flow
+from endcap.flows.runner import attempt
+from endcap.flows.shop import find_shop
+from endcap.flows.steps import STEPS
+from endcap.flows.wiring.batch import open_flow
+from endcap.flows.workers import told_error
+from endcap.governance.logging import configure_logging
+from endcap.stores.tables import Fence
+
+__all__ = ["answer_chunk", "main"]
+
+
+def answer_chunk(flow: Flow, words: dict[str, Any]) -> dict[str, Any]:
+    """Do a chunk; return its report or its error as plain values."""
+    step = next(each for each in STEPS if each.name == words["step"])
+    flow.run_id, flow.now_us, flow.through = words["run_id"], words["now_us"], words["through"]
+    flow.again = frozenset(words["again"])
+    try:
+        report = attempt(flow, step, words["pending"], words["inputs"], (Fence(*words["fence"]), 0.0))
+    except EndcapError as error:
+        return {"error": told_error(error)}
+    except Exception as error:  # noqa: BLE001 - the coordinator tells it; its words may hold a person's id
+        fault = DataError(
+            f"a fault of the step itself ({type(error).__name__})",
+            where=f"step {step.name}",
+            fix="run the command again; if it stays, look with `endcap show runs` and report it",
+            code=Code.INTERNAL,
+        )
+        return {"error": told_error(fault)}
+    return {"report": asdict(report)}
+
+
+def main(words: list[str]) -> None:
+    """Answer chunk after chunk until the input ends, which also ends a chunk that is being done."""
+    configure_logging(json=False, level="warning")
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no answer
+    asked: Queue[str] = Queue()
+    threading.Thread(target=_listen, args=(sys.stdin, asked), daemon=True).start()
+    shop = find_shop(Path(words[0]))
+    with open_flow(shop, through="", progress=lambda _report: None, share=int(words[1])) as flow:
+        while True:
+            print(json.dumps(answer_chunk(flow, json.loads(asked.get()))), file=answers, flush=True)
+
+
+def _listen(lines: TextIO, asked: "Queue[str]") -> None:
+    for line in lines:
+        asked.put(line)
+    os._exit(0)  # the coordinator has ended or was killed: nobody waits for what is being done
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,146 @@
+"""Two fitted models on the same questions, and a verdict by one written rule.
+
+The models may know other items: an item that one of them does not know is missing from its histories and never among
+its answers. Shapes: B cases, N items, O items of the other catalogue, M measures.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from endcap.core.sequences import Int32, Int64, Queries
+from endcap.metrics.intervals import interval, paired_interval
+from endcap.metrics.ranking import hr_at, mean_defined, mrr_at, ndcg_at, ranks_of
+from endcap.models.protocol import Scorer
+from endcap.models.protocols import Cases
+
+__all__ = ["SAME_WITHIN", "SideBySide", "renumbered", "side_by_side", "verdict"]
+
+SAME_WITHIN = 0.05
+"""Share of the old model's measure within which a difference is none that a shop would see."""
+
+_CELLS = 2**23
+_FUNCTIONS: Mapping[str, Callable[[Int64, int], NDArray[np.float64]]] = {"hr": hr_at, "ndcg": ndcg_at, "mrr": mrr_at}
+_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """What two models came to on the same cases.
+
+    Args:
+        cases: How many there were.
+        users: Of how many users.
+        measures: Measure -> `old`, `new`, `difference` (new - old) and the ends of its 95 % interval; None: undefined.
+        measure: The one that the verdict is about.
+        verdict: better, worse, same or cannot tell: see `verdict`.
+    """
+
+    cases: int
+    users: int
+    measures: Mapping[str, Mapping[str, Any]]
+    measure: str
+    verdict: str
+
+
+def side_by_side(  # noqa: PLR0913 - each of them must be said beside a number
+    old: Scorer,
+    new: Scorer,
+    cases: Cases,
+    *,
+    to_old_N: Int32,
+    num_old: int,
+    ks: tuple[int, ...],
+    measure: str,
+    seed: int,
+    resamples: int,
+) -> SideBySide:
+    """Ask two models the same cases.
+
+    Args:
+        old: The model in force; it knows `num_old` items.
+        new: The other; its N items are those of the cases.
+        cases: B cases.
+        to_old_N: Number of each item in the old catalogue, -1 where it is not in it.
+        num_old: O.
+        ks: Lengths of lists.
+        measure: What the verdict is about, such as ndcg@10.
+        seed: Of the bootstrap.
+        resamples: Of the bootstrap.
+    """
+    names = [f"{name}@{k}" for name in _FUNCTIONS for k in ks]
+    ranks = {"old": _ranks(old, cases, to_old_N, num_old), "new": _ranks(new, cases, None, len(to_old_N))}
+    values = {
+        which: np.stack([function(found, k) for function in _FUNCTIONS.values() for k in ks])
+        for which, found in ranks.items()
+    }
+    means_M, ends_M2 = paired_interval(values["new"], values["old"], cases.users, seed=seed, resamples=resamples)
+    own = {each: interval(values[each], cases.users, seed=seed, resamples=resamples) for each in values}
+    measures: dict[str, dict[str, Any]] = {
+        name: {
+            **{which: _plain(mean_defined(values[which][at])[0]) for which in values},
+            **{f"{which}_ci": [_plain(end) for end in own[which][at]] for which in values},
+            "difference": _plain(means_M[at]), "ci": [_plain(end) for end in ends_M2[at]],
+        }
+        for at, name in enumerate(names)
+    }  # fmt: skip
+    told = measures[measure]
+    return SideBySide(
+        cases=len(cases), users=len(np.unique(cases.users)), measures=measures, measure=measure,
+        verdict=verdict(told["old"], told["ci"][0], told["ci"][1]),
+    )  # fmt: skip
+
+
+def verdict(old: float | None, low: float | None, high: float | None) -> str:
+    """Judge a difference by its 95 % interval.
+
+    better: the interval lies above zero. worse: below. same: it holds zero and lies within `SAME_WITHIN` of the old
+    measure. cannot tell: all else, and where there is no interval.
+
+    >>> verdict(0.2, 0.01, 0.05), verdict(0.2, -0.05, -0.01), verdict(0.2, -0.009, 0.01), verdict(0.2, -0.1, 0.1)
+    ('better', 'worse', 'same', 'cannot tell')
+    """
+    if old is None or low is None or high is None:
+        return "cannot tell"
+    if low > 0:
+        return "better"
+    if high < 0:
+        return "worse"
+    return "same" if max(-low, high) <= SAME_WITHIN * old else "cannot tell"
+
+
+def renumbered(queries: Queries, to_old_N: Int32) -> Queries:
+    """Return histories in the numbers of another catalogue, without the items that it does not have.
+
+    >>> renumbered(Queries.of([[0, 1], [2]]), np.array([5, -1, 4], np.int32)).items.tolist()
+    [5, 4]
+    """
+    items = to_old_N[queries.items]
+    known = np.concatenate([[0], np.cumsum(items >= 0)]).astype(np.int64)
+    return Queries(known[queries.starts], items[items >= 0])
+
+
+def _ranks(scorer: Scorer, cases: Cases, to_old_N: Int32 | None, num_items: int) -> Int64:
+    """Rank the targets of all cases among the N items."""
+    found, step = [np.zeros(0, np.int64)], max(1, _CELLS // max(1, num_items))
+    for start in range(0, len(cases), step):
+        stop = min(start + step, len(cases))
+        queries = cases.queries(start, stop)
+        if to_old_N is None:
+            scores_BN = np.require(scorer.score(queries), np.float32, ["W"])
+        else:
+            scores_BO = scorer.score(renumbered(queries, to_old_N))
+            scores_BN = np.full((stop - start, len(to_old_N)), np.nan, np.float32)
+            scores_BN[:, to_old_N >= 0] = scores_BO[:, to_old_N[to_old_N >= 0]]
+        masked = np.flatnonzero(cases.masked[start:stop] >= 0)
+        scores_BN[masked, cases.masked[start:stop][masked]] = -np.inf
+        found.append(ranks_of(scores_BN, cases.targets[start:stop]))
+    return np.concatenate(found)
+
+
+def _plain(value: float) -> float | None:
+    return None if math.isnan(value) else round(float(value), _DIGITS)

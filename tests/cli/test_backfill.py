@@ -1,0 +1,44 @@
+import json
+import shutil
+
+import pytest
+
+from endcap.cli.main import main
+
+
+@pytest.fixture
+def shop(tmp_path, tiny_shop):
+    root = shutil.copytree(tiny_shop, tmp_path / "tiny")
+    text = (root / "endcap.toml").read_text()
+    (root / "endcap.toml").write_text(text.replace("# gap_minutes = 30", "gap_minutes = 20"))
+    return root
+
+
+def test_a_dry_run_shows_the_plan_with_reasons_and_estimates(shop, capsys):
+    assert main(["backfill", str(shop), "--from", "2026-01-02", "--to", "2026-01-03", "--dry-run"]) == 0
+    told = capsys.readouterr().out
+    assert "settings changed: sessions.gap_minutes" in told
+    assert "2026-01-02..2026-01-03" in told
+    assert "left to the next `endcap refresh`" in told
+    assert "CPU seconds" in told
+
+
+def test_a_backfill_in_processes_ends_with_a_verdict_and_the_command_to_go_on(shop, capsys):
+    days = ["--from", "2026-01-02", "--to", "2026-01-03", "--steps", "sessions,daily,bundle", "--parallel", "2"]
+    assert main(["backfill", str(shop), *days, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [step["step"] for step in told["steps"]] == ["sessions", "daily", "bundle"]
+    assert told["failed"] == told["waiting"] == {}
+    assert main(["backfill", str(shop), *days]) == 0
+    out = capsys.readouterr().out
+    assert f"to put it in force: endcap promote {shop} {told['built']}" in out
+    assert main(["promote", str(shop), told["built"]]) == 0
+    assert told["in_force"] in capsys.readouterr().out
+    assert (shop / "bundles" / "current").read_text().strip() == told["built"]
+
+
+def test_days_are_needed_and_checked(shop, capsys):
+    assert main(["backfill", str(shop), "--from", "2026-01-02"]) == 2
+    assert "--to" in capsys.readouterr().err
+    assert main(["backfill", str(shop), "--from", "2.1.2026", "--to", "2026-01-03"]) == 2
+    assert "is no day" in capsys.readouterr().err

@@ -1,0 +1,97 @@
+import signal
+import sqlite3
+from contextlib import closing
+
+import psutil
+import pytest
+
+from endcap.core.errors import Code, SourceError
+from endcap.flows.flow import StepReport
+from endcap.flows.lease import held
+from endcap.flows.runner import pending_of, run_steps
+from endcap.flows.steps import STEPS
+from endcap.flows.workers import Workers, told_error, untold_error
+
+SESSIONS = next(step for step in STEPS if step.name == "sessions")
+
+
+@pytest.fixture
+def half_done(tmp_path, make_hand_made, flow_of):
+    """A hand-made shop in which all before sessions is done, and its flow."""
+    flow = flow_of(
+        make_hand_made(tmp_path / "hand", {"2026-03-01": "10:00 u1 view_item A", "2026-03-05": "9:00 u2 view_item B"})
+    )
+    names = [step.name for step in STEPS]
+    run_steps(flow, STEPS[names.index("ingest") : names.index("catalogue")])
+    flow.through = "2026-03-05"
+    return flow
+
+
+def ask_all(flow, workers, fence):
+    pending, inputs = pending_of(flow, SESSIONS)
+    for day in pending:
+        workers.ask(flow, SESSIONS, fence, {day: pending[day]}, {day: inputs[day]})
+    return sorted(pending)
+
+
+def test_two_processes_do_a_step_and_write_the_ledger(half_done):
+    flow = half_done
+    with (
+        held(flow.ledger.catalog, flow.ledger.lease_name("sessions"), wait_s=0) as lease,
+        Workers(flow.shop.root, flow.ledger, 2) as workers,
+    ):
+        days = ask_all(flow, workers, lease.fence)
+        answers = {chunk[0]: report for chunk, report in workers.answers()}
+        pids = [process.pid for process in workers.processes]
+    assert sorted(answers) == days == ["2026-03-01", "2026-03-05"]
+    assert all(isinstance(report, StepReport) and report.state == "done" for report in answers.values())
+    assert pending_of(flow, SESSIONS) == ({}, {})
+    assert {each["run_id"] for each in flow.ledger.attempts()} == {flow.run_id}
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+
+
+def is_open(shop):
+    with closing(sqlite3.connect(f"file:{shop / 'endcap.db'}?mode=ro", uri=True)) as connection:
+        found = connection.execute("SELECT 1 FROM attempt WHERE step = 'sessions' AND outcome = 'running'")
+        return bool(found.fetchall())
+
+
+def test_a_worker_killed_within_an_attempt_is_noticed_and_its_chunk_done_by_another(half_done):
+    flow = half_done
+    with (
+        held(flow.ledger.catalog, flow.ledger.lease_name("sessions"), wait_s=0) as lease,
+        Workers(flow.shop.root, flow.ledger, 1) as workers,
+    ):
+        ask_all(flow, workers, lease.fence)
+        killed = False
+        while not killed:
+            for process in workers.processes if is_open(flow.shop.root) else ():
+                process.send_signal(signal.SIGSTOP)  # stands still: an attempt that is open stays open
+                killed = is_open(flow.shop.root)
+                process.send_signal(signal.SIGKILL if killed else signal.SIGCONT)
+        answers = list(workers.answers())
+    assert [type(report) for _, report in answers] == [StepReport, StepReport]
+    assert sorted(each["outcome"] for each in flow.ledger.attempts() if each["step"] == "sessions") == [
+        "abandoned", "done", "done"
+    ]  # fmt: skip
+    assert pending_of(flow, SESSIONS) == ({}, {})
+
+
+def test_an_error_in_a_worker_is_the_one_that_is_told(half_done):
+    flow = half_done
+    with (
+        held(flow.ledger.catalog, flow.ledger.lease_name("sessions"), wait_s=0) as late,
+        Workers(flow.shop.root, flow.ledger, 1) as workers,
+    ):
+        pending, inputs = pending_of(flow, SESSIONS)
+        old = type(late.fence)(late.fence.name, late.fence.token - 1)  # as if the lease had been taken over
+        workers.ask(flow, SESSIONS, old, pending, inputs)
+        ((_, error),) = workers.answers()
+    assert error.code is Code.FENCED
+    assert flow.tables.version(SESSIONS.writes[0]) == -1
+
+
+def test_an_error_told_as_plain_values_is_the_same_error():
+    error = SourceError("a file is torn", where="a.csv", fix="export it again", code=Code.SOURCE_UNREADABLE)
+    again = untold_error(told_error(error))
+    assert (type(again), str(again)) == (SourceError, str(error))
