@@ -55,7 +55,9 @@ def main() -> int:
         figures["killed_by_time"] += sum(crash.was_killed for crash in crashes)
         figures["digest_mismatches"] += sum(len(crash.differences) for crash in crashes)
     report("crash", figures, options, unmeasured={"object_store": "local files", "backfill": "a refresh"})
-    return 1 if any(figures[name] for name in ("lost_events", "doubled_events", "digest_mismatches", "late_writes")) else 0
+    return (
+        1 if any(figures[name] for name in ("lost_events", "doubled_events", "digest_mismatches", "late_writes")) else 0
+    )
 
 
 def _summed(runs: list[Faulted]) -> dict[str, float]:
@@ -68,7 +70,7 @@ def _summed(runs: list[Faulted]) -> dict[str, float]:
 
 def fault_all(folder: Path, seeds: int, paused: int) -> list[Faulted]:
     """Refresh a copy of a tiny shop once for each seed, with a fault; the last ones are runners that sleep too long."""
-    export = simulate(make_world("small", days=2, visitors=30, items=20), folder / "world", Popular()).export
+    export = simulate(make_world("small", days=2, visitors=12, items=20), folder / "world", Popular()).export
     fresh, whole = folder / "fresh" / "tiny", folder / "whole" / "tiny"
     for place in (fresh, whole):
         init_in_a_process(place, export)

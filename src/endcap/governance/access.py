@@ -69,7 +69,10 @@ _STUDY = frozenset({Action.MODEL_COMPARE, Action.SHOP_SIMULATE})
 
 ALLOWED: dict[Role, frozenset[Action]] = {
     Role.OWNER: frozenset(Action),
-    Role.OPERATOR: _LOOK | _STEPS | _STUDY | {Action.SHOP_INIT, Action.BUNDLE_DEPLOY, Action.SERVING_START, Action.TABLES_COMPACT},
+    Role.OPERATOR: _LOOK
+    | _STEPS
+    | _STUDY
+    | {Action.SHOP_INIT, Action.BUNDLE_DEPLOY, Action.SERVING_START, Action.TABLES_COMPACT},
     Role.ANALYST: _LOOK | _STUDY | {Action.MODEL_TRAIN, Action.MODEL_EVALUATE, Action.HEALTH_CHECK},
     Role.MERCHANDISER: _LOOK,
     Role.SERVICE: frozenset({Action.SERVING_RECOMMEND, Action.SERVING_EVENTS, Action.SERVING_READ}),

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import (
@@ -125,9 +126,10 @@ class DeltaTables:
                 post_commithook_properties=_HOOKS,
             )
 
-        going = sorted(go(is_rehearsal=True))
+        # Told again are files that went before: their removal stays in the log.
+        going = sorted(each for each in go(is_rehearsal=True) if _may_be_there(opened.table_uri, each))
         if going and not dry_run:  # where nothing goes, no commit is made
-            going = sorted(go(is_rehearsal=False))
+            go(is_rehearsal=False)
         return going
 
     def _overwrite(
@@ -187,6 +189,12 @@ def _kind(told: DataType) -> str:
     if isinstance(told, ArrayType):
         return f"list<{_kind(told.element_type)}>"
     return _KINDS.get(told.type, told.type)
+
+
+def _may_be_there(table_uri: str, path: str) -> bool:
+    """Whether a file may lie there: looked at on disks; in object stores, where a look costs, it is believed."""
+    place = table_uri.removeprefix("file://")
+    return not place.startswith("/") or (Path(unquote(place)) / path).exists()
 
 
 def _partition_of(uri: str, table: Table) -> str:
