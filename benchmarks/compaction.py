@@ -1,4 +1,4 @@
-"""A table of many small files: what compaction makes of them, and how long it takes to read one person's rows and all.
+"""A table of many small files: what compaction makes of them, and how long it takes to read them.
 
 Figures: files_before, files_after, rows, compact_s; scan_before_s and scan_after_s (a count over all rows and columns of
 people and times), person_before_s and person_after_s (the rows of 20 people), each the median of interleaved readings;
@@ -83,7 +83,14 @@ def write_small_files(root: Path, num_files: int) -> tuple[pa.Schema, list[str]]
         pq.write_table(part, root / "visits" / path, compression="zstd")
         size = (root / "visits" / path).stat().st_size
         adds.append(
-            AddAction(path.as_posix(), size, {"date_partition": day}, 0, True, f'{{"numRecords": {ROWS_A_FILE}}}')
+            AddAction(
+                path.as_posix(),
+                size,
+                {"date_partition": day},
+                0,
+                data_change=True,
+                stats=f'{{"numRecords": {ROWS_A_FILE}}}',
+            )
         )
     table = DeltaTable.create(str(root / "visits"), schema, partition_by=["date_partition"])
     table.create_write_transaction(adds, "append", schema, ["date_partition"])

@@ -1,4 +1,4 @@
-"""Faults at random store operations of a refresh of a tiny shop, and kills at random moments: what the next run makes of it.
+"""Faults at random store operations of a refresh of a tiny shop, and kills at random moments: what comes of it.
 
 Figures: seeds, lost_events, doubled_events, digest_mismatches (parts that differ), all of them also by kind of fault;
 paused (runners that slept beyond their leases) and late_writes (tables and bundles they changed after waking);

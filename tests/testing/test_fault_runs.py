@@ -24,7 +24,7 @@ wanted = holdings(whole)
 number = operations.index("table/sessions") + 1
 run = fault_and_refresh(fresh, root / "torn" / "tiny", wanted, Fault(FaultKind.TORN, number))
 late = pause_and_refresh(fresh, root / "paused" / "tiny", wanted, Fault(FaultKind.PAUSE, number))
-print(json.dumps([[each.name, each.code, each.differences, each.lost, each.doubled, each.late_writes] for each in (run, late)]))
+print(json.dumps([[x.name, x.code, x.differences, x.lost, x.doubled, x.late_writes] for x in (run, late)]))
 """
 
 

@@ -5,14 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from endcap.flows import shop
 from endcap.flows.shop import write_atomically
 from endcap.testing.faults import Fault, FaultKind, run_forked
 
 
 def write_two(folder):
     """Put two small files and a folder in force; end with 3 where the disk is full."""
-    from endcap.flows import shop
-
     try:
         for name in ("first", "second"):
             shop.write_atomically(folder / name, b"whole")
@@ -56,9 +55,7 @@ def test_a_folder_can_be_torn_before_it_is_named(tmp_path):
     assert not (tmp_path / "models").exists()
 
 
-def test_this_process_itself_is_left_as_it_is(tmp_path):
+def test_this_process_itself_is_left_as_it_is():
     before = (write_atomically, Path.rename, os.rename)
     run_forked(lambda: 0, Fault(FaultKind.KILL_BEFORE, 1))
-    from endcap.flows import shop
-
     assert (shop.write_atomically, Path.rename, os.rename) == before

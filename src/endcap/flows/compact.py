@@ -1,7 +1,7 @@
 """Compaction: many small files of a table become few, clustered by person, without a change of what the table holds.
 
-It holds the leases of every step that writes the table, so that a refresh beside it waits or is waited for, and commits
-with all their fences, so that a writer that slept through it is refused as late. Digests in the ledger stay as they are;
+It holds the leases of every step that writes the table, so that a refresh beside it waits or is waited for, and
+commits with all their fences, so that a writer that slept through it is refused as late. Digests in the ledger stay as they are;
 a partition whose rows are not what the ledger says of it (its writer died, its contract is an older one) is left alone:
 the refresh that mends it writes it anew anyway.
 """
@@ -89,7 +89,7 @@ def _needed(flow: Flow, sizes: dict[str, list[int]]) -> list[str]:
 
 
 def _hold_all(flow: Flow, table: Table, stack: ExitStack, wait_s: float) -> list[Fence]:
-    """Take the leases of all steps that write a table, in the order of STEPS: two compactions cannot block each other."""
+    """Take the leases of all steps that write a table, in the order of STEPS: two of us never block each other."""
     names = [flow.ledger.lease_name(step.name) for step in STEPS if table in step.writes]
     return [stack.enter_context(held(flow.ledger.catalog, name, wait_s=wait_s)).fence for name in names]
 

@@ -7,7 +7,7 @@ The one written rule. A version of a table stays readable while any of these hol
 3. the ledger names it as what a partition was last written by;
 4. it was the latest one at any time within the last `stores.keep_versions_days`.
 
-All other versions go. With them go the data files that no version which stays names, among them what dead attempts left;
+All other versions go. With them go the data files that no kept version names, among them what dead attempts left;
 but no file that was written, or taken out of the table, within the last 24 hours (`stores.tables.SAFETY_HOURS`).
 
 Forgetting a person writes new versions, and gives each manifest that named old ones the state `erased(n)`: from then on
@@ -17,6 +17,7 @@ manifest cannot be read, nothing goes: it might name anything.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -65,7 +66,7 @@ def kept_versions(made_at_us: Mapping[int, int], named: Collection[int], *, sinc
         [0, 2, 3]
     """
     order = sorted(made_at_us)
-    ended_us = {version: made_at_us[later] for version, later in zip(order, order[1:], strict=False)}
+    ended_us = {version: made_at_us[later] for version, later in pairwise(order)}
     recent = {version for version in order if version not in ended_us or ended_us[version] >= since_us}
     return recent | (set(named) & set(order))
 

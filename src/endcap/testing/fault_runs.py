@@ -139,7 +139,7 @@ def _tell(shop: Path, place: Path) -> int:
     return 0
 
 
-def _compare(
+def _compare(  # noqa: PLR0913, PLR0917 - the two runs, each with how it ended
     fault: Fault, told: Sequence[str], code: int, found: Holdings, wanted: Holdings, again: int, late: int = 0
 ) -> Faulted:
     names = sorted({*found.content, *wanted.content})
