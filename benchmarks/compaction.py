@@ -1,8 +1,8 @@
 """A table of many small files: what compaction makes of them, and how long it takes to read them.
 
-Figures: files_before, files_after, rows, compact_s; scan_before_s and scan_after_s (a count over all rows and columns of
-people and times), person_before_s and person_after_s (the rows of 20 people), each the median of interleaved readings;
-scan_speedup and person_speedup.
+Figures: files_before, files_after, rows, compact_s; scan_before_s and scan_after_s (a count over all rows and columns
+of people and times), person_before_s and person_after_s (the rows of 20 people), each the median of interleaved
+readings; scan_speedup and person_speedup.
 """
 
 import statistics

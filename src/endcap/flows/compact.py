@@ -1,9 +1,9 @@
 """Compaction: many small files of a table become few, clustered by person, without a change of what the table holds.
 
 It holds the leases of every step that writes the table, so that a refresh beside it waits or is waited for, and
-commits with all their fences, so that a writer that slept through it is refused as late. Digests in the ledger stay as they are;
-a partition whose rows are not what the ledger says of it (its writer died, its contract is an older one) is left alone:
-the refresh that mends it writes it anew anyway.
+commits with all their fences, so that a writer that slept through it is refused as late. Digests in the ledger stay
+as they are; a partition whose rows are not what the ledger says of it (its writer died, its contract is an older one)
+is left alone: the refresh that mends it writes it anew anyway.
 """
 
 from collections.abc import Iterator, Sequence

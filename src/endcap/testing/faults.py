@@ -2,8 +2,9 @@
 
 Nothing of this is in what a shop runs: the runner below wraps the classes of the stores in its own process, after the
 imports and before the refresh. An operation is a write to the lake (a commit that replaces partitions), to the
-catalog database (a transaction), or of a small file that is put in force at once (a manifest, `bundles/current`), or the copying
-of a finished folder into its place (a model, an index, a bundle). An operation inside another one is not counted.
+catalog database (a transaction), or of a small file that is put in force at once (a manifest, `bundles/current`), or
+the copying of a finished folder into its place (a model, an index, a bundle). An operation inside another one is not
+counted.
 """
 
 import errno
