@@ -29,6 +29,7 @@ VERBS = {
     "train": ("endcap.cli.train:train", "Fit the models of endcap.toml."),
     "index": ("endcap.cli.index:index", "Indexes over item vectors, with a recall report."),
     "evaluate": ("endcap.cli.evaluate:evaluate", "Measure every model on the last days, and print the table."),
+    "compact": ("endcap.cli.compact:compact", "Put small files together, remove what nobody can go back to."),
     "leakage": ("endcap.cli.leakage:leakage", "Look for what peeks: in a shop, or in any training frame."),
     "compare": ("endcap.cli.compare:compare_verb", "Compare models on any file of user, item and time."),
     "serve": ("endcap.cli.serve:serve_verb", "Serve recommendations over HTTP."),

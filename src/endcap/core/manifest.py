@@ -121,6 +121,8 @@ class RunManifest(msgspec.Struct, frozen=True, kw_only=True):
         config_digest: Digest of the settings.
         settings: endcap.toml as understood, with every default.
         attempts: The ledger's rows of the run in order: fingerprints, digests of inputs, versions of outputs, cost.
+        erasure: "complete", or "erased(n)" after n rows were forgotten; versions of tables that a complete manifest
+            names stay readable.
     """
 
     run_id: str
@@ -138,6 +140,7 @@ class RunManifest(msgspec.Struct, frozen=True, kw_only=True):
     config_digest: str
     settings: dict[str, Any]
     attempts: list[dict[str, Any]]
+    erasure: str = "complete"
 
 
 class _Layout(msgspec.Struct):

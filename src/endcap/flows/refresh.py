@@ -6,7 +6,9 @@ from pathlib import Path
 from endcap.core.clock import Clock, day_of, system_clock
 from endcap.core.errors import Code, DataError, UsageError, near
 from endcap.core.tables import EVENTS, TABLES
+from endcap.flows.compact import compact_where_needed
 from endcap.flows.flow import Flow, Progress, Step, StepReport
+from endcap.flows.retention import vacuum_when_due
 from endcap.flows.run_manifest import write_run_manifest
 from endcap.flows.runner import run_steps
 from endcap.flows.shop import find_shop
@@ -77,6 +79,9 @@ def refresh(
         finally:
             write_run_manifest(flow, outcome=outcome)
         tidy(flow)
+        if any(report.state == "done" for report in reports):
+            compact_where_needed(flow)
+            vacuum_when_due(flow)
         has_scanned = any(report.step == FIRST_STEP for report in reports)
         if has_scanned and (refused := refused_source(flow, through)):
             raise refused  # last: all that does not need these files is done

@@ -9,7 +9,10 @@ import pyarrow as pa
 from endcap.core.contract import Table
 from endcap.core.data_file import DataFile
 
-__all__ = ["DataFile", "Fence", "TableStore"]
+__all__ = ["SAFETY_HOURS", "DataFile", "Fence", "TableStore"]
+
+SAFETY_HOURS = 24
+"""A data file younger than this is never removed: no run takes so long from its first file to its commit."""
 
 
 @dataclass(frozen=True)
@@ -136,5 +139,45 @@ class TableStore(Protocol):
 
         Raises:
             LedgerError: A newer holder of the fence has written (FENCED); nothing is removed.
+        """
+        ...
+
+    def file_sizes(self, table: Table) -> dict[str, list[int]]:
+        """Return the bytes of each data file of the latest version, by partition; {} if it was never written."""
+        ...
+
+    def rearrange(
+        self, table: Table, partitions: Sequence[str], rows: pa.RecordBatchReader, *, fences: Sequence[Fence]
+    ) -> int:
+        """Write the same rows of whole partitions anew, into as few files as they need; see `replace`.
+
+        Args:
+            table: The contract.
+            partitions: The partitions written anew.
+            rows: All rows of these partitions, in the order in which they shall lie.
+            fences: The rights of all who may write the table: none of them comes after this one's commit with an older.
+
+        Returns:
+            The new version.
+        """
+        ...
+
+    def versions(self, table: Table) -> dict[int, int]:
+        """Return the versions that the log still knows -> when each was made, microseconds UTC, ascending."""
+        ...
+
+    def vacuum(self, table: Table, *, keep: Collection[int], dry_run: bool) -> list[str]:
+        """Remove the data files that no kept version names and that nobody can be using.
+
+        A file stays if the latest version or one of `keep` names it, or if it was written or taken out of the table
+        less than `SAFETY_HOURS` ago: it may belong to a commit that is still to come, or to a reader.
+
+        Args:
+            table: The contract.
+            keep: Versions that stay readable, besides the latest; one that the log does not know is passed over.
+            dry_run: Tell what would go and remove nothing.
+
+        Returns:
+            The files, relative to the table's folder, ascending.
         """
         ...

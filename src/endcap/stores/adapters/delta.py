@@ -3,9 +3,17 @@
 from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from pathlib import Path
+from urllib.parse import unquote
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
+from deltalake import (
+    CommitProperties,
+    DeltaTable,
+    PostCommitHookProperties,
+    Transaction,
+    WriterProperties,
+    write_deltalake,
+)
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.schema import ArrayType, DataType
 
@@ -15,12 +23,18 @@ from endcap.core.errors import Code, LedgerError, StoreError
 from endcap.core.stored_schema import check_stored
 from endcap.stores.adapters.delta_bridge import Bridge
 from endcap.stores.adapters.parquet_files import files_below, written_files
-from endcap.stores.tables import Fence
+from endcap.stores.tables import SAFETY_HOURS, Fence
 
 __all__ = ["DeltaTables"]
 
 _SCHEMA_VERSION, _SCHEMA_DIGEST = "endcap.schema_version", "endcap.schema_digest"
 _KINDS = {"integer": "int32", "long": "int64", "float": "float32", "double": "float64", "boolean": "bool"}
+
+_KEEP_LOG = {"delta.enableExpiredLogCleanup": "false"}
+"""The log is never cut: a version whose log entry is gone cannot be read, though a manifest may name it. A commit of
+one day is a few kilobytes, and a checkpoint every 100 commits keeps opening a table quick."""
+_HOOKS = PostCommitHookProperties(cleanup_expired_logs=False)
+"""The same for tables that were made without that property."""
 
 
 class DeltaTables:
@@ -76,9 +90,68 @@ class DeltaTables:
         self, table: Table, partitions: Sequence[str], rows: pa.RecordBatchReader, *, fence: Fence | None = None
     ) -> int:
         """Put rows in the place of whole partitions, in one commit; see the port."""
+        return self._overwrite(table, partitions, rows, [] if fence is None else [fence])
+
+    def rearrange(
+        self, table: Table, partitions: Sequence[str], rows: pa.RecordBatchReader, *, fences: Sequence[Fence]
+    ) -> int:
+        """Write the same rows anew.
+
+        As an overwrite and not with delta-rs' own optimize: an overwrite that meets another one fails instead of
+        being tried again, the rows pass our engine, which knows their digest, and memory stays within its limit.
+        """
+        return self._overwrite(table, partitions, rows, fences)
+
+    def file_sizes(self, table: Table) -> dict[str, list[int]]:
+        """Return the bytes of each data file by partition."""
         opened = self._open(table)
-        if fence is not None and opened is not None:
-            _check_fence(opened, fence)
+        sizes: dict[str, list[int]] = {}
+        if opened is not None:
+            adds = pa.table(opened.get_add_actions(flatten=True))
+            for path, size in zip(adds["path"].to_pylist(), adds["size_bytes"].to_pylist(), strict=True):
+                partition = _partition_of(f"/{path}", table) if table.partition else ""
+                sizes.setdefault(partition, []).append(size)
+        return dict(sorted(sizes.items()))
+
+    def versions(self, table: Table) -> dict[int, int]:
+        """Return version -> when it was made."""
+        opened = self._open(table)
+        told = [] if opened is None else opened.history()
+        return {int(each["version"]): int(each["timestamp"]) * 1000 for each in reversed(told)}
+
+    def vacuum(self, table: Table, *, keep: Collection[int], dry_run: bool) -> list[str]:
+        """Remove what no kept version names."""
+        opened = self._open(table)
+        if opened is None:
+            return []
+        kept = sorted({*keep, opened.version()} & set(self.versions(table)))
+        last = opened.history(1)[0]
+        noted = {key: str(last[key]) for key in (_SCHEMA_VERSION, _SCHEMA_DIGEST) if key in last}
+
+        def go(*, is_rehearsal: bool) -> list[str]:
+            return opened.vacuum(
+                SAFETY_HOURS,
+                dry_run=is_rehearsal,
+                enforce_retention_duration=False,
+                full=True,  # else what a dead writer left is not looked for
+                keep_versions=kept,
+                commit_properties=CommitProperties(custom_metadata=noted),
+                post_commithook_properties=_HOOKS,
+            )
+
+        # Told again are files that went before: their removal stays in the log.
+        going = sorted(each for each in go(is_rehearsal=True) if _may_be_there(opened.table_uri, each))
+        if going and not dry_run:  # where nothing goes, no commit is made
+            go(is_rehearsal=False)
+        return going
+
+    def _overwrite(
+        self, table: Table, partitions: Sequence[str], rows: pa.RecordBatchReader, fences: Sequence[Fence]
+    ) -> int:
+        opened = self._open(table)
+        if opened is not None:
+            for fence in fences:
+                _check_fence(opened, fence)
         predicate = None
         is_other = opened is not None and self._is_of_another_contract(table, opened, partitions)
         if opened is not None and table.partition:
@@ -92,7 +165,9 @@ class DeltaTables:
                 predicate=predicate,
                 # delta-rs keeps what the predicate spares, and its "merge" does not widen a type.
                 schema_mode="overwrite" if is_other else None,
-                commit_properties=_properties(table, fence),
+                commit_properties=_properties(table, fences),
+                post_commithook_properties=_HOOKS,
+                configuration=_KEEP_LOG if opened is None else None,
                 writer_properties=WriterProperties(compression="ZSTD", compression_level=1),
                 storage_options=self._options if opened is None else None,
             )
@@ -129,7 +204,7 @@ class DeltaTables:
                 _check_fence(opened, fence)
             self._is_of_another_contract(table, opened, partitions)
 
-        bridge = Bridge(self.folder(table), table, check, _properties(table, fence), self._options)
+        bridge = Bridge(self.folder(table), table, check, _properties(table, [fence] if fence else []), self._options)
         return bridge.adopt(partitions, files, read_version=read_version)
 
     def clean(self, table: Table, *, fence: Fence, living: Collection[str] = ()) -> list[str]:
@@ -138,7 +213,8 @@ class DeltaTables:
         def check(opened: DeltaTable) -> None:
             _check_fence(opened, fence)
 
-        return Bridge(self.folder(table), table, check, _properties(table, fence), self._options).clean(fence, living)
+        bridge = Bridge(self.folder(table), table, check, _properties(table, [fence]), self._options)
+        return bridge.clean(fence, living)
 
     def _is_of_another_contract(self, table: Table, opened: DeltaTable, partitions: Sequence[str]) -> bool:
         """Whether the stored columns are not the contract's.
@@ -186,6 +262,12 @@ def _kind(told: DataType) -> str:
     return _KINDS.get(told.type, told.type)
 
 
+def _may_be_there(table_uri: str, path: str) -> bool:
+    """Whether a file may lie there: looked at on disks; in object stores, where a look costs, it is believed."""
+    place = table_uri.removeprefix("file://")
+    return not place.startswith("/") or (Path(unquote(place)) / path).exists()
+
+
 def _partition_of(uri: str, table: Table) -> str:
     return uri.split(f"/{table.partition}=", 1)[1].split("/", 1)[0]
 
@@ -205,7 +287,7 @@ def _check_fence(opened: DeltaTable, fence: Fence) -> None:
         )
 
 
-def _properties(table: Table, fence: Fence | None) -> CommitProperties:
+def _properties(table: Table, fences: Sequence[Fence]) -> CommitProperties:
     told = {_SCHEMA_VERSION: str(table.version), _SCHEMA_DIGEST: table.digest}
-    transactions = None if fence is None else [Transaction(app_id=fence.name, version=fence.token)]
+    transactions = [Transaction(app_id=fence.name, version=fence.token) for fence in fences] or None
     return CommitProperties(custom_metadata=told, app_transactions=transactions)
