@@ -20,6 +20,7 @@ from endcap.models.config import OURS, ModelsConfig
 from endcap.monitoring.config import MonitoringConfig
 from endcap.serving.config import ServingConfig
 from endcap.sessions.config import SessionsConfig
+from endcap.stores.config import StoresConfig
 
 __all__ = ["ENVIRONMENT_PREFIX", "EngineSettings", "ShopConfig", "ShopSettings", "load_config", "parse_config"]
 
@@ -75,6 +76,7 @@ class ShopConfig(BaseModel):
 
     shop: ShopSettings
     engine: EngineSettings = Field(default_factory=EngineSettings)
+    stores: StoresConfig = Field(default_factory=StoresConfig)
     events: EventsConfig
     identities: IdentitiesConfig = Field(default_factory=IdentitiesConfig)
     sessions: SessionsConfig = Field(default_factory=SessionsConfig)
