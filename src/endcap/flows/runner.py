@@ -6,7 +6,7 @@ that dies in between is done again.
 """
 
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from endcap.flows.fingerprint import code_digest, fingerprint
 from endcap.flows.flow import Flow, Outcome, Step, StepReport
 from endcap.flows.lease import held
 from endcap.flows.ledger import AttemptStart, Part
+from endcap.flows.retry import why_again
 from endcap.governance.access import require
 from endcap.stores.tables import Fence
 
@@ -47,21 +48,55 @@ def num_pending(flow: Flow, step: Step) -> int:
 
 def _run_step(flow: Flow, step: Step) -> StepReport:
     meter = Meter()
-    if not _pending(flow, step)[0]:
+    if step.name not in flow.again and not _pending(flow, step)[0]:
         report = StepReport(step.name, "unchanged", seconds=meter.read().wall_s)
         flow.progress(report)
         return report
     require(flow.actor, step.action, flow.shop.resource(f"step/{step.name}"), audit=flow.ledger, at_us=flow.now_us)
-    with ExitStack() as stack:
-        lease = stack.enter_context(held(flow.ledger.catalog, flow.ledger.lease_name(step.name), wait_s=flow.wait_s))
-        pending, inputs = _pending(flow, step)  # again: while we waited, another runner may have done it
-        if not pending:
-            report = StepReport(step.name, "unchanged", seconds=meter.read().wall_s)
-        else:
-            flow.progress(StepReport(step.name, "started", partitions=len(pending)))
-            report = _attempt(flow, step, pending, inputs, (lease.fence, lease.queue_s))
+
+    def waiting(who: str) -> None:
+        flow.progress(StepReport(step.name, "waiting", note=f"for {who}, which does this step"))
+
+    catalog, name = flow.ledger.catalog, flow.ledger.lease_name(step.name)
+    with held(catalog, name, wait_s=flow.wait_s, waiting=waiting, retry=flow.ledger.retry) as lease:
+        if step.name in flow.again:  # once more: the runner that we waited for may have done it meanwhile
+            flow.ledger.forget(step.name)
+        report = _tries(flow, step, (lease.fence, lease.queue_s))
+    report = report or StepReport(step.name, "unchanged", seconds=meter.read().wall_s)
     flow.progress(report)
     return report
+
+
+def _tries(flow: Flow, step: Step, lease: tuple[Fence, float]) -> StepReport | None:
+    """Do what is pending of a step, and again by the policy of `flows.retry`; None where nothing is to be done."""
+    waits, retry = flow.ledger.retry.step.waits(), {}
+    while True:
+        pending, inputs = _pending(flow, step)  # again: while we waited, another runner may have done it
+        if not pending:
+            return None
+        flow.progress(StepReport(step.name, "started", partitions=len(pending)))
+        try:
+            return _attempt(flow, step, pending, inputs, lease, retry)
+        except Exception as error:
+            because = why_again(error) or _changed_meanwhile(flow, step, pending, error)
+            wait_s = next(waits, None) if because else None
+            if wait_s is None:
+                raise
+        note = f"{because}: again in {wait_s:.0f} s"
+        flow.progress(StepReport(step.name, "again", note=note))
+        flow.ledger.retry.wait(wait_s)
+        retry = {"number": retry.get("number", 1) + 1, "because": because, "waited_s": wait_s}
+
+
+def _changed_meanwhile(flow: Flow, step: Step, pending: Mapping[str, str], error: Exception) -> str:
+    """Say whether another runner has changed what a failed attempt read: it may have read half of it."""
+    if isinstance(error, EndcapError) and error.code in (Code.FENCED, Code.LEDGER_GONE):
+        return ""
+    try:
+        wanted = _pending(flow, step)[0]
+    except EndcapError:
+        return ""
+    return "inputs-changed" if any(wanted.get(each, mark) != mark for each, mark in pending.items()) else ""
 
 
 def _pending(flow: Flow, step: Step) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
@@ -86,7 +121,12 @@ def _pending(flow: Flow, step: Step) -> tuple[dict[str, str], dict[str, dict[str
 
 
 def _attempt(
-    flow: Flow, step: Step, pending: dict[str, str], inputs: dict[str, dict[str, str]], lease: tuple[Fence, float]
+    flow: Flow,
+    step: Step,
+    pending: dict[str, str],
+    inputs: dict[str, dict[str, str]],
+    lease: tuple[Fence, float],
+    retry: Mapping[str, Any],
 ) -> StepReport:
     fence, queue_s = lease
     meter = Meter()
@@ -99,7 +139,8 @@ def _attempt(
         config_digest=flow.shop.config.digest(),
         code_digest=code_digest(step.code),
         code_version=__version__,
-        queue_s=queue_s,
+        queue_s=0.0 if retry else queue_s,
+        retry=retry,
     )
     attempt_id = flow.ledger.start(started, fence)
     try:
@@ -116,8 +157,8 @@ def _attempt(
         flow.ledger.fail(attempt_id, code=code, error=told, cost=meter.read())
         raise
     rows_out = sum(each["rows"] for each in written.values())
-    cost = meter.read()
-    ending = {"outputs": written, "rows_in": _rows_in(flow, inputs), "rows_out": rows_out, "detail": outcome.detail}
+    cost, detail = meter.read(), outcome.detail | ({"retry": dict(retry)} if retry else {})
+    ending = {"outputs": written, "rows_in": _rows_in(flow, inputs), "rows_out": rows_out, "detail": detail}
     flow.ledger.finish(attempt_id, output=outcome.output, ending=ending, cost=cost)
     return StepReport(step.name, "done", partitions=len(pending), seconds=cost.wall_s, rows=rows_out, note=outcome.note)
 
@@ -167,7 +208,9 @@ class _Writing:
         # Closed before the rows are let go of, also where writing fails: an open stream holds them.
         with closing(engine.stream(wanted.order_by(order))) as rows:
             version = self.flow.tables.replace(table, changed, rows, fence=self.fence)
-        ledger.wrote(table.name, {each: _part(found.get(each), version) for each in changed})
+        ledger.wrote(
+            table.name, {each: _part(found.get(each), version) for each in changed}, attempt_id=self.attempt_id
+        )
         return version
 
 

@@ -278,4 +278,6 @@ def _prepare_postgres(schema: str, connection: Any, _record: Any) -> None:
 
 def _begin_postgres(schema: str, connection: sa.Connection) -> None:
     """Let the transactions of a shop run one after the other, as SQLite's do; the lock ends with the transaction."""
-    connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": f"endcap {schema}"})
+    connection.execute(
+        sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": f"endcap {schema}"}
+    )

@@ -42,7 +42,10 @@ def open_query(root: Path, settings: DatabaseSource) -> Iterator[Query]:
     from endcap.stores.adapters.sqlalchemy import SqlQuery  # noqa: PLC0415 - likewise
 
     with SqlQuery(
-        _from_shop(settings.url, root), settings.query, settings.watermark, password=password_of(root, "database", PASSWORD_VARIABLE)
+        _from_shop(settings.url, root),
+        settings.query,
+        settings.watermark,
+        password=password_of(root, "database", PASSWORD_VARIABLE),
     ) as query:
         yield query
 
