@@ -44,7 +44,7 @@ def test_a_flow_has_the_settings_of_its_shop(own_shop, monkeypatch):
         asked = "SELECT current_setting('threads'), current_setting('memory_limit'), current_setting('temp_directory')"
         threads, memory, spill = raw.execute(asked).fetchone()
     assert (threads, memory) == (1, "488.2 MiB")
-    assert spill == str(own_shop.resolve() / "scratch" / "spill")
+    assert spill.startswith(str(own_shop.resolve() / "scratch" / "spill-"))
 
 
 def test_the_engine_is_freed_at_the_end_and_when_a_step_fails(own_shop):
