@@ -1,12 +1,12 @@
 import pytest
 import sqlalchemy as sa
+from tests.conftest import is_missing
 
 from endcap.core.errors import Code, DataError, LedgerError, SourceError
 from endcap.flows.ledger import Ledger, Scope
 from endcap.flows.retry import LEDGER, STEP, Retry, why_again
 from endcap.stores.catalog import Catalog
 from endcap.testing.postgres import PASSWORD, initdb, own_server
-from tests.conftest import is_missing
 
 
 class CommitFailedError(Exception):

@@ -1,3 +1,4 @@
+import threading
 from dataclasses import replace
 
 import pyarrow as pa
@@ -275,3 +276,24 @@ def test_what_a_user_asks_to_be_done_anew_is_done_even_if_another_runner_has_jus
     world.flow.again = frozenset(["made_up"])
     assert world.go().state == "done"
     assert len(world.ran) == 2
+
+
+def test_a_wait_that_ended_with_nothing_to_do_stands_in_the_ledger(world):
+    def the_other_one_does_it(report):
+        if report.state == "waiting":
+            give_back.set()
+            other.join()
+
+    def hold():
+        with held(world.flow.ledger.catalog, "local/tiny/made_up", wait_s=0):
+            is_held.set()
+            give_back.wait(10)
+            world.source.clear()
+
+    is_held, give_back, other = threading.Event(), threading.Event(), threading.Thread(target=hold)
+    other.start()
+    is_held.wait(10)
+    world.flow.wait_s, world.flow.progress = None, the_other_one_does_it
+    assert world.go().state == "unchanged"
+    (row,) = world.flow.ledger.attempts()
+    assert (row["outcome"], row["partitions"], row["queue_s"] > 0) == ("unchanged", [], True)

@@ -309,6 +309,12 @@ class Ledger:
             self._end(connection, attempt_id, cost, outcome="done", **ending)
 
     @in_ledger
+    def stand_back(self, attempt_id: int, *, cost: Cost) -> None:
+        """Write that an attempt had nothing to do: while it waited, another runner has done it."""
+        with self.catalog.begin() as connection:
+            self._end(connection, attempt_id, cost, outcome="unchanged")
+
+    @in_ledger
     def fail(self, attempt_id: int, *, code: str, error: str, cost: Cost) -> None:
         """Write that an attempt failed; what was in force stays in force."""
         with self.catalog.begin() as connection:

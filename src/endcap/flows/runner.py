@@ -29,6 +29,10 @@ from endcap.stores.tables import Fence
 __all__ = ["num_pending", "run_steps"]
 
 
+_WAITED_S = 0.05
+"""A shorter wait is none: the lease was free."""
+
+
 def run_steps(flow: Flow, steps: Iterable[Step]) -> list[StepReport]:
     """Run steps in order, each only as far as it is pending.
 
@@ -62,6 +66,9 @@ def _run_step(flow: Flow, step: Step) -> StepReport:
         if step.name in flow.again:  # once more: the runner that we waited for may have done it meanwhile
             flow.ledger.forget(step.name)
         report = _tries(flow, step, (lease.fence, lease.queue_s))
+        if report is None and lease.queue_s >= _WAITED_S:
+            nothing = flow.ledger.start(_begun(flow, step, {}, {}, lease.queue_s, {}), lease.fence)
+            flow.ledger.stand_back(nothing, cost=meter.read())
     report = report or StepReport(step.name, "unchanged", seconds=meter.read().wall_s)
     flow.progress(report)
     return report
@@ -130,18 +137,7 @@ def _attempt(
 ) -> StepReport:
     fence, queue_s = lease
     meter = Meter()
-    started = AttemptStart(
-        run_id=flow.run_id,
-        actor=str(flow.actor),
-        step=step.name,
-        fingerprints=pending,
-        inputs={name: digest for named in inputs.values() for name, digest in named.items()},
-        config_digest=flow.shop.config.digest(),
-        code_digest=code_digest(step.code),
-        code_version=__version__,
-        queue_s=0.0 if retry else queue_s,
-        retry=retry,
-    )
+    started = _begun(flow, step, pending, inputs, 0.0 if retry else queue_s, retry)
     attempt_id = flow.ledger.start(started, fence)
     try:
         outcome = step.run(flow, sorted(pending))
@@ -152,6 +148,8 @@ def _attempt(
         outcome.put_in_force()
     except BaseException as error:
         code = error.code.value if isinstance(error, EndcapError) else type(error).__name__
+        if code == Code.LEDGER_GONE:
+            raise  # it cannot be written now; the next holder of the lease marks the attempt as abandoned
         # The message of a foreign error may hold a user's id: the ledger keeps its type alone.
         told = str(error) if isinstance(error, EndcapError) else type(error).__name__
         flow.ledger.fail(attempt_id, code=code, error=told, cost=meter.read())
@@ -161,6 +159,28 @@ def _attempt(
     ending = {"outputs": written, "rows_in": _rows_in(flow, inputs), "rows_out": rows_out, "detail": detail}
     flow.ledger.finish(attempt_id, output=outcome.output, ending=ending, cost=cost)
     return StepReport(step.name, "done", partitions=len(pending), seconds=cost.wall_s, rows=rows_out, note=outcome.note)
+
+
+def _begun(
+    flow: Flow,
+    step: Step,
+    pending: Mapping[str, str],
+    inputs: Mapping[str, Mapping[str, str]],
+    queue_s: float,
+    retry: Mapping[str, Any],
+) -> AttemptStart:
+    return AttemptStart(
+        run_id=flow.run_id,
+        actor=str(flow.actor),
+        step=step.name,
+        fingerprints=pending,
+        inputs={name: digest for named in inputs.values() for name, digest in named.items()},
+        config_digest=flow.shop.config.digest(),
+        code_digest=code_digest(step.code),
+        code_version=__version__,
+        queue_s=queue_s,
+        retry=retry,
+    )
 
 
 @dataclass(frozen=True)

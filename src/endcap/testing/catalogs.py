@@ -1,4 +1,4 @@
-"""What every database under the catalog must do: run these checks over one, and its ledger is safe or an error is told."""
+"""What every database under the catalog must do: checks to be run over one, SQLite and PostgreSQL among them."""
 
 import threading
 from collections.abc import Callable
