@@ -1,7 +1,8 @@
 """Runs two refreshes at once over a tiny shop, its catalog in SQLite and on PostgreSQL, and compares what came of it.
 
-Figures, for each database: seeds, errors (runs that ended with another code than 0), lost_updates (parts of the shop that
-differ from those of an undisturbed refresh), waited (attempts that waited for another runner, by the ledger) and waited_s.
+Figures, for each database: seeds, errors (runs that ended with another code than 0), lost_updates (parts of the shop
+that differ from those of an undisturbed refresh), waited (attempts that waited for another runner, by the ledger) and
+waited_s.
 """
 
 import os
@@ -79,7 +80,7 @@ def at_once(folder: Path, name: str, content: dict[str, str], longest_s: float, 
         shutil.copytree(folder / "fresh" / "tiny", place, symlinks=True)
         toml = place / "endcap.toml"
         toml.write_text(toml.read_text().replace('project = "tiny"', f'project = "tiny-{seed}"'))
-        offset_s = 0.0 if seed == 0 else float(np.random.default_rng(seed).uniform(0.0, longest_s))
+        offset_s = 0.0 if seed == 0 else float(np.random.default_rng(seed).uniform(0.0, longest_s / 3))
         codes = two(place, offset_s)
         made = without_config(shop_content(place)) if not any(codes) else {}
         lost = [part for part in sorted({*made, *content}) if made.get(part) != content.get(part)] if made else []

@@ -72,8 +72,8 @@ attempt = sa.Table(
     sa.Column("error", _Text),
     sa.Column("detail", sa.JSON, nullable=False),
 )
-"""Every attempt at a step, also the failed and the abandoned ones. Outcome: running, done, failed, abandoned, or unchanged: it
-waited for another runner, which did it."""
+"""Every attempt at a step, also the failed and the abandoned ones. Outcome: running, done, failed, abandoned, or
+unchanged: it waited for another runner, which did it."""
 
 lease = sa.Table(
     "lease",
