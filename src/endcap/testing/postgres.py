@@ -65,7 +65,7 @@ def own_server() -> Iterator[Server]:
         shutil.chown(path, other.get("user", os.getuid()))
     options = ["-D", str(place / "data"), "-U", "reader", "-A", "scram-sha-256", "--pwfile", str(place / "password")]
     command = [initdb(), *options, "--no-sync", "--no-locale", "-E", "UTF8"]
-    subprocess.run(command, **other, cwd=place, check=True, stdout=subprocess.DEVNULL)  # type: ignore[call-overload] # noqa: S603 - our own
+    subprocess.run(command, **other, cwd=place, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
