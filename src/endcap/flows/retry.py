@@ -25,7 +25,8 @@ from endcap.stores.catalog import Catalog
 __all__ = ["LEDGER", "STEP", "HasCatalog", "Policy", "Retry", "in_ledger", "why_again"]
 
 _log = structlog.get_logger()
-_P, _R = ParamSpec("_P"), TypeVar("_R")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,9 @@ def initdb() -> str:
 def own_server() -> Iterator[Server]:
     """Make and start a server for the length of the block; `initdb` must be there."""
     # The server refuses to run as root.
-    other: dict[str, Any] = {"user": "postgres" if shutil.which("pg_lsclusters") else "nobody"} if os.geteuid() == 0 else {}
+    other: dict[str, Any] = (
+        {"user": "postgres" if shutil.which("pg_lsclusters") else "nobody"} if os.geteuid() == 0 else {}
+    )
     place = Path(tempfile.mkdtemp(prefix="endcap-postgres-"))
     (place / "password").write_text(PASSWORD, encoding="ascii")
     for path in (place, place / "password"):
