@@ -99,7 +99,7 @@ def in_ledger(
     """
 
     @wraps(work)
-    def done(self: Any, *words: _P.args, **options: _P.kwargs) -> _R:
+    def done(self: Any, /, *words: _P.args, **options: _P.kwargs) -> _R:
         waits = self.retry.ledger.waits()
         while True:
             try:
