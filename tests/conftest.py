@@ -2,7 +2,6 @@ import os
 import shutil
 import socket
 import subprocess
-import tempfile
 import threading
 import urllib.request
 from pathlib import Path
@@ -10,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from endcap.engines.adapters.duckdb import DuckDBEngine
+from endcap.testing.postgres import PASSWORD as POSTGRES_PASSWORD
+from endcap.testing.postgres import initdb, own_server
 
 ROOT = Path(__file__).parent.parent
-POSTGRES_PASSWORD = "a:long@word/with%20signs"  # noqa: S105 - of a server that lives for a test
 
 
 @pytest.fixture
@@ -39,28 +39,10 @@ def free_port():
 @pytest.fixture(scope="session")
 def postgres_server():
     """A PostgreSQL server of its own: its URL without the password, which is POSTGRES_PASSWORD."""
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    found = shutil.which("initdb") or (str(programs[-1]) if programs else "")
-    if not found:
+    if not initdb():
         is_missing("PostgreSQL", "apt-get install postgresql")
-    # The server refuses to run as root.
-    other = {"user": "postgres" if shutil.which("pg_lsclusters") else "nobody"} if os.geteuid() == 0 else {}
-    place = Path(tempfile.mkdtemp(prefix="endcap-postgres-"))
-    (place / "password").write_text(POSTGRES_PASSWORD)
-    for path in (place, place / "password"):
-        shutil.chown(path, other.get("user", os.getuid()))
-
-    def run(*command):
-        subprocess.run(command, **other, cwd=place, check=True, stdout=subprocess.DEVNULL)
-
-    options = ["-D", place / "data", "-U", "reader", "-A", "scram-sha-256", "--pwfile", place / "password"]
-    run(found, *options, "--no-sync", "--no-locale", "-E", "UTF8")
-    port, control = free_port(), str(Path(found).with_name("pg_ctl"))
-    settings = f"-p {port} -h 127.0.0.1 -k '' -c fsync=off"
-    run(control, "start", "-w", "-D", place / "data", "-l", place / "log", "-o", settings)
-    yield f"postgresql+psycopg://reader@127.0.0.1:{port}/postgres"
-    run(control, "stop", "-m", "immediate", "-D", place / "data")
-    shutil.rmtree(place)
+    with own_server() as server:
+        yield server.url
 
 
 @pytest.fixture

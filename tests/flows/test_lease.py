@@ -1,3 +1,6 @@
+import os
+import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -7,6 +10,7 @@ import sqlalchemy as sa
 
 from endcap.core.errors import LedgerError
 from endcap.flows.lease import LEASE_S, held, holder_of_this_process
+from endcap.flows.ledger import Ledger, Part, Scope
 from endcap.stores.catalog import Catalog, lease
 
 
@@ -92,3 +96,66 @@ def test_who_waits_gets_the_lease_when_it_is_given_back(catalog, tmp_path):
 def test_a_holder_names_machine_process_and_start():
     assert holder_of_this_process() == holder_of_this_process()
     assert holder_of_this_process().count("|") == 3
+
+
+PAUSED = """
+import sys
+from pathlib import Path
+from endcap.core.errors import LedgerError
+from endcap.flows.lease import held
+from endcap.flows.ledger import AttemptStart, Ledger, Part, Scope
+from endcap.stores.catalog import Catalog
+
+ledger = Ledger(Catalog(Path(sys.argv[1])), Scope("local", "tiny", "local"))
+with held(ledger.catalog, ledger.lease_name("ingest"), wait_s=0, lease_s=0.3) as mine:
+    begun = AttemptStart("late", "os_user:ann", "ingest", {"d1": "late"}, {}, "c", "d", "0", 0.0)
+    attempt = ledger.start(begun, mine.fence)
+    ledger.writing(attempt, "events", ["d1"])
+    print("writing", flush=True)
+    sys.stdin.readline()
+    for act in (lambda: ledger.wrote("events", {"d1": Part("late", 1, 1)}, attempt_id=attempt),
+                lambda: ledger.check_held(attempt)):
+        try:
+            act()
+        except LedgerError as error:
+            print(error.code.value, flush=True)
+"""
+
+
+def test_a_runner_that_was_stopped_for_longer_than_its_lease_wakes_up_and_notes_nothing(catalog, tmp_path):
+    ledger = Ledger(catalog, Scope("local", "tiny", "local"))
+    command = [sys.executable, "-c", PAUSED, str(tmp_path / "endcap.db")]
+    late = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert late.stdout.readline() == "writing\n"
+    late.send_signal(signal.SIGSTOP)
+    assert ledger.writer_of("events").split("|")[2] == str(late.pid)
+    with held(catalog, ledger.lease_name("ingest"), wait_s=None) as mine:
+        ledger.wrote("events", {"d1": Part("newer", 2, 2)})
+        late.send_signal(signal.SIGCONT)
+        told = late.communicate("go on\n")[0]
+        assert told.split() == ["fenced", "fenced"]
+        assert stored(catalog).token == mine.fence.token
+    assert ledger.parts("events") == {"d1": Part("newer", 2, 2)}
+
+
+def test_who_waits_is_told_once_for_whom(catalog, tmp_path):
+    told, other = [], Catalog(tmp_path / "endcap.db")
+
+    def waiting(who):
+        told.append(who)
+        give_back.set()
+
+    give_back, mine_is_held = threading.Event(), threading.Event()
+
+    def first():
+        with held(other, "shop/step", wait_s=0):
+            mine_is_held.set()
+            give_back.wait(10)
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    mine_is_held.wait(10)
+    with held(catalog, "shop/step", wait_s=None, waiting=waiting):
+        assert told == [f"process {os.getpid()} on {socket.gethostname()}"]
+    thread.join()
+    other.close()

@@ -1,3 +1,4 @@
+import threading
 from dataclasses import replace
 
 import pyarrow as pa
@@ -7,6 +8,7 @@ from endcap.core.errors import Code, DataError, LedgerError
 from endcap.core.tables import QUARANTINE
 from endcap.flows.flow import Flow, Outcome, Places, Step
 from endcap.flows.lease import held
+from endcap.flows.retry import Retry
 from endcap.flows.runner import run_steps
 from endcap.flows.shop import Shop
 from endcap.governance.access import Action, local_actor
@@ -124,7 +126,7 @@ def test_a_step_that_fails_leaves_what_was_and_keeps_no_foreign_words(world):
 
 def test_a_run_that_died_after_the_commit_is_done_again_to_the_same_content(world, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(world.flow.ledger, "wrote", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(world.flow.ledger, "wrote", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             world.go()
     assert {part.digest for part in world.flow.ledger.parts("quarantine").values()} == {""}
@@ -137,7 +139,7 @@ def test_a_setting_that_is_changed_back_after_a_kill_leaves_no_day_half_done(wor
     first = dict(world.source)
     world.source["2026-01-01"] = ["other"]
     with monkeypatch.context() as patch:
-        patch.setattr(world.flow.ledger, "wrote", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(world.flow.ledger, "wrote", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             world.go()
     world.source = first
@@ -216,3 +218,82 @@ def test_what_was_done_stands_in_the_ledger_and_in_the_audit_log(world):
     assert (attempt["rows_out"], attempt["outcome"], attempt["partitions"]) == (3, "done", ["2026-01-01", "2026-01-02"])
     audit = world.flow.ledger.audit_rows()[0]
     assert (audit["action"], audit["resource"], audit["outcome"]) == ("events.ingest", "step/made_up", "allowed")
+
+
+def conflict():
+    return LedgerError("another writer", fix="again", code=Code.COMMIT_CONFLICT)
+
+
+def test_a_step_that_met_another_writer_is_tried_again_and_the_ledger_says_why(world):
+    waits, reports, run = [], [], world.step.run
+    world.flow.ledger.retry = Retry(wait=waits.append)
+    world.flow.progress = reports.append
+
+    def fails_twice(flow, pending):
+        if len(waits) < 2:
+            raise conflict()
+        return run(flow, pending)
+
+    assert run_steps(world.flow, [replace(world.step, run=fails_twice)])[0].state == "done"
+    assert waits == [1.0, 2.0]
+    assert [report.state for report in reports] == ["started", "again", "started", "again", "started", "done"]
+    attempts = world.flow.ledger.attempts()
+    assert [(row["outcome"], row["error_code"], row["detail"].get("retry")) for row in attempts] == [
+        ("done", None, {"number": 3, "because": "commit-conflict", "waited_s": 2.0}),
+        ("failed", "commit-conflict", {"number": 2, "because": "commit-conflict", "waited_s": 1.0}),
+        ("failed", "commit-conflict", None),
+    ]
+
+
+def test_a_step_that_fails_every_time_is_told_after_the_last_try(world):
+    waits = []
+    world.flow.ledger.retry = Retry(wait=waits.append)
+
+    def fails(_flow, _pending):
+        raise conflict()
+
+    with pytest.raises(LedgerError, match="another writer"):
+        run_steps(world.flow, [replace(world.step, run=fails)])
+    assert (waits, len(world.flow.ledger.attempts())) == ([1.0, 2.0, 4.0], 4)
+
+
+def test_a_step_whose_inputs_another_runner_changed_while_it_failed_is_tried_again(world):
+    waits, run = [], world.step.run
+    world.flow.ledger.retry = Retry(wait=waits.append)
+
+    def read_half(flow, pending):
+        if not waits:
+            world.source["2026-01-01"] = ["new"]
+            raise ZeroDivisionError
+        return run(flow, pending)
+
+    run_steps(world.flow, [replace(world.step, run=read_half)])
+    assert (waits, world.values()) == ([1.0], ["c", "new"])
+
+
+def test_what_a_user_asks_to_be_done_anew_is_done_even_if_another_runner_has_just_done_it(world):
+    world.go()
+    world.flow.again = frozenset(["made_up"])
+    assert world.go().state == "done"
+    assert len(world.ran) == 2
+
+
+def test_a_wait_that_ended_with_nothing_to_do_stands_in_the_ledger(world):
+    def the_other_one_does_it(report):
+        if report.state == "waiting":
+            give_back.set()
+            other.join()
+
+    def hold():
+        with held(world.flow.ledger.catalog, "local/tiny/made_up", wait_s=0):
+            is_held.set()
+            give_back.wait(10)
+            world.source.clear()
+
+    is_held, give_back, other = threading.Event(), threading.Event(), threading.Thread(target=hold)
+    other.start()
+    is_held.wait(10)
+    world.flow.wait_s, world.flow.progress = None, the_other_one_does_it
+    assert world.go().state == "unchanged"
+    (row,) = world.flow.ledger.attempts()
+    assert (row["outcome"], row["partitions"], row["queue_s"] > 0) == ("unchanged", [], True)

@@ -55,6 +55,8 @@ def _moving() -> Iterator[Callable[[StepReport], None]]:
             if report.state == "started":
                 days = f", {report.partitions} partitions" if report.partitions > 1 else ""
                 status.update(f"{report.step}{days} ...")
+            elif report.state == "waiting":
+                status.update(f"{report.step} waits {report.note} ...")
             else:
                 console.print(_line(report), markup=False)
 
@@ -67,6 +69,8 @@ def _line(report: StepReport) -> str:
     >>> _line(StepReport("ingest", "done", partitions=3, seconds=1.25, rows=1200, note="12 quarantined"))
     'ingest              1.2 s  3 partitions, 1,200 rows; 12 quarantined'
     """
+    if report.state in ("waiting", "again"):
+        return f"{report.step:<{_WIDTH}}    {'waits' if report.state == 'waiting' else 'failed,'} {report.note}"
     if report.state == "unchanged":
         return f"{report.step:<{_WIDTH}} {report.seconds:6.1f} s  unchanged"
     what = [

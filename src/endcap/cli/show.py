@@ -26,6 +26,9 @@ from endcap.governance.access import Action, local_actor, require
 
 __all__ = ["show"]
 
+_SHORTEST_S = 0.05
+"""A shorter wait is none: the lease was free."""
+
 
 def show(
     what: str,
@@ -110,7 +113,7 @@ def _runs(_shop: Shop, ledger: Ledger, limit: int) -> tuple[Any, str]:
         [
             _when(row["started_at_us"]), row["run_id"], row["step"], row["outcome"], len(row["partitions"]),
             row["wall_s"], row["cpu_s"], (row["peak_rss_bytes"] or 0) // 2**20, row["rows_in"], row["rows_out"],
-            row["error_code"] or "",
+            _waited(row), row["error_code"] or "",
         ]
         for row in attempts
     ]  # fmt: skip
@@ -125,9 +128,21 @@ def _runs(_shop: Shop, ledger: Ledger, limit: int) -> tuple[Any, str]:
         "peak MiB",
         "rows in",
         "rows out",
+        "waited",
         "error",
     ]
     return attempts, table(heads, rows)
+
+
+def _waited(row: dict[str, Any]) -> str:
+    """Return how long an attempt waited for another runner, and whether it is a second try, and why.
+
+    >>> _waited({"queue_s": 3.21, "detail": {"retry": {"number": 2, "because": "commit-conflict"}}})
+    '3.2 s; try 2: commit-conflict'
+    """
+    waited = f"{row['queue_s']:.1f} s" if row["queue_s"] >= _SHORTEST_S else ""
+    again = row["detail"].get("retry")
+    return "; ".join(each for each in (waited, again and f"try {again['number']}: {again['because']}") if each)
 
 
 def _intake(_shop: Shop, ledger: Ledger, _limit: int) -> tuple[Any, str]:

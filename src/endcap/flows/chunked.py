@@ -13,6 +13,7 @@ from endcap.core.clock import next_day
 from endcap.core.errors import Code, DataError, EndcapError
 from endcap.flows.chunks import Sizes, cut, halves, is_day
 from endcap.flows.flow import Flow, Step, StepReport
+from endcap.flows.retry import why_again
 from endcap.stores.tables import Fence
 
 __all__ = ["Attempt", "do_chunks"]
@@ -20,9 +21,12 @@ __all__ = ["Attempt", "do_chunks"]
 Attempt = Callable[[Flow, Step, dict[str, str], dict[str, dict[str, str]], tuple[Fence, float]], StepReport]
 
 _NOBODYS = frozenset(
-    {Code.FENCED, Code.STEP_HELD, Code.LEDGER_UNUSABLE, Code.STORE_UNUSABLE, Code.ACCESS_DENIED, Code.RAW_IDS}
+    {Code.FENCED, Code.STEP_HELD, Code.LEDGER_UNUSABLE, Code.LEDGER_GONE, Code.STORE_UNUSABLE, Code.ACCESS_DENIED, Code.RAW_IDS}
 )
 """What goes wrong whichever day is done."""
+
+_MOST_TRIES = 4
+"""A chunk that meets other writers in a worker: what it waits for them is the time that the other chunks take."""
 
 
 @dataclass
@@ -60,6 +64,7 @@ class _Doing:
     def in_workers(self, chunks: list[list[str]]) -> None:
         """Do chunks in processes of their own."""
         workers, fence = self.flow.workers, self.lease[0]
+        tries: dict[tuple[str, ...], int] = {}
         assert workers is not None
         for chunk in chunks:
             workers.ask(self.flow, self.step, fence, *self._asked(chunk))
@@ -67,12 +72,17 @@ class _Doing:
             if isinstance(answer, StepReport):
                 self.reports.append(answer)
                 continue
+            again = tries[tuple(chunk)] = tries.get(tuple(chunk), 0) + 1
+            if why_again(answer) and again < _MOST_TRIES:
+                workers.ask(self.flow, self.step, fence, *self._asked(chunk))
+                continue
             for part in self.after_failure(chunk, answer):
                 workers.ask(self.flow, self.step, fence, *self._asked(part))
 
     def after_failure(self, chunk: list[str], error: Exception) -> list[list[str]]:
         """Return the chunks to be done in the place of one that failed; a single partition is noted as failed."""
-        if self.flow.trouble is None or isinstance(error, OSError) or getattr(error, "code", None) in _NOBODYS:
+        is_nobodys = isinstance(error, OSError) or getattr(error, "code", None) in _NOBODYS
+        if self.flow.trouble is None or is_nobodys or why_again(error):
             raise error
         if len(chunk) > 1:
             return halves(chunk) if self.step.by_day else [[each] for each in chunk]

@@ -10,7 +10,8 @@ import ibis
 from endcap.core.contract import Table
 from endcap.core.errors import Code, DataError, EndcapError
 from endcap.engines.port import Engine
-from endcap.flows.ledger import Ledger
+from endcap.flows.holder import told
+from endcap.flows.ledger import Ledger, Part
 from endcap.flows.shop import Shop
 from endcap.governance.access import Action, Actor
 from endcap.stores.objects import Objects
@@ -23,6 +24,8 @@ if TYPE_CHECKING:  # it tells steps and reports, which are made here
 
 __all__ = ["Choose", "Flow", "Outcome", "Pending", "Places", "Progress", "Step", "StepReport", "Trouble"]
 
+_LOOK_AGAIN_S = 0.1
+
 
 @dataclass(frozen=True)
 class StepReport:
@@ -30,7 +33,8 @@ class StepReport:
 
     Args:
         step: Its name.
-        state: started, done or unchanged (nothing had to be done).
+        state: waiting (for another runner), again (it failed and is tried again), started, done or unchanged (nothing
+            had to be done).
         partitions: How many partitions were to be done.
         seconds: How long it took.
         rows: How many rows it wrote.
@@ -138,7 +142,7 @@ class Flow:
         now_us: The instant the run began.
         actor: Who asked for it.
         progress: Is told how each step goes.
-        wait_s: How long to wait for a step that another runner does.
+        wait_s: How long to wait for a step that another runner does, seconds; None for as long as that one lives.
         again: Steps that the user has asked to be done anew, from what is there now.
         workers: Processes for steps whose days do not depend on each other; None where this process does all.
         choose: Which of the pending partitions of a step are to be done; None for all.
@@ -158,7 +162,7 @@ class Flow:
     now_us: int
     actor: Actor
     progress: Progress
-    wait_s: float = 60.0
+    wait_s: float | None = None
     again: frozenset[str] = frozenset()
     workers: "Workers | None" = None
     choose: "Choose | None" = None
@@ -191,9 +195,9 @@ class Flow:
         """Return the days of a table that have rows, up to `through`, ascending.
 
         Raises:
-            DataError: A day is being written, or was when its runner died (DAY_NOT_READY).
+            DataError: A day was being written when its runner died (DAY_NOT_READY); for a living one is waited.
         """
-        parts = self.ledger.parts(table.name)
+        parts = self._ready_parts(table)
         for day, part in parts.items():
             if not part.digest:
                 raise DataError(
@@ -203,6 +207,21 @@ class Flow:
                     code=Code.DAY_NOT_READY,
                 )
         return [day for day, part in parts.items() if part.rows and day <= (self.through or day)]
+
+    def _ready_parts(self, table: Table) -> dict[str, Part]:
+        """Return what a table holds, once no living runner writes it."""
+        is_told = False
+        while True:
+            parts = self.ledger.parts(table.name)
+            if all(part.digest for part in parts.values()):
+                return parts
+            writer = self.ledger.writer_of(table.name)
+            if not writer:
+                return self.ledger.parts(table.name)  # again: it may have ended just now
+            if not is_told:
+                self.progress(StepReport(table.name, "waiting", note=f"for {told(writer)}, which writes it"))
+                is_told = True
+            self.ledger.retry.wait(_LOOK_AGAIN_S)
 
     def digests(self, table: Table, days: Sequence[str]) -> dict[str, str]:
         """Return `table/day` -> digest for those of the days that have rows: the inputs of a fingerprint."""

@@ -1,7 +1,7 @@
 """The ledger: every attempt at every step with what went in, what came out, what it cost and how it ended."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import msgspec
@@ -11,6 +11,8 @@ from endcap.core.errors import Code, LedgerError
 from endcap.events.files import SourceFile
 from endcap.events.source_schema import SourceSchema
 from endcap.flows.cost import Cost
+from endcap.flows.holder import is_held
+from endcap.flows.retry import Retry, in_ledger
 from endcap.governance.audit import AuditRow
 from endcap.stores.catalog import (
     Catalog,
@@ -72,6 +74,7 @@ class AttemptStart:
         code_digest: Digest of the code that the step uses.
         code_version: Version of Endcap.
         queue_s: Seconds waited for the lease.
+        retry: What the ledger shall say of a try after the first: `number`, `because`, `waited_s`.
     """
 
     run_id: str
@@ -83,6 +86,7 @@ class AttemptStart:
     code_digest: str
     code_version: str
     queue_s: float
+    retry: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -92,11 +96,14 @@ class Ledger:
     Args:
         catalog: The database.
         scope: Whose rows they are.
+        retry: When and how a transaction is tried again.
     """
 
     catalog: Catalog
     scope: Scope
+    retry: Retry = field(default_factory=Retry)
 
+    @in_ledger
     def fingerprints(self, step: str) -> dict[str, str]:
         """Return the fingerprint under which each partition of a step was last done."""
         query = sa.select(partition_state.c.partition, partition_state.c.fingerprint).where(
@@ -105,18 +112,21 @@ class Ledger:
         with self.catalog.begin() as connection:
             return {row.partition: row.fingerprint for row in connection.execute(query) if row.fingerprint}
 
+    @in_ledger
     def outputs(self, step: str) -> dict[str, Any]:
         """Return what each partition of a step left behind besides tables."""
         query = sa.select(partition_state.c.partition, partition_state.c.output).where(partition_state.c.step == step)
         with self.catalog.begin() as connection:
             return {row.partition: row.output for row in connection.execute(query)}
 
+    @in_ledger
     def forget(self, step: str) -> None:
         """Forget under which fingerprints a step was done, so that it is done again; its outputs stay known."""
         with self.catalog.begin() as connection:
             mine = sa.update(partition_state).where(partition_state.c.step == step)
             connection.execute(mine.values(fingerprint=""))
 
+    @in_ledger
     def settled(self, name: str) -> str | None:
         """Return what was settled under a name, None if nothing was."""
         with self.catalog.begin() as connection:
@@ -125,12 +135,14 @@ class Ledger:
             ).scalar_one_or_none()
         return kept
 
+    @in_ledger
     def settle(self, name: str, value: str) -> None:
         """Keep a value for good; one that was kept before stays."""
         with self.catalog.begin() as connection:
             if connection.execute(sa.select(fact.c.value).where(fact.c.name == name)).scalar_one_or_none() is None:
                 connection.execute(sa.insert(fact).values(name=name, value=value))
 
+    @in_ledger
     def lose(self, table: str, steps: Sequence[str]) -> None:
         """Forget what a table held that is gone, and that the steps which write it were done."""
         with self.catalog.begin() as connection:
@@ -139,12 +151,14 @@ class Ledger:
                 sa.update(partition_state).where(partition_state.c.step.in_(steps)).values(fingerprint="")
             )
 
+    @in_ledger
     def parts(self, table: str) -> dict[str, Part]:
         """Return what each partition of a table holds, ascending."""
         query = sa.select(table_part).where(table_part.c.table == table).order_by(table_part.c.partition)
         with self.catalog.begin() as connection:
             return {row.partition: Part(row.digest, row.rows, row.version) for row in connection.execute(query)}
 
+    @in_ledger
     def start(self, first: AttemptStart, fence: Fence) -> int:
         """Write an attempt that begins, and mark those of dead runners as abandoned; return the attempt's number."""
         with self.catalog.begin() as connection:
@@ -169,12 +183,13 @@ class Ledger:
                     started_at_us=now_us,
                     queue_s=round(first.queue_s, 4),
                     outcome="running",
-                    detail={},
+                    detail={"retry": dict(first.retry)} if first.retry else {},
                 )
             )
             (attempt_id,) = inserted.inserted_primary_key or (0,)
             return int(attempt_id)
 
+    @in_ledger
     def abandon(self, run_id: str, step: str, partitions: Sequence[str]) -> None:
         """Mark an attempt of a run as abandoned whose process died while the run goes on."""
         with self.catalog.begin() as connection:
@@ -184,6 +199,7 @@ class Ledger:
                     ended = sa.update(attempt).where(attempt.c.attempt_id == row.attempt_id)
                     connection.execute(ended.values(outcome="abandoned", ended_at_us=self.catalog.now_us(connection)))
 
+    @in_ledger
     def writing(self, attempt_id: int, table: str, partitions: Sequence[str]) -> None:
         """Note that partitions are about to be written: until `wrote`, nobody knows what they hold.
 
@@ -203,21 +219,52 @@ class Ledger:
         ]
         with self.catalog.begin() as connection:
             begun = self._held(connection, attempt_id)
-            connection.execute(
-                sa.update(partition_state).where(_states_of(begun, begun.partitions)).values(fingerprint="")
-            )
+            noted = {**begun.outputs, table: {"partitions": list(partitions)}}
+            mine = sa.update(attempt).where(attempt.c.attempt_id == attempt_id)
+            connection.execute(mine.values(outputs=noted))
+            done = _states_of(begun, begun.partitions)
+            connection.execute(sa.update(partition_state).where(done).values(fingerprint=""))
             _put_parts(connection, table, rows)
 
-    def wrote(self, table: str, parts: Mapping[str, Part]) -> None:
-        """Note what partitions hold now."""
+    @in_ledger
+    def wrote(self, table: str, parts: Mapping[str, Part], *, attempt_id: int | None = None) -> None:
+        """Note what partitions hold now.
+
+        Args:
+            table: The table.
+            parts: Partition -> what it holds.
+            attempt_id: The attempt that wrote; None where nobody else can.
+
+        Raises:
+            LedgerError: The attempt's lease was taken over (FENCED): the newer runner says what they hold.
+        """
         rows = [{"table": table, "partition": partition, **asdict(part)} for partition, part in parts.items()]
         with self.catalog.begin() as connection:
+            if attempt_id is not None:
+                self._held(connection, attempt_id)
             _put_parts(connection, table, rows)
+
+    @in_ledger
+    def writer_of(self, table: str) -> str:
+        """Return who holds the lease under which a table is being written just now, "" if nobody does."""
+        running = sa.select(attempt.c.step, attempt.c.token, attempt.c.outputs).where(attempt.c.outcome == "running")
+        mine = running.where((attempt.c.organisation == self.scope.organisation)
+                             & (attempt.c.project == self.scope.project))  # fmt: skip
+        with self.catalog.begin() as connection:
+            now_us = self.catalog.now_us(connection)
+            for each in connection.execute(mine).all():
+                if table in each.outputs:
+                    named = (lease.c.name == self.lease_name(each.step)) & (lease.c.token == each.token)
+                    holder = connection.execute(sa.select(lease).where(named)).one_or_none()
+                    if holder is not None and is_held(holder, now_us):
+                        return str(holder.holder)
+        return ""
 
     def lease_name(self, step: str) -> str:
         """Return the name under which a step of the shop is leased."""
         return f"{self.scope.organisation}/{self.scope.project}/{step}"
 
+    @in_ledger
     def check_held(self, attempt_id: int) -> None:
         """Check that an attempt's lease is still its own, before something is put in force.
 
@@ -241,6 +288,7 @@ class Ledger:
             )
         return begun
 
+    @in_ledger
     def finish(
         self,
         attempt_id: int,
@@ -281,6 +329,13 @@ class Ledger:
                 connection.execute(sa.insert(partition_state), rows)
             self._end(connection, attempt_id, cost, outcome="done", **ending)
 
+    @in_ledger
+    def stand_back(self, attempt_id: int, *, cost: Cost) -> None:
+        """Write that an attempt had nothing to do: while it waited, another runner has done it."""
+        with self.catalog.begin() as connection:
+            self._end(connection, attempt_id, cost, outcome="unchanged")
+
+    @in_ledger
     def fail(self, attempt_id: int, *, code: str, error: str, cost: Cost) -> None:
         """Write that an attempt failed; what was in force stays in force."""
         with self.catalog.begin() as connection:
@@ -290,6 +345,7 @@ class Ledger:
         ended = sa.update(attempt).where(attempt.c.attempt_id == attempt_id)
         connection.execute(ended.values(ended_at_us=self.catalog.now_us(connection), **asdict(cost), **values))
 
+    @in_ledger
     def attempts(self, *, limit: int = 50, run_id: str | None = None) -> list[dict[str, Any]]:
         """Return the latest attempts, newest first."""
         query = sa.select(attempt).order_by(attempt.c.attempt_id.desc()).limit(limit)
@@ -298,6 +354,7 @@ class Ledger:
         with self.catalog.begin() as connection:
             return [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
 
+    @in_ledger
     def last_attempts(self, step: str) -> dict[str, dict[str, Any]]:
         """Return for each partition of a step the attempt by which it was last done."""
         joined = sa.select(partition_state.c.partition, attempt).join(
@@ -307,6 +364,7 @@ class Ledger:
             found = connection.execute(joined.where(partition_state.c.step == step)).mappings().all()
         return {row["partition"]: dict(row) for row in found}
 
+    @in_ledger
     def done_attempts(self, step: str, *, limit: int = 20) -> list[dict[str, Any]]:
         """Return the latest attempts at a step that were done, newest first: what it costs."""
         query = sa.select(attempt).where((attempt.c.step == step) & (attempt.c.outcome == "done"))
@@ -314,6 +372,7 @@ class Ledger:
             rows = connection.execute(query.order_by(attempt.c.attempt_id.desc()).limit(limit)).mappings().all()
         return [dict(row) for row in rows]
 
+    @in_ledger
     def source_files(self) -> list[SourceFile]:
         """Return what is known of the source's files, by source and name."""
         query = sa.select(source_file).order_by(source_file.c.source, source_file.c.name)
@@ -321,6 +380,7 @@ class Ledger:
             rows = connection.execute(query).mappings().all()
         return [_source_file(dict(row)) for row in rows]
 
+    @in_ledger
     def keep_source_files(self, files: Sequence[SourceFile]) -> None:
         """Note what is known of the source's files; of those that are gone, the days made from them know."""
         with self.catalog.begin() as connection:
@@ -331,12 +391,14 @@ class Ledger:
                     [{**asdict(file), "days": list(file.days), "day_rows": list(file.day_rows)} for file in files],
                 )
 
+    @in_ledger
     def source_schemas(self) -> list[SourceSchema]:
         """Return the versions of the schemas that sources ever had, by source and version."""
         query = sa.select(source_schema).order_by(source_schema.c.source, source_schema.c.version)
         with self.catalog.begin() as connection:
             return [SourceSchema(**row) for row in connection.execute(query).mappings()]
 
+    @in_ledger
     def keep_source_schemas(self, schemas: Sequence[SourceSchema]) -> None:
         """Note versions that are new; one that another run has noted just now stays as it is."""
         with self.catalog.begin() as connection:
@@ -345,11 +407,13 @@ class Ledger:
             if fresh:
                 connection.execute(sa.insert(source_schema), fresh)
 
+    @in_ledger
     def append(self, row: AuditRow) -> None:
         """Write a row of the audit log: the port of `governance.audit`."""
         with self.catalog.begin() as connection:
             connection.execute(sa.insert(audit).values(**msgspec.structs.asdict(row)))
 
+    @in_ledger
     def audit_rows(self, *, limit: int = 50) -> list[dict[str, Any]]:
         """Return the latest rows of the audit log, newest first."""
         query = sa.select(audit).order_by(audit.c.audit_id.desc()).limit(limit)

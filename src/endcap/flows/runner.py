@@ -8,8 +8,10 @@ Days are done in chunks under the step's one lease, each chunk an attempt of its
 """
 
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import ibis
@@ -27,10 +29,15 @@ from endcap.flows.flow import Flow, Outcome, Step, StepReport
 from endcap.flows.lease import held
 from endcap.flows.ledger import AttemptStart, Part
 from endcap.flows.left_out import told_left_out
+from endcap.flows.retry import why_again
 from endcap.governance.access import require
 from endcap.stores.tables import Fence
 
 __all__ = ["attempt", "num_pending", "pending_of", "run_steps"]
+
+
+_WAITED_S = 0.05
+"""A shorter wait is none: the lease was free."""
 
 
 def run_steps(flow: Flow, steps: Iterable[Step]) -> list[StepReport]:
@@ -52,21 +59,58 @@ def num_pending(flow: Flow, step: Step) -> int:
 
 def _run_step(flow: Flow, step: Step) -> StepReport:
     meter = Meter()
-    if not pending_of(flow, step)[0]:
+    if step.name not in flow.again and not pending_of(flow, step)[0]:
         report = StepReport(step.name, "unchanged", seconds=meter.read().wall_s)
         flow.progress(report)
         return report
     require(flow.actor, step.action, flow.shop.resource(f"step/{step.name}"), audit=flow.ledger, at_us=flow.now_us)
-    with ExitStack() as stack:
-        lease = stack.enter_context(held(flow.ledger.catalog, flow.ledger.lease_name(step.name), wait_s=flow.wait_s))
-        pending, inputs = pending_of(flow, step)  # again: while we waited, another runner may have done it
-        if not pending:
-            report = StepReport(step.name, "unchanged", seconds=meter.read().wall_s)
-        else:
-            flow.progress(StepReport(step.name, "started", partitions=len(pending)))
-            report = do_chunks(flow, step, pending, inputs, (lease.fence, lease.queue_s), attempt)
+
+    def waiting(who: str) -> None:
+        flow.progress(StepReport(step.name, "waiting", note=f"for {who}, which does this step"))
+
+    catalog, name = flow.ledger.catalog, flow.ledger.lease_name(step.name)
+    with held(catalog, name, wait_s=flow.wait_s, waiting=waiting, retry=flow.ledger.retry) as lease:
+        if step.name in flow.again:  # once more: the runner that we waited for may have done it meanwhile
+            flow.ledger.forget(step.name)
+        report = _tries(flow, step, (lease.fence, lease.queue_s))
+        if report is None and lease.queue_s >= _WAITED_S:
+            nothing = flow.ledger.start(_begun(flow, step, {}, {}, lease.queue_s, {}), lease.fence)
+            flow.ledger.stand_back(nothing, cost=meter.read())
+    report = report or StepReport(step.name, "unchanged", seconds=meter.read().wall_s)
     flow.progress(report)
     return report
+
+
+def _tries(flow: Flow, step: Step, lease: tuple[Fence, float]) -> StepReport | None:
+    """Do what is pending of a step, and again by the policy of `flows.retry`; None where nothing is to be done."""
+    waits, retry = flow.ledger.retry.step.waits(), {}
+    while True:
+        pending, inputs = pending_of(flow, step)  # again: while we waited, another runner may have done it
+        if not pending:
+            return None
+        flow.progress(StepReport(step.name, "started", partitions=len(pending)))
+        try:
+            return do_chunks(flow, step, pending, inputs, lease, partial(attempt, retry=retry))
+        except Exception as error:
+            because = why_again(error) or _changed_meanwhile(flow, step, pending, error)
+            wait_s = next(waits, None) if because else None
+            if wait_s is None:
+                raise
+        note = f"{because}: again in {wait_s:.0f} s"
+        flow.progress(StepReport(step.name, "again", note=note))
+        flow.ledger.retry.wait(wait_s)
+        retry = {"number": retry.get("number", 1) + 1, "because": because, "waited_s": wait_s}
+
+
+def _changed_meanwhile(flow: Flow, step: Step, pending: Mapping[str, str], error: Exception) -> str:
+    """Say whether another runner has changed what a failed attempt read: it may have read half of it."""
+    if isinstance(error, EndcapError) and error.code in (Code.FENCED, Code.LEDGER_GONE):
+        return ""
+    try:
+        wanted = pending_of(flow, step)[0]
+    except EndcapError:
+        return ""
+    return "inputs-changed" if any(wanted.get(each, mark) != mark for each, mark in pending.items()) else ""
 
 
 def pending_of(flow: Flow, step: Step) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
@@ -99,7 +143,13 @@ def _settings(flow: Flow, step: Step) -> dict[str, Any]:
 
 
 def attempt(
-    flow: Flow, step: Step, pending: dict[str, str], inputs: dict[str, dict[str, str]], lease: tuple[Fence, float]
+    flow: Flow,
+    step: Step,
+    pending: dict[str, str],
+    inputs: dict[str, dict[str, str]],
+    lease: tuple[Fence, float],
+    *,
+    retry: Mapping[str, Any] = MappingProxyType({}),
 ) -> StepReport:
     """Do partitions of a step in one attempt.
 
@@ -109,23 +159,14 @@ def attempt(
         pending: Partition -> fingerprint under which it will be done; "" for one that shall stay pending.
         inputs: What each is made from.
         lease: The right to write, and the seconds waited for it.
+        retry: Of an attempt that follows a failed one: its number, why, and how long was waited.
 
     Raises:
         EndcapError: It failed; what was in force stays in force.
     """
     fence, queue_s = lease
     meter = Meter()
-    started = AttemptStart(
-        run_id=flow.run_id,
-        actor=str(flow.actor),
-        step=step.name,
-        fingerprints=pending,
-        inputs={name: digest for named in inputs.values() for name, digest in named.items()},
-        config_digest=flow.shop.config.digest(),
-        code_digest=code_digest(step.code),
-        code_version=__version__,
-        queue_s=queue_s,
-    )
+    started = _begun(flow, step, pending, inputs, 0.0 if retry else queue_s, retry)
     attempt_id = flow.ledger.start(started, fence)
     try:
         outcome = step.run(flow, sorted(pending))
@@ -137,6 +178,8 @@ def attempt(
         outcome.put_in_force()
     except BaseException as error:
         code = error.code.value if isinstance(error, EndcapError) else type(error).__name__
+        if code == Code.LEDGER_GONE:
+            raise  # it cannot be written now; the next holder of the lease marks the attempt as abandoned
         # The message of a foreign error may hold a user's id: the ledger keeps its type alone.
         told = str(error) if isinstance(error, EndcapError) else type(error).__name__
         flow.ledger.fail(attempt_id, code=code, error=told, cost=meter.read())
@@ -144,6 +187,8 @@ def attempt(
     rows_out = sum(each["rows"] for each in written.values())
     cost = meter.read()
     detail = outcome.detail | {"made_from": made_from(_settings(flow, step), inputs)}
+    if retry:
+        detail = detail | {"retry": dict(retry)}
     if outcome.left_out:
         detail = detail | {"left_out": {each: error.code.value for each, error in outcome.left_out.items()}}
     ending = {"outputs": written, "rows_in": _rows_in(flow, inputs), "rows_out": rows_out, "detail": detail}
@@ -151,6 +196,28 @@ def attempt(
     flow.left_out.setdefault(step.name, {}).update(outcome.left_out)
     note = "; ".join(filter(None, [outcome.note, told_left_out(outcome.left_out)]))
     return StepReport(step.name, "done", partitions=len(done), seconds=cost.wall_s, rows=rows_out, note=note)
+
+
+def _begun(
+    flow: Flow,
+    step: Step,
+    pending: Mapping[str, str],
+    inputs: Mapping[str, Mapping[str, str]],
+    queue_s: float,
+    retry: Mapping[str, Any],
+) -> AttemptStart:
+    return AttemptStart(
+        run_id=flow.run_id,
+        actor=str(flow.actor),
+        step=step.name,
+        fingerprints=pending,
+        inputs={name: digest for named in inputs.values() for name, digest in named.items()},
+        config_digest=flow.shop.config.digest(),
+        code_digest=code_digest(step.code),
+        code_version=__version__,
+        queue_s=queue_s,
+        retry=retry,
+    )
 
 
 @dataclass(frozen=True)
@@ -198,7 +265,9 @@ class _Writing:
         # Closed before the rows are let go of, also where writing fails: an open stream holds them.
         with closing(engine.stream(wanted.order_by(order))) as rows, alone(self.flow.shop.scratch, table.name):
             version = self.flow.tables.replace(table, changed, rows, fence=self.fence)
-        ledger.wrote(table.name, {each: _part(found.get(each), version) for each in changed})
+        ledger.wrote(
+            table.name, {each: _part(found.get(each), version) for each in changed}, attempt_id=self.attempt_id
+        )
         return version
 
 

@@ -1,10 +1,12 @@
 """The catalog database: attempts, leases, what is in force, source files and the audit log.
 
-SQLite by default, PostgreSQL by URL; the schema is changed by the migrations in `migrations/` alone.
+SQLite by default, PostgreSQL by URL; the schema is changed by the migrations in `migrations/` alone. On both, the
+transactions of one shop run one after the other: what is read in one is still true when it writes.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +72,8 @@ attempt = sa.Table(
     sa.Column("error", _Text),
     sa.Column("detail", sa.JSON, nullable=False),
 )
-"""Every attempt at a step, also the failed and the abandoned ones. Outcome: running, done, failed, abandoned."""
+"""Every attempt at a step, also the failed and the abandoned ones. Outcome: running, done, failed, abandoned, or
+unchanged: it waited for another runner, which did it."""
 
 lease = sa.Table(
     "lease",
@@ -165,26 +168,32 @@ class Catalog:
 
     Args:
         url: SQLAlchemy URL, or a path of a SQLite file, which is made when it is not there.
+        password: Password of a server; "" for none, or for one that the driver finds itself (PGPASSWORD, ~/.pgpass).
+        schema: Schema of a PostgreSQL database that holds this shop's tables; it is made when it is not there.
 
     Raises:
         LedgerError: The database cannot be opened or is of a newer version of Endcap.
     """
 
-    def __init__(self, url: str | Path) -> None:
+    def __init__(self, url: str | Path, *, password: str = "", schema: str = "public") -> None:
         self.url = f"sqlite:///{url}" if isinstance(url, Path) else url
-        self._engine = sa.create_engine(self.url)
-        if self._engine.dialect.name == "sqlite":
-            sa.event.listen(self._engine, "connect", _prepare_sqlite)
-            sa.event.listen(self._engine, "begin", _begin_sqlite)
+        self._schema = schema
         try:
+            made = sa.make_url(self.url)
+            self._engine = sa.create_engine(made.set(password=password) if password else made, pool_pre_ping=True)
+            if self._is_sqlite:
+                sa.event.listen(self._engine, "connect", _prepare_sqlite)
+                sa.event.listen(self._engine, "begin", _begin_sqlite)
+            else:
+                sa.event.listen(self._engine, "connect", partial(_prepare_postgres, schema))
+                sa.event.listen(self._engine, "begin", partial(_begin_postgres, schema))
             self._upgrade()
         except sa.exc.DBAPIError as error:
-            raise LedgerError(
-                f"the catalog database cannot be used: {error.orig}",
-                where=self._engine.url.render_as_string(hide_password=True),
-                fix="check that the file is a database of Endcap and can be written, or restore it from a copy",
-                code=Code.LEDGER_UNUSABLE,
-            ) from error
+            raise self._unusable(str(error.orig).strip(), "check that the file is a database of Endcap and can be "
+                "written, or restore it from a copy; of a server, that it runs and lets you in") from error  # fmt: skip
+        except (sa.exc.ArgumentError, ImportError) as error:
+            fix = "correct stores.catalog; PostgreSQL needs `pip install 'endcap[postgres]'`"
+            raise self._unusable(str(error), fix) from error
 
     @contextmanager
     def begin(self) -> Iterator[sa.Connection]:
@@ -200,39 +209,55 @@ class Catalog:
         }[self._engine.dialect.name]
         return int(connection.execute(sa.text(sql)).scalar_one())
 
+    @property
+    def where(self) -> str:
+        """The database as errors name it, without its password."""
+        return sa.make_url(self.url).render_as_string(hide_password=True)
+
     def close(self) -> None:
         """Give the connections back."""
         self._engine.dispose()
 
+    @property
+    def _is_sqlite(self) -> bool:
+        return bool(self._engine.dialect.name == "sqlite")
+
     def _upgrade(self) -> None:
+        """Bring the schema to the newest migration. Two that open a new database at once do it one after the other."""
         with self.begin() as connection:
+            if not self._is_sqlite and not sa.inspect(connection).has_schema(self._schema):
+                connection.execute(sa.schema.CreateSchema(self._schema))
             if sa.inspect(connection).has_table("alembic_version"):
                 found = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
                 if found == HEAD:
                     return
                 if found is not None and found > HEAD:
-                    raise LedgerError(
-                        f"the catalog database is at migration {found}, this version of Endcap knows up to {HEAD}",
-                        where=self._engine.url.render_as_string(hide_password=True),
-                        fix="use the newer version of Endcap that made it",
-                        code=Code.LEDGER_UNUSABLE,
+                    raise self._unusable(
+                        f"it is at migration {found}, this version of Endcap knows up to {HEAD}",
+                        "use the newer version of Endcap that made it",
                     )
-        # Imported late: half a second that only a new or an old database costs.
-        from alembic import command  # noqa: PLC0415
-        from alembic.config import Config  # noqa: PLC0415
+            # Imported late: half a second that only a new or an old database costs.
+            from alembic import command  # noqa: PLC0415
+            from alembic.config import Config  # noqa: PLC0415
 
-        config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-        with self.begin() as connection:
+            config = Config()
+            config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+    def _unusable(self, why: str, fix: str) -> LedgerError:
+        where = self.url if "://" not in self.url else self.url.split("://", 1)[0] + "://" + self.url.rpartition("@")[2]
+        return LedgerError(
+            f"the catalog database cannot be used: {why}", where=where, fix=fix, code=Code.LEDGER_UNUSABLE
+        )
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     """Readers do not wait for the writer, a commit is on disk, and a second writer waits for up to 20 s."""
     connection.isolation_level = None  # sqlite3 would begin no transaction before CREATE TABLE; we begin them ourselves
     cursor = connection.cursor()
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 20000", "foreign_keys = ON"):
+    # The timeout first: two processes may change the journal of a new file at once.
+    for pragma in ("busy_timeout = 20000", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
@@ -240,3 +265,20 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 def _begin_sqlite(connection: sa.Connection) -> None:
     """Take the write lock at once: a transaction that reads first and writes later could not be retried."""
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _prepare_postgres(schema: str, connection: Any, _record: Any) -> None:
+    """Work in the shop's schema; a transaction whose process was stopped does not block the others for long."""
+    connection.autocommit = True  # what is set within a transaction goes with its rollback
+    with connection.cursor() as cursor:
+        cursor.execute(f'SET search_path TO "{schema}"')
+        cursor.execute("SET idle_in_transaction_session_timeout = '10s'")
+        cursor.execute("SET lock_timeout = '20s'")
+    connection.autocommit = False
+
+
+def _begin_postgres(schema: str, connection: sa.Connection) -> None:
+    """Let the transactions of a shop run one after the other, as SQLite's do; the lock ends with the transaction."""
+    connection.execute(
+        sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": f"endcap {schema}"}
+    )

@@ -7,13 +7,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from endcap.core.clock import fixed_clock
-from endcap.core.errors import AccessError
+from endcap.core.errors import AccessError, Code, LedgerError
 from endcap.core.tables import EVENTS
 from endcap.flows.runner import run_steps
 from endcap.flows.shop import find_shop
 from endcap.flows.steps import FIRST_STEP, STEPS
-from endcap.flows.wiring.batch import open_engine, open_flow, open_ledger
+from endcap.flows.wiring.batch import CATALOG_PASSWORD_VARIABLE, open_engine, open_flow, open_ledger
 from endcap.governance.access import Actor, ActorKind, Role, local_actor
+from endcap.testing.postgres import PASSWORD
 
 LOOK = """
 import sys
@@ -44,7 +45,7 @@ def test_a_flow_has_the_settings_of_its_shop(own_shop, monkeypatch):
         asked = "SELECT current_setting('threads'), current_setting('memory_limit'), current_setting('temp_directory')"
         threads, memory, spill = raw.execute(asked).fetchone()
     assert (threads, memory) == (1, "488.2 MiB")
-    assert spill == str(own_shop.resolve() / "scratch" / "spill")
+    assert spill.startswith(str(own_shop.resolve() / "scratch" / "spill-"))
 
 
 def test_the_engine_is_freed_at_the_end_and_when_a_step_fails(own_shop):
@@ -100,3 +101,24 @@ def test_files_can_be_looked_at_before_there_is_a_shop(tmp_path):
     assert found["a"].to_pylist() == [1, 2, 3]
     with pytest.raises(duckdb.ConnectionException):
         engine.read_arrow(pa.table({"a": [1]}))
+
+
+def test_shops_of_one_database_do_not_see_each_other(own_shop, postgres_server, monkeypatch):
+    monkeypatch.setenv("ENDCAP__STORES__CATALOG", postgres_server)
+    monkeypatch.setenv(CATALOG_PASSWORD_VARIABLE, PASSWORD)
+    with open_ledger(find_shop(own_shop)) as ledger:
+        ledger.settle("key", "one")
+    with open_ledger(find_shop(own_shop)) as ledger:
+        assert ledger.settled("key") == "one"
+    monkeypatch.setenv("ENDCAP__SHOP__PROJECT", "o" * 63)
+    with open_ledger(find_shop(own_shop)) as ledger:
+        assert ledger.settled("key") is None
+
+
+def test_a_wrong_password_is_told_without_it(own_shop, postgres_server, monkeypatch):
+    monkeypatch.setenv("ENDCAP__STORES__CATALOG", postgres_server)
+    monkeypatch.setenv(CATALOG_PASSWORD_VARIABLE, "guessed")
+    with pytest.raises(LedgerError, match="password authentication failed") as caught, open_ledger(find_shop(own_shop)):
+        pytest.fail("opened")
+    assert caught.value.code is Code.LEDGER_UNUSABLE
+    assert "guessed" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Adapters of the batch path: DuckDB computes, Delta Lake keeps tables, SQLite keeps the ledger."""
+"""Adapters of the batch path: DuckDB computes, Delta Lake keeps tables, SQLite or PostgreSQL keeps the ledger."""
 
 import os
 from collections.abc import Iterator
@@ -13,24 +13,41 @@ from endcap.flows.flow import Flow, Places, Progress
 from endcap.flows.lease import holder_of_this_process
 from endcap.flows.ledger import Ledger, Scope
 from endcap.flows.shop import Shop
-from endcap.flows.wiring.places import open_objects, open_query
+from endcap.flows.wiring.places import open_objects, open_query, password_of
 from endcap.governance.access import Actor, local_actor
 from endcap.stores.catalog import Catalog
 from endcap.stores.query import Query
 from endcap.stores.raw_ids import RawIds
 
-__all__ = ["open_engine", "open_flow", "open_ledger", "open_raw_ids"]
+__all__ = ["CATALOG_PASSWORD_VARIABLE", "open_engine", "open_flow", "open_ledger", "open_raw_ids"]
+
+CATALOG_PASSWORD_VARIABLE = "ENDCAP_CATALOG_PASSWORD"  # noqa: S105 - its name
+"""Environment variable with the password of `stores.catalog`, in the place of keys/catalog.password."""
+
+_LONGEST_NAME = 63
+"""PostgreSQL cuts longer names."""
 
 
 @contextmanager
 def open_ledger(shop: Shop) -> Iterator[Ledger]:
     """Open a shop's ledger for the length of the block."""
     settings = shop.config.shop
-    catalog = Catalog(shop.database)
+    catalog = _catalog(shop)
     try:
         yield Ledger(catalog, Scope(settings.organisation, settings.project, settings.region))
     finally:
         catalog.close()
+
+
+def _catalog(shop: Shop) -> Catalog:
+    url, settings = shop.config.stores.catalog, shop.config.shop
+    if not url:
+        return Catalog(shop.database)
+    # No name of a shop holds "$": two shops never share a schema.
+    schema = f"endcap_{settings.organisation}${settings.project}"
+    if len(schema) > _LONGEST_NAME:
+        schema = f"{schema[:50]}${digest_of(schema)[:12]}"
+    return Catalog(url, password=password_of(shop.root, "catalog", CATALOG_PASSWORD_VARIABLE), schema=schema)
 
 
 @contextmanager
@@ -63,7 +80,7 @@ def open_flow(
             shop=shop,
             ledger=ledger,
             tables=DeltaTables(shop.lake),
-            make_engine=lambda: _duckdb(shop.config.engine, shop.scratch, share=share),
+            make_engine=lambda: _duckdb(shop.config.engine, shop.scratch, run_id, share=share),
             make_raw_ids=lambda: open_raw_ids(shop),
             places=_places(shop),
             through=through,
@@ -112,12 +129,12 @@ def _places(shop: Shop) -> Places:
     return Places(open_query=query, open_objects=lambda: open_objects(shop.config.events))
 
 
-def _duckdb(settings: EngineSettings, scratch: Path, *, share: int = 1) -> Engine:
+def _duckdb(settings: EngineSettings, scratch: Path, run_id: str = "", *, share: int = 1) -> Engine:
     from endcap.engines.adapters.duckdb import DuckDBEngine  # noqa: PLC0415 - half a second that an idle run saves
 
     memory = settings.memory_limit
     return DuckDBEngine(
         memory_limit=memory if share == 1 else f"{float(memory[:-2]) / share:.3f}{memory[-2:]}",
         threads=max(1, (settings.threads or os.cpu_count() or 1) // share),
-        spill=scratch / ("spill" if share == 1 else f"spill-{os.getpid()}"),
+        spill=scratch / f"spill-{run_id}-{os.getpid()}",  # of its own: two would write into the same files
     )

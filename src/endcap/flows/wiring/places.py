@@ -14,7 +14,7 @@ from endcap.events.place_config import DatabaseSource
 from endcap.stores.objects import Objects
 from endcap.stores.query import Query
 
-__all__ = ["PASSWORD_VARIABLE", "open_objects", "open_query"]
+__all__ = ["PASSWORD_VARIABLE", "open_objects", "open_query", "password_of"]
 
 PASSWORD_VARIABLE = "ENDCAP_DATABASE_PASSWORD"  # noqa: S105 - its name
 """Environment variable with the database's password, in the place of keys/database.password."""
@@ -42,7 +42,10 @@ def open_query(root: Path, settings: DatabaseSource) -> Iterator[Query]:
     from endcap.stores.adapters.sqlalchemy import SqlQuery  # noqa: PLC0415 - likewise
 
     with SqlQuery(
-        _from_shop(settings.url, root), settings.query, settings.watermark, password=_password(root)
+        _from_shop(settings.url, root),
+        settings.query,
+        settings.watermark,
+        password=password_of(root, "database", PASSWORD_VARIABLE),
     ) as query:
         yield query
 
@@ -58,16 +61,25 @@ def _from_shop(url: str, root: Path) -> str:
     return parsed.set(database=str(root / parsed.database)).render_as_string(hide_password=False)
 
 
-def _password(root: Path) -> str:
-    """Return the database's password, "" if none is said."""
-    told, path = os.environ.get(PASSWORD_VARIABLE), root / "keys" / "database.password"
+def password_of(root: Path, name: str, variable: str) -> str:
+    """Return the password of a database, "" if none is said.
+
+    Args:
+        root: The shop's folder.
+        name: Name of the file keys/<name>.password.
+        variable: Environment variable in its place.
+
+    Raises:
+        ConfigError: Others may read the file.
+    """
+    told, path = os.environ.get(variable), root / "keys" / f"{name}.password"
     if told is not None:
         return told
     if not path.exists():
         return ""
     if path.stat().st_mode & 0o077:
         raise ConfigError(
-            f"the database's password can be read by others (mode {path.stat().st_mode & 0o777:o})",
+            f"the password of the {name} can be read by others (mode {path.stat().st_mode & 0o777:o})",
             where=str(path),
             fix=f"chmod 600 {path}",
             code=Code.CONFIG_INVALID,

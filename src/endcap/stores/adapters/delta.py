@@ -176,7 +176,7 @@ class DeltaTables:
                 f"another writer changed {table.name} while it was being written, nothing was written: {error}",
                 where=f"table {table.name}, {len(partitions)} partitions",
                 fix="run the command again; if it happens often, look who else writes with `endcap show runs`",
-                code=Code.FENCED,
+                code=Code.COMMIT_CONFLICT,
             ) from error
         return self.version(table)
 
