@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from endcap.core.clock import day_start_us
+from endcap.core.tables import EVENTS, QUARANTINE
 from endcap.engines.adapters.duckdb import DuckDBEngine
 from endcap.events.checks import check_intake
 from endcap.events.config import EventsConfig
@@ -127,8 +128,8 @@ def take_in(engine):
             reading = replace(reading, before=engine.read_arrow(before))
         ingested = ingest(engine, reading, config, key=KEY, now_us=NOW_US, days=wanted)
         counts = check_intake(engine, ingested, config, claimed=days_claimed(fed, config, now_us=NOW_US) & set(wanted))
-        events = engine.to_arrow(ingested.events)
-        quarantine = engine.to_arrow(ingested.quarantine)
+        events = engine.to_arrow(ingested.events.order_by([EVENTS.partition, *EVENTS.key]))
+        quarantine = engine.to_arrow(ingested.quarantine.order_by([QUARANTINE.partition, *QUARANTINE.key]))
         ingested.drop(engine)
         return SimpleNamespace(
             events=events.to_pylist(),
