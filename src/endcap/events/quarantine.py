@@ -12,7 +12,7 @@ __all__ = ["quarantined"]
 
 
 def quarantined(events: ibis.Table, rows: ibis.Table) -> ibis.Table:
-    """Return one row for each bad event (item_ordinal 0), and one for each bad item of an event that is good itself, in no order.
+    """Return one row for each bad event (item_ordinal 0), and one for each bad item of a good event, in no order.
 
     Args:
         events: Judged, keyed and identified events.
