@@ -45,7 +45,7 @@ def main() -> int:
         schema, people = write_small_files(Path(folder), FILES // 10 if options.quick else FILES)
         before = store.files(VISITS)
         began = time.perf_counter()
-        sorted_rows = duckdb.sql(
+        sorted_rows = duckdb.connect().execute(
             "SELECT date_partition::VARCHAR AS date_partition, user_key, at_us, value "
             "FROM read_parquet($files, hive_partitioning = true) ORDER BY date_partition, user_key, at_us",
             params={"files": before},
@@ -93,7 +93,7 @@ def write_small_files(root: Path, num_files: int) -> tuple[pa.Schema, list[str]]
             )
         )
     table = DeltaTable.create(str(root / "visits"), schema, partition_by=["date_partition"])
-    table.create_write_transaction(adds, "append", schema, ["date_partition"])
+    table.create_write_transaction([*adds], "append", schema, ["date_partition"])
     return schema, sorted(keys[:20])
 
 

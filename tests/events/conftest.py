@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from endcap.core.clock import day_start_us
+from endcap.core.tables import EVENTS, QUARANTINE
 from endcap.engines.adapters.duckdb import DuckDBEngine
 from endcap.events.checks import bad_days, check_intake
 from endcap.events.config import EventsConfig
@@ -130,8 +131,8 @@ def take_in(engine):
         claimed = days_claimed(fed, config, now_us=NOW_US) & set(wanted)
         for error in bad_days(counts, config, claimed=claimed).values():
             raise error
-        events = engine.to_arrow(ingested.events)
-        quarantine = engine.to_arrow(ingested.quarantine)
+        events = engine.to_arrow(ingested.events.order_by([EVENTS.partition, *EVENTS.key]))
+        quarantine = engine.to_arrow(ingested.quarantine.order_by([QUARANTINE.partition, *QUARANTINE.key]))
         ingested.drop(engine)
         return SimpleNamespace(
             events=events.to_pylist(),

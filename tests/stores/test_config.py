@@ -13,6 +13,8 @@ def test_versions_stay_a_week_and_eight_small_files_are_many():
 def test_versions_of_today_cannot_be_given_up_nor_one_file_be_put_together(wrong):
     with pytest.raises(ValidationError):
         StoresConfig(**wrong)
+
+
 def test_a_shop_has_its_own_file_unless_a_server_is_named():
     assert StoresConfig().catalog == ""
     named = StoresConfig(catalog="postgresql://ann@host:5/db")

@@ -26,7 +26,7 @@ class Ingested:
     """What came of some days.
 
     Args:
-        events: Under the contract EVENTS, ordered by partition and key; not computed yet: materialise or stream it.
+        events: Under the contract EVENTS, in no order; not computed yet: materialise or stream it.
         quarantine: Under the contract QUARANTINE, likewise.
         counts: Columns COUNTS_COLUMNS, likewise; small.
         identified: The events themselves, keyed, identified and judged, materialised.
@@ -153,4 +153,4 @@ def _under_contract(kept: ibis.Table, config: EventsConfig) -> ibis.Table:
         event_name=final_event_name(kept.event_name, config),
         received_us=ibis.coalesce(kept.received_us, kept.at_us),
     )
-    return under_contract(told, EVENTS).order_by([EVENTS.partition, *EVENTS.key])
+    return under_contract(told, EVENTS)

@@ -12,7 +12,7 @@ __all__ = ["quarantined"]
 
 
 def quarantined(events: ibis.Table, rows: ibis.Table) -> ibis.Table:
-    """Return one row for each bad event (item_ordinal 0), and one for each bad item of an event that is good itself.
+    """Return one row for each bad event (item_ordinal 0), and one for each bad item of a good event, in no order.
 
     Args:
         events: Judged, keyed and identified events.
@@ -25,7 +25,7 @@ def quarantined(events: ibis.Table, rows: ibis.Table) -> ibis.Table:
     joined = good_events.drop("reason", "detail", "row").join(bad_rows.drop("ignored"), "event_no")
     content = joined.content + row_content(joined)
     single = _rejected(joined, joined.row, joined.item_ordinal, joined.item_id, content)
-    return under_contract(whole.union(single), QUARANTINE).order_by([QUARANTINE.partition, *QUARANTINE.key])
+    return under_contract(whole.union(single), QUARANTINE)
 
 
 def _rejected(table: ibis.Table, row: Any, item_ordinal: Any, item_id: Any, content: Any) -> ibis.Table:

@@ -129,7 +129,7 @@ def look_ahead(flow: Flow, span: Span, steps: Sequence[Step]) -> BackfillPlan:
         if any(part.rows for part in flow.ledger.parts(table.name).values()) and flow.tables.version(table) < 0
     )
     lost_steps = frozenset(step.name for step in STEPS if lost & {table.name for table in step.writes})
-    ledger = ForesightLedger(flow.ledger.catalog, flow.ledger.scope, lost, lost_steps)
+    ledger = ForesightLedger(flow.ledger.catalog, flow.ledger.scope, flow.ledger.retry, lost, lost_steps)
     ahead = replace(flow, ledger=ledger, choose=None, trouble=None)
     names = [step.name for step in STEPS]
     try:

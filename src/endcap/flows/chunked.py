@@ -21,7 +21,15 @@ __all__ = ["Attempt", "do_chunks"]
 Attempt = Callable[[Flow, Step, dict[str, str], dict[str, dict[str, str]], tuple[Fence, float]], StepReport]
 
 _NOBODYS = frozenset(
-    {Code.FENCED, Code.STEP_HELD, Code.LEDGER_UNUSABLE, Code.LEDGER_GONE, Code.STORE_UNUSABLE, Code.ACCESS_DENIED, Code.RAW_IDS}
+    {
+        Code.FENCED,
+        Code.STEP_HELD,
+        Code.LEDGER_UNUSABLE,
+        Code.LEDGER_GONE,
+        Code.STORE_UNUSABLE,
+        Code.ACCESS_DENIED,
+        Code.RAW_IDS,
+    }
 )
 """What goes wrong whichever day is done."""
 

@@ -43,7 +43,7 @@ class Compacted:
     files_after: int
 
 
-def compact_where_needed(flow: Flow, *, dry_run: bool = False, wait_s: float = 0.0) -> list[Compacted]:
+def compact_where_needed(flow: Flow, *, dry_run: bool = False, wait_s: float | None = 0.0) -> list[Compacted]:
     """Put together the small files of every table where the rule of `[stores]` asks for it.
 
     Args:
@@ -61,7 +61,7 @@ def compact_where_needed(flow: Flow, *, dry_run: bool = False, wait_s: float = 0
     ]
 
 
-def compact_table(flow: Flow, table: Table, *, dry_run: bool = False, wait_s: float = 0.0) -> Compacted:
+def compact_table(flow: Flow, table: Table, *, dry_run: bool = False, wait_s: float | None = 0.0) -> Compacted:
     """Put together the small files of one table's partitions that hold `stores.compact_files` of them or more."""
     before = flow.tables.file_sizes(table)
     total = sum(map(len, before.values()))
@@ -88,7 +88,7 @@ def _needed(flow: Flow, sizes: dict[str, list[int]]) -> list[str]:
     return [name for name, found in sizes.items() if sum(size < limit for size in found) >= settings.compact_files]
 
 
-def _hold_all(flow: Flow, table: Table, stack: ExitStack, wait_s: float) -> list[Fence]:
+def _hold_all(flow: Flow, table: Table, stack: ExitStack, wait_s: float | None) -> list[Fence]:
     """Take the leases of all steps that write a table, in the order of STEPS: two of us never block each other."""
     names = [flow.ledger.lease_name(step.name) for step in STEPS if table in step.writes]
     return [stack.enter_context(held(flow.ledger.catalog, name, wait_s=wait_s)).fence for name in names]

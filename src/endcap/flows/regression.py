@@ -140,7 +140,7 @@ def _past(flow: Flow, manifest: BundleManifest) -> Flow:
         each.table: {partition: Part("past", 1, each.version) for partition in tables.partitions(TABLES[each.table])}
         for each in manifest.snapshots
     }
-    ledger = _PastLedger(flow.ledger.catalog, flow.ledger.scope, known)
+    ledger = _PastLedger(flow.ledger.catalog, flow.ledger.scope, flow.ledger.retry, known)
     shop = Shop(flow.shop.root, _config(flow, manifest))
     return replace(flow, shop=shop, ledger=ledger, tables=tables, through=manifest.through, _engine=flow.engine)
 
@@ -149,7 +149,7 @@ def _past(flow: Flow, manifest: BundleManifest) -> Flow:
 class _PastLedger(Ledger):
     """The ledger as far as past tables are concerned."""
 
-    known: dict[str, dict[str, Part]]
+    known: dict[str, dict[str, Part]] = field(default_factory=dict)
 
     def parts(self, table: str) -> dict[str, Part]:
         """Return what each partition of a table held."""

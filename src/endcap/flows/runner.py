@@ -72,18 +72,19 @@ def _run_step(flow: Flow, step: Step) -> StepReport:
     with held(catalog, name, wait_s=flow.wait_s, waiting=waiting, retry=flow.ledger.retry) as lease:
         if step.name in flow.again:  # once more: the runner that we waited for may have done it meanwhile
             flow.ledger.forget(step.name)
-        report = _tries(flow, step, (lease.fence, lease.queue_s))
-        if report is None and lease.queue_s >= _WAITED_S:
+        done = _tries(flow, step, (lease.fence, lease.queue_s))
+        if done is None and lease.queue_s >= _WAITED_S:
             nothing = flow.ledger.start(_begun(flow, step, {}, {}, lease.queue_s, {}), lease.fence)
             flow.ledger.stand_back(nothing, cost=meter.read())
-    report = report or StepReport(step.name, "unchanged", seconds=meter.read().wall_s)
+    report = done or StepReport(step.name, "unchanged", seconds=meter.read().wall_s)
     flow.progress(report)
     return report
 
 
 def _tries(flow: Flow, step: Step, lease: tuple[Fence, float]) -> StepReport | None:
     """Do what is pending of a step, and again by the policy of `flows.retry`; None where nothing is to be done."""
-    waits, retry = flow.ledger.retry.step.waits(), {}
+    waits = flow.ledger.retry.step.waits()
+    retry: dict[str, Any] = {}
     while True:
         pending, inputs = pending_of(flow, step)  # again: while we waited, another runner may have done it
         if not pending:
