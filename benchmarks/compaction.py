@@ -45,11 +45,15 @@ def main() -> int:
         schema, people = write_small_files(Path(folder), FILES // 10 if options.quick else FILES)
         before = store.files(VISITS)
         began = time.perf_counter()
-        sorted_rows = duckdb.connect().execute(
-            "SELECT date_partition::VARCHAR AS date_partition, user_key, at_us, value "
-            "FROM read_parquet($files, hive_partitioning = true) ORDER BY date_partition, user_key, at_us",
-            params={"files": before},
-        ).to_arrow_table()
+        sorted_rows = (
+            duckdb.connect()
+            .execute(
+                "SELECT date_partition::VARCHAR AS date_partition, user_key, at_us, value "
+                "FROM read_parquet($files, hive_partitioning = true) ORDER BY date_partition, user_key, at_us",
+                params={"files": before},
+            )
+            .to_arrow_table()
+        )
         store.rearrange(VISITS, store.partitions(VISITS), sorted_rows.cast(schema).to_reader(), fences=[])
         compact_s = time.perf_counter() - began
         after = store.files(VISITS)
