@@ -119,3 +119,10 @@ def test_forgetting_a_step_makes_all_of_it_pending(ledger):
 def test_attempts_are_told_newest_first(ledger, limit):
     numbers = [start(ledger, day_1=mark) for mark in ("aa", "bb", "cc")]
     assert [row["attempt_id"] for row in ledger.attempts(limit=limit)] == numbers[::-1][:limit]
+
+
+def test_what_another_writer_noted_is_not_moved_by_one_that_slept(ledger):
+    seen = {"a": Part("one", 1, 3), "b": Part("two", 2, 3)}
+    ledger.wrote("events", {"a": Part("one", 1, 3), "b": Part("new", 5, 4)})
+    ledger.moved("events", seen, 9)
+    assert ledger.parts("events") == {"a": Part("one", 1, 9), "b": Part("new", 5, 4)}

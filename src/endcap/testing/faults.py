@@ -195,7 +195,7 @@ def _wrapped(plan: _Plan) -> Iterator[None]:
     for name, module in list(sys.modules.items()):
         if name.startswith("endcap.") and getattr(module, "write_atomically", None) is not None:
             module.write_atomically = small  # type: ignore[attr-defined]
-    Path.rename = _rename(plan, Path.rename)  # type: ignore[method-assign]
+    Path.rename = _rename(plan, Path.rename)  # type: ignore[assignment, method-assign]
     yield
 
 
