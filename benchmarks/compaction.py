@@ -50,11 +50,11 @@ def main() -> int:
             .execute(
                 "SELECT date_partition::VARCHAR AS date_partition, user_key, at_us, value "
                 "FROM read_parquet($files, hive_partitioning = true) ORDER BY date_partition, user_key, at_us",
-                params={"files": before},
+                {"files": before},
             )
             .to_arrow_table()
         )
-        store.rearrange(VISITS, store.partitions(VISITS), sorted_rows.cast(schema).to_reader(), fences=[])
+        store.rearrange(VISITS, store.partitions(VISITS), pa.table(sorted_rows).cast(schema).to_reader(), fences=[])
         compact_s = time.perf_counter() - began
         after = store.files(VISITS)
         figures = {"files_before": len(before), "files_after": len(after), "compact_s": round(compact_s, 2)}
@@ -106,14 +106,16 @@ _KINDS = {Kind.STRING: pa.string(), Kind.INT64: pa.int64(), Kind.FLOAT64: pa.flo
 
 def scan(files: list[str]) -> int:
     """Read people and times of all rows; return the number of rows."""
-    told = duckdb.sql("SELECT count(*), max(user_key), sum(at_us) FROM read_parquet($files)", params={"files": files})
+    told = duckdb.connect().execute(
+        "SELECT count(*), max(user_key), sum(at_us) FROM read_parquet($files)", {"files": files}
+    )
     return int(told.fetchall()[0][0])
 
 
 def of_people(files: list[str], people: list[str]) -> int:
     """Read the rows of some people."""
     sql = "SELECT count(*), sum(value) FROM read_parquet($files) WHERE user_key IN (SELECT unnest($people))"
-    return int(duckdb.sql(sql, params={"files": files, "people": people}).fetchall()[0][0])
+    return int(duckdb.connect().execute(sql, {"files": files, "people": people}).fetchall()[0][0])
 
 
 def interleaved(readers: dict[str, Callable[[], int]]) -> dict[str, float]:

@@ -143,3 +143,10 @@ def begin_of(ledger, day):
         code_digest="", code_version="", queue_s=0.0,
     )  # fmt: skip
     return ledger.start(started, Fence("local/tiny/sessions", 1))
+
+
+def test_what_another_writer_noted_is_not_moved_by_one_that_slept(ledger):
+    seen = {"a": Part("one", 1, 3), "b": Part("two", 2, 3)}
+    ledger.wrote("events", {"a": Part("one", 1, 3), "b": Part("new", 5, 4)})
+    ledger.moved("events", seen, 9)
+    assert ledger.parts("events") == {"a": Part("one", 1, 9), "b": Part("new", 5, 4)}

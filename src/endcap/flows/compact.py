@@ -8,7 +8,7 @@ is left alone: the refresh that mends it writes it anew anyway.
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from endcap.core.contract import Table
 from endcap.core.errors import Code, LedgerError
@@ -120,7 +120,7 @@ def _rearrange(flow: Flow, table: Table, partitions: list[str], fences: Sequence
         wanted = rows.filter(rows[table.partition].isin(true)) if table.partition else rows
         with closing(engine.stream(wanted.order_by(_order(table)))) as stream:
             version = flow.tables.rearrange(table, true, stream, fences=fences)
-        flow.ledger.wrote(table.name, {each: replace(parts[each], version=version) for each in true})
+        flow.ledger.moved(table.name, {each: parts[each] for each in true}, version)
         return len(true)
     finally:
         engine.drop(rows)

@@ -7,7 +7,7 @@ from that day on. Ranking is over all items of the new bundle; filters of eligib
 out.
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import msgspec

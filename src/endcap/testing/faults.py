@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from endcap.cli.main import main
 from endcap.flows import shop
-from endcap.stores.adapters.delta import DeltaTables
+from endcap.flows.flow import Flow
 from endcap.stores.catalog import Catalog
 
 __all__ = [
@@ -189,22 +189,32 @@ def _no_space(place: object) -> OSError:
 @contextmanager
 def _wrapped(plan: _Plan) -> Iterator[None]:
     """Wrap the stores' writes of this process."""
-    DeltaTables.replace = _table_write(plan, DeltaTables.replace)  # type: ignore[method-assign]
+    Flow.__init__ = _opening(plan, Flow.__init__)  # type: ignore[method-assign]
     Catalog.begin = _transaction(plan, Catalog.begin)  # type: ignore[method-assign]
     small = _small_file(plan, shop.write_atomically)
     for name, module in list(sys.modules.items()):
         if name.startswith("endcap.") and getattr(module, "write_atomically", None) is not None:
             module.write_atomically = small  # type: ignore[attr-defined]
-    Path.rename = _rename(plan, Path.rename)  # type: ignore[method-assign,assignment]
+    Path.rename = _rename(plan, Path.rename)  # type: ignore[assignment, method-assign]
     yield
 
 
+def _opening(plan: _Plan, opened: Callable[..., None]) -> Callable[..., None]:
+    """Wrap whatever table store a flow is given: where the lake lies makes no difference."""
+
+    def wrapped(self: Flow, *args: Any, **named: Any) -> None:
+        opened(self, *args, **named)
+        self.tables.replace = _table_write(plan, self.tables.replace)  # type: ignore[method-assign]
+
+    return wrapped
+
+
 def _table_write(plan: _Plan, write: Callable[..., int]) -> Callable[..., int]:
-    def wrapped(self: Any, table: Any, partitions: Any, rows: pa.RecordBatchReader, **more: Any) -> int:
+    def wrapped(table: Any, partitions: Any, rows: pa.RecordBatchReader, **more: Any) -> int:
         kind = plan.begin(f"table/{table.name}")
         if kind in {FaultKind.NO_SPACE, FaultKind.TORN}:
             rows = _failing(rows, kind, table.name)
-        version = write(self, table, partitions, rows, **more)
+        version = write(table, partitions, rows, **more)
         if kind is FaultKind.TORN:
             kill()
         plan.end(kind)
