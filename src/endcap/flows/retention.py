@@ -79,7 +79,8 @@ def named_versions(shop: Shop) -> dict[str, set[int]] | None:
             run = msgspec.json.decode(path.read_bytes(), type=RunManifest)
             for attempt in run.attempts if run.erasure == COMPLETE else []:
                 for table, output in attempt["outputs"].items():
-                    named.setdefault(table, set()).add(output["version"])
+                    if "version" in output:  # an attempt that died while it wrote names its partitions alone
+                        named.setdefault(table, set()).add(output["version"])
         for place in sorted(shop.bundles.glob("*/manifest.json")):
             bundle = read_manifest(place.parent)
             for snapshot in bundle.snapshots if bundle.erasure == COMPLETE else []:

@@ -1,6 +1,8 @@
 """The bridge with a real Spark as the writer: its process is killed, and the next attempt does the work again."""
 
+import importlib.util
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +17,10 @@ from endcap.core.errors import Code, LedgerError
 from endcap.stores.adapters.delta import DeltaTables
 from endcap.stores.tables import Fence
 
-pytest.importorskip("pyspark")
+if importlib.util.find_spec("pyspark") is None or shutil.which("java") is None:
+    if os.environ.get("CI"):
+        raise RuntimeError("Spark is not installed: it needs pyspark and a Java 17")
+    pytest.skip("Spark is not installed: it needs pyspark and a Java 17", allow_module_level=True)
 
 DAYS = Table(
     "days",
