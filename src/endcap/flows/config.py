@@ -20,6 +20,7 @@ from endcap.models.config import OURS, ModelsConfig
 from endcap.monitoring.config import MonitoringConfig
 from endcap.serving.config import ServingConfig
 from endcap.sessions.config import SessionsConfig
+from endcap.stores.config import StoresConfig
 
 __all__ = ["ENVIRONMENT_PREFIX", "EngineSettings", "ShopConfig", "ShopSettings", "load_config", "parse_config"]
 
@@ -75,6 +76,7 @@ class ShopConfig(BaseModel):
 
     shop: ShopSettings
     engine: EngineSettings = Field(default_factory=EngineSettings)
+    stores: StoresConfig = Field(default_factory=StoresConfig)
     events: EventsConfig
     identities: IdentitiesConfig = Field(default_factory=IdentitiesConfig)
     sessions: SessionsConfig = Field(default_factory=SessionsConfig)
@@ -104,8 +106,8 @@ class ShopConfig(BaseModel):
         return self.model_dump(mode="json", include=set(sections) if sections else None)
 
     def digest(self) -> str:
-        """Return the digest of the whole configuration as understood."""
-        return digest_of(self.plain())
+        """Return the digest of the configuration as understood; where things lie does not change what they are."""
+        return digest_of(self.model_dump(mode="json", exclude={"stores"}))
 
 
 def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> ShopConfig:

@@ -1,16 +1,18 @@
-"""Delta Lake as the table store (delta-rs): a folder of Parquet files and a log of atomic commits."""
+"""Delta Lake as the table store (delta-rs): Parquet files and a log of atomic commits, in a folder or a bucket."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
-from deltalake.exceptions import CommitFailedError
+from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.schema import ArrayType, DataType
 
 from endcap.core.contract import Table
 from endcap.core.errors import Code, LedgerError
 from endcap.core.stored_schema import check_stored
+from endcap.stores.adapters.object_errors import is_of_a_store, storage_error
 from endcap.stores.tables import Fence
 
 __all__ = ["DeltaTables"]
@@ -20,14 +22,28 @@ _KINDS = {"integer": "int32", "long": "int64", "float": "float32", "double": "fl
 
 
 class DeltaTables:
-    """The table store port on Delta tables below one folder.
+    """The table store port on Delta tables below one folder, or below one prefix of a bucket.
 
     Args:
-        root: Folder of the lake; each table is a folder in it.
+        root: Folder of the lake, or its URL (s3://bucket/prefix); each table is a folder in it.
+        storage_options: How the URL is reached, in delta-rs's words. A version is committed by a put that fails where
+            the object is there (If-None-Match), so of two writers of one version one wins.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path | str, storage_options: Mapping[str, str] | None = None) -> None:
+        self._root = str(root)
+        self._options = dict(storage_options) if storage_options else None
+
+    def sizes(self, table: Table) -> dict[str, int]:
+        """Return the data files of the latest version with their bytes; URLs as in `files`."""
+        opened = self._open(table)
+        if opened is None:
+            return {}
+        with self._told():
+            actions = pa.table(opened.get_add_actions())
+            sizes = dict(zip(actions["path"].to_pylist(), actions["size_bytes"].to_pylist(), strict=True))
+            uris = opened.file_uris()
+        return {uri: sizes[uri.removeprefix(f"{self._root}/{table.name}/")] for uri in uris}
 
     def version(self, table: Table) -> int:
         """Return the latest version, -1 if there is none."""
@@ -37,7 +53,10 @@ class DeltaTables:
     def schema_version(self, table: Table) -> int:
         """Return the version of the contract under which it was last written."""
         opened = self._open(table)
-        return 0 if opened is None else int(opened.history(1)[0].get(_SCHEMA_VERSION, 0))
+        if opened is None:
+            return 0
+        with self._told():
+            return int(opened.history(1)[0].get(_SCHEMA_VERSION, 0))
 
     def files(self, table: Table, partitions: Sequence[str] | None = None) -> list[str]:
         """Return the data files of the latest version."""
@@ -72,17 +91,26 @@ class DeltaTables:
             predicate = f"{table.partition} IN ({', '.join(repr(each) for each in sorted(partitions))})"
         try:
             write_deltalake(
-                opened if opened is not None else str(self._root / table.name),
+                opened if opened is not None else f"{self._root}/{table.name}",
                 rows,
-                mode="overwrite",
+                # A table that came up since we looked is another writer's: its fence was not checked.
+                mode="overwrite" if opened is not None else "error",
                 partition_by=[table.partition] if table.partition else None,
                 predicate=predicate,
                 # delta-rs keeps what the predicate spares, and its "merge" does not widen a type.
                 schema_mode="overwrite" if is_other else None,
-                commit_properties=_properties(table, fence),
+                commit_properties=_properties(table, fence, is_new=opened is None),
                 writer_properties=WriterProperties(compression="ZSTD", compression_level=1),
+                storage_options=self._options if opened is None else None,
             )
-        except CommitFailedError as error:
+        except OSError as error:
+            if self._options is None or not is_of_a_store(error):
+                raise
+            raise storage_error(error, where=f"{self._root}/{table.name}") from error
+        except (CommitFailedError, DeltaError) as error:
+            is_there = opened is None and self.version(table) >= 0
+            if not isinstance(error, CommitFailedError) and not is_there:
+                raise
             raise LedgerError(
                 f"another writer changed {table.name} while it was being written, nothing was written: {error}",
                 where=f"table {table.name}, {len(partitions)} partitions",
@@ -105,8 +133,20 @@ class DeltaTables:
         return True
 
     def _open(self, table: Table) -> DeltaTable | None:
-        path = str(self._root / table.name)
-        return DeltaTable(path) if DeltaTable.is_deltatable(path) else None
+        path = f"{self._root}/{table.name}"
+        with self._told():
+            is_there = DeltaTable.is_deltatable(path, self._options)
+            return DeltaTable(path, storage_options=self._options) if is_there else None
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell what goes wrong with an object store as ours; a folder's errors name their file already."""
+        try:
+            yield
+        except (OSError, DeltaError) as error:
+            if self._options is None:
+                raise
+            raise storage_error(error, where=self._root) from error
 
 
 def _kind(told: DataType) -> str:
@@ -135,7 +175,9 @@ def _check_fence(opened: DeltaTable, fence: Fence) -> None:
         )
 
 
-def _properties(table: Table, fence: Fence | None) -> CommitProperties:
+def _properties(table: Table, fence: Fence | None, *, is_new: bool) -> CommitProperties:
     told = {_SCHEMA_VERSION: str(table.version), _SCHEMA_DIGEST: table.digest}
     transactions = None if fence is None else [Transaction(app_id=fence.name, version=fence.token)]
-    return CommitProperties(custom_metadata=told, app_transactions=transactions)
+    # A second writer of version 0 must fail: tried again as version 1, it would leave the rows of both.
+    retries = 0 if is_new else None
+    return CommitProperties(custom_metadata=told, app_transactions=transactions, max_commit_retries=retries)
