@@ -93,7 +93,7 @@ class Code(StrEnum):
     STORAGE_UNREACHABLE = "storage-unreachable"
     STORAGE_CLOCK = "storage-clock"
     STORAGE_UNSUITABLE = "storage-unsuitable"
-    STORAGE_RACE = "storage-race"
+    BUNDLE_RACE = "bundle-race"
     DISK_FULL = "disk-full"
     INTERNAL = "internal"
     OUT_OF_MEMORY = "out-of-memory"

@@ -1,7 +1,8 @@
 """The bundle step: one folder that names exact versions of everything, put in force by one small file.
 
-A bundle is assembled beside, moved into its place under a name that is its content's digest, and only then named in
-`bundles/current`. A run that dies leaves either the old bundle in force or the new one.
+A bundle is assembled beside, moved into its place under a name that is its content's digest, copied to the bucket where
+the shop has one for them, and only then named in `bundles/current`. A run that dies leaves either the old bundle in
+force or the new one.
 """
 
 import hashlib
@@ -24,7 +25,6 @@ from endcap.flows.flow import Flow, Outcome
 from endcap.flows.folder import is_whole, sync_folder
 from endcap.flows.model_data import read_histories, read_items
 from endcap.flows.people import owner_days, people_needs, read_owners
-from endcap.flows.shop import write_atomically
 from endcap.flows.visitor_data import needed_days, read_past
 
 __all__ = ["is_bundle_there", "plan_bundle", "run_bundle"]
@@ -67,7 +67,8 @@ def is_bundle_there(flow: Flow, _partition: str) -> bool:
 
 def run_bundle(flow: Flow, _pending: list[str]) -> Outcome:
     """Assemble the bundle and put it in force."""
-    beside = flow.shop.scratch / f"bundle-{flow.run_id}"
+    flow.bundles.look()
+    beside = flow.shop.making_bundle / f"bundle-{flow.run_id}"
     shutil.rmtree(beside, ignore_errors=True)
     try:
         _assemble(flow, beside)
@@ -83,11 +84,11 @@ def run_bundle(flow: Flow, _pending: list[str]) -> Outcome:
             beside.rename(place)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    current = flow.shop.bundles / "current"
+    flow.bundles.publish(manifest.bundle_id)
     return Outcome(
         output={"": {"bundle_id": manifest.bundle_id, "digest": manifest.content_digest}},
         note=f"{manifest.bundle_id}, {manifest.num_items:,} items, {len(manifest.models)} models",
-        put_in_force=lambda: write_atomically(current, manifest.bundle_id.encode() + b"\n"),
+        put_in_force=lambda: flow.bundles.put_in_force(manifest.bundle_id),
     )
 
 

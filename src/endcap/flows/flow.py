@@ -13,6 +13,7 @@ from endcap.engines.port import Engine
 from endcap.flows.ledger import Ledger
 from endcap.flows.shop import Shop
 from endcap.governance.access import Action, Actor
+from endcap.stores.bundles import BundlePlace, FolderOfBundles
 from endcap.stores.objects import Objects
 from endcap.stores.query import Query
 from endcap.stores.raw_ids import RawIds
@@ -101,6 +102,8 @@ class Flow:
         progress: Is told how each step goes.
         wait_s: How long to wait for a step that another runner does.
         again: Steps that the user has asked to be done anew, from what is there now.
+        make_bundles: Opens the place of the bundles; None for the shop's folder.
+        check_stores: Tries all that a run will ask of the stores, where that can fail late and dear.
     """
 
     shop: Shop
@@ -116,6 +119,9 @@ class Flow:
     progress: Progress
     wait_s: float = 60.0
     again: frozenset[str] = frozenset()
+    make_bundles: Callable[[], BundlePlace] | None = None
+    check_stores: Callable[[], None] = lambda: None
+    _bundles: BundlePlace | None = None
     _engine: Engine | None = None
     _raw_ids: RawIds | None = None
 
@@ -130,6 +136,13 @@ class Flow:
         if self._engine is None:
             self._engine = self.make_engine()
         return self._engine
+
+    @property
+    def bundles(self) -> BundlePlace:
+        """The place of the bundles, opened on first use."""
+        if self._bundles is None:
+            self._bundles = self.make_bundles() if self.make_bundles else FolderOfBundles(self.shop.bundles)
+        return self._bundles
 
     @property
     def raw_ids(self) -> RawIds:

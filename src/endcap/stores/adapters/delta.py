@@ -34,17 +34,6 @@ class DeltaTables:
         self._root = str(root)
         self._options = dict(storage_options) if storage_options else None
 
-    def sizes(self, table: Table) -> dict[str, int]:
-        """Return the data files of the latest version with their bytes; URLs as in `files`."""
-        opened = self._open(table)
-        if opened is None:
-            return {}
-        with self._told():
-            actions = pa.table(opened.get_add_actions())
-            sizes = dict(zip(actions["path"].to_pylist(), actions["size_bytes"].to_pylist(), strict=True))
-            uris = opened.file_uris()
-        return {uri: sizes[uri.removeprefix(f"{self._root}/{table.name}/")] for uri in uris}
-
     def version(self, table: Table) -> int:
         """Return the latest version, -1 if there is none."""
         opened = self._open(table)
@@ -68,6 +57,21 @@ class DeltaTables:
         wanted = set(partitions)
         # Asked by partition value, not by a filter: a delta-rs filter with many values is slower than this loop.
         return sorted(uri for uri in opened.file_uris() if _partition_of(uri, table) in wanted)
+
+    def sizes(self, table: Table, partitions: Sequence[str] | None = None) -> dict[str, int]:
+        """Return what `files` does, with the bytes of each file."""
+        opened = self._open(table)
+        if opened is None:
+            return {}
+        with self._told():
+            actions = pa.table(opened.get_add_actions())
+            sizes = dict(zip(actions["path"].to_pylist(), actions["size_bytes"].to_pylist(), strict=True))
+        folder = f"{self._root}/{table.name}"
+        return {
+            uri: sizes[uri.removeprefix(f"{folder}/")]
+            for uri in sorted(opened.file_uris())
+            if partitions is None or not table.partition or _partition_of(uri, table) in partitions
+        }
 
     def partitions(self, table: Table) -> list[str]:
         """Return the partitions that hold rows."""

@@ -39,9 +39,9 @@ _KNOWN = {
         "the object store denies this",
         _DENIED_FIX,
     ),
-    r"NoSuchBucket|PermanentRedirect|InvalidBucketName|301 Moved": (
+    r"NoSuchBucket|NoSuchKey|404 Not Found|PermanentRedirect|InvalidBucketName|301 Moved": (
         Code.STORAGE_MISSING,
-        "there is no such bucket",
+        "there is no such bucket or object",
         "make the bucket, or mend stores.lake, stores.bundles, stores.endpoint or stores.region in endcap.toml",
     ),
 }
