@@ -1,5 +1,5 @@
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import subprocess
+import sys
 
 import pytest
 
@@ -12,34 +12,39 @@ from endcap.stores.adapters.object_errors import is_of_a_store, storage_error
 WHOLE = Table("whole", "a count", (Column("n", Kind.INT64, "count"),), ("n",), partition="")
 
 
-@pytest.fixture
+REFUSING = """
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+class Answers(BaseHTTPRequestHandler):
+    def answer(self):
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        status, code = self.path.split("/")[1].split("-")
+        body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode() if code else b""
+        self.send_response(int(status))
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = answer
+
+    def log_message(self, *_words):
+        pass
+
+server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
+
+
+@pytest.fixture(scope="module")
 def refusing():
-    """A server that answers every request with one status and one of S3's error codes, as they are set."""
-    told = {}
-
-    class Answers(BaseHTTPRequestHandler):
-        def answer(self):
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            body = f"<Error><Code>{told['code']}</Code><Message>no</Message></Error>".encode() if told["code"] else b""
-            self.send_response(told["status"])
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body)
-
-        do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = answer  # noqa: N815 - the names are the library's
-
-        def log_message(self, *_words):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    told["endpoint"] = f"http://127.0.0.1:{server.server_port}"
-    yield told
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    """A server that answers with the status and S3's error code that its path begins with; a process of its own, for
+    delta-rs waits while it holds this one."""
+    with subprocess.Popen([sys.executable, "-c", REFUSING], stdout=subprocess.PIPE, text=True) as server:
+        yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
+        server.kill()
 
 
 @pytest.fixture
@@ -64,9 +69,9 @@ def credentials(monkeypatch):
     ],
 )
 def test_what_a_store_answers_is_told_by_its_code_from_both_clients(refusing, status, code, ours):
-    refusing.update(status=status, code=code)
-    bucket = S3Bucket("s3://bucket/shop", endpoint=refusing["endpoint"])
-    tables = DeltaTables("s3://bucket/shop", delta_options(refusing["endpoint"], ""))
+    endpoint = f"{refusing}/{status}-{code}"
+    bucket = S3Bucket("s3://bucket/shop", endpoint=endpoint)
+    tables = DeltaTables("s3://bucket/shop", delta_options(endpoint, ""))
     for ask in (bucket.list, lambda: bucket.put_if("a", b"", None), lambda: tables.version(WHOLE)):
         with pytest.raises(StoreError) as caught:
             ask()
