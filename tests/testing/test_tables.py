@@ -10,7 +10,7 @@ from endcap.testing.tables import TABLE_STORE_CHECKS
 class Forgetful(DeltaTables):
     """A store that knows no fence."""
 
-    def replace(self, table, partitions, rows, *, fence=None):
+    def replace(self, table, partitions, rows, *, fence=None):  # noqa: ARG002 - that is its fault
         return super().replace(table, partitions, rows)
 
 
