@@ -13,6 +13,7 @@ from endcap.core.errors import EndcapError
 from endcap.core.version import __version__
 from endcap.governance.audit import without_people
 from endcap.governance.logging import configure_logging
+from endcap.stores.local_files import disk_full, is_disk_full
 
 __all__ = ["VERBS", "main", "make_app"]
 
@@ -96,6 +97,8 @@ def _collect_seldom() -> None:
 
 def _tell(error: Exception) -> int:
     """Tell an error in at most three lines and return the exit code."""
+    if not isinstance(error, EndcapError) and is_disk_full(error):
+        error = disk_full(error, where="this machine")
     if isinstance(error, EndcapError):
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

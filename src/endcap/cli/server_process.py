@@ -39,6 +39,9 @@ def server_process(root: Path, *, of: Shop | None = None) -> Iterator[str]:
     environment = os.environ | {ENDS_WITH_STDIN: "1"}
     if of is not None:
         environment[USER_KEY_VARIABLE] = of.user_key().hex()
+        environment["ENDCAP__STORES__BUNDLES"] = (
+            '""'  # a stand-in serves the bundle in its folder, and follows no bucket
+        )
     log = root / "serve.log"
     with log.open("wb") as errors:
         process = subprocess.Popen(  # noqa: S603 - our own command

@@ -22,6 +22,7 @@ from endcap.flows.quality_steps import quality_of
 from endcap.flows.shop import Shop, find_shop
 from endcap.flows.source_schemas import schema_rows
 from endcap.flows.wiring.batch import open_flow, open_ledger
+from endcap.flows.wiring.stores import pull_bundle
 from endcap.governance.access import Action, local_actor, require
 
 __all__ = ["show"]
@@ -77,6 +78,7 @@ def show(
 
 
 def _bundle(shop: Shop, _ledger: Ledger, _limit: int) -> tuple[Any, str]:
+    pull_bundle(shop)
     manifest = read_manifest(shop.bundles / (shop.bundle_in_force() or "none"))
     value = msgspec.to_builtins(manifest)
     rows = [[name, str(each)] for name, each in value.items()

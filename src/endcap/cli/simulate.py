@@ -15,6 +15,7 @@ from endcap.core.clock import days_between, next_day, system_clock
 from endcap.core.errors import Code, UsageError, near
 from endcap.flows.shop import find_shop
 from endcap.flows.stand_in import stand_in
+from endcap.flows.wiring.stores import pull_bundle
 from endcap.governance.access import Action, Resource, local_actor, require
 from endcap.governance.audit import KeptInMemory
 from endcap.simulation.catalogue import make_catalogue
@@ -127,6 +128,7 @@ def _opened(policy: str, world: World) -> Iterator[Policy]:
         yield _asking(policy, world, {})
     elif policy and Path(policy).is_dir():
         shop = find_shop(Path(policy))
+        pull_bundle(shop)
         bundle = shop.bundle_in_force()
         known_as = {"shop": shop.config.shop.project, "bundle": bundle}
         with stand_in(shop, bundle) as served, server_process(served, of=shop) as address:

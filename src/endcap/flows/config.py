@@ -112,8 +112,8 @@ class ShopConfig(BaseModel):
         return self.model_dump(mode="json", include=set(sections) if sections else None)
 
     def digest(self) -> str:
-        """Return the digest of the whole configuration as understood."""
-        return digest_of(self.plain())
+        """Return the digest of the configuration as understood; where things lie does not change what they are."""
+        return digest_of(self.model_dump(mode="json", exclude={"stores"}))
 
 
 def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> ShopConfig:

@@ -1,7 +1,8 @@
 """The bundle step: one folder that names exact versions of everything, put in force by one small file.
 
-A bundle is assembled beside, moved into its place under a name that is its content's digest, and only then named in
-`bundles/current`. A run that dies leaves either the old bundle in force or the new one.
+A bundle is assembled beside, moved into its place under a name that is its content's digest, copied to the bucket where
+the shop has one for them, and only then named in `bundles/current`. A run that dies leaves either the old bundle in
+force or the new one.
 """
 
 import hashlib
@@ -25,7 +26,6 @@ from endcap.flows.folder import is_whole, sync_folder
 from endcap.flows.lease import held
 from endcap.flows.model_data import read_histories, read_items
 from endcap.flows.people import owner_days, people_needs, read_owners
-from endcap.flows.shop import Shop, write_atomically
 from endcap.flows.visitor_data import needed_days, read_past
 
 __all__ = ["is_bundle_there", "plan_bundle", "promote", "run_bundle"]
@@ -72,7 +72,8 @@ def is_bundle_there(flow: Flow, _partition: str) -> bool:
 
 def run_bundle(flow: Flow, _pending: list[str]) -> Outcome:
     """Assemble the bundle and put it in force."""
-    beside = flow.shop.scratch / f"bundle-{flow.run_id}"
+    flow.bundles.look()
+    beside = flow.shop.making_bundle / f"bundle-{flow.run_id}"
     shutil.rmtree(beside, ignore_errors=True)
     try:
         _assemble(flow, beside)
@@ -88,10 +89,11 @@ def run_bundle(flow: Flow, _pending: list[str]) -> Outcome:
             beside.rename(place)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+    flow.bundles.publish(manifest.bundle_id)
     return Outcome(
         output={"": {"bundle_id": manifest.bundle_id, "digest": manifest.content_digest}},
         note=f"{manifest.bundle_id}, {manifest.num_items:,} items, {len(manifest.models)} models",
-        put_in_force=lambda: None if flow.holds_back else _name_in_force(flow.shop, manifest.bundle_id),
+        put_in_force=lambda: None if flow.holds_back else flow.bundles.put_in_force(manifest.bundle_id),
     )
 
 
@@ -119,11 +121,9 @@ def promote(flow: Flow, bundle_id: str) -> None:
                 fix="run `endcap refresh SHOP --again bundle`, or put another one in force",
                 code=Code.BUNDLE_DAMAGED,
             )
-        _name_in_force(flow.shop, bundle_id)
-
-
-def _name_in_force(shop: Shop, bundle_id: str) -> None:
-    write_atomically(shop.bundles / "current", bundle_id.encode() + b"\n")
+        flow.bundles.look()
+        flow.bundles.publish(bundle_id)  # to where it is taken from, if it is not there any more
+        flow.bundles.put_in_force(bundle_id)
 
 
 def _assemble(flow: Flow, beside: Path) -> None:

@@ -14,6 +14,7 @@ from endcap.flows.holder import told
 from endcap.flows.ledger import Ledger, Part
 from endcap.flows.shop import Shop
 from endcap.governance.access import Action, Actor
+from endcap.stores.bundles import BundlePlace, FolderOfBundles
 from endcap.stores.objects import Objects
 from endcap.stores.query import Query
 from endcap.stores.raw_ids import RawIds
@@ -149,6 +150,8 @@ class Flow:
         trouble: Keeps what failed while all else goes on; None where the first failure ends the run.
         holds_back: Whether a bundle that is made is not put in force.
         left_out: Step -> partitions that it refused by themselves in this run, and why.
+        make_bundles: Opens the place of the bundles; None for the shop's folder.
+        check_stores: Tries all that a run will ask of the stores, where that can fail late and dear.
     """
 
     shop: Shop
@@ -169,6 +172,9 @@ class Flow:
     trouble: "Trouble | None" = None
     holds_back: bool = False
     left_out: dict[str, dict[str, EndcapError]] = field(default_factory=dict)
+    make_bundles: Callable[[], BundlePlace] | None = None
+    check_stores: Callable[[], None] = lambda: None
+    _bundles: BundlePlace | None = None
     _engine: Engine | None = None
     _raw_ids: RawIds | None = None
 
@@ -183,6 +189,13 @@ class Flow:
         if self._engine is None:
             self._engine = self.make_engine()
         return self._engine
+
+    @property
+    def bundles(self) -> BundlePlace:
+        """The place of the bundles, opened on first use."""
+        if self._bundles is None:
+            self._bundles = self.make_bundles() if self.make_bundles else FolderOfBundles(self.shop.bundles)
+        return self._bundles
 
     @property
     def raw_ids(self) -> RawIds:

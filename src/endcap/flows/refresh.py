@@ -67,6 +67,8 @@ def refresh(
     opened = find_shop(shop)
     with open_flow(opened, through=through, progress=progress, clock=clock) as flow:
         require(flow.actor, Action.SHOP_READ, opened.resource("shop"), audit=flow.ledger, at_us=flow.now_us)
+        flow.check_stores()
+        flow.bundles.confirm()
         for step in redone:
             named = opened.resource(f"step/{step.name}")
             require(flow.actor, step.action, named, audit=flow.ledger, at_us=flow.now_us)

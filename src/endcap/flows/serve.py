@@ -11,6 +11,7 @@ from endcap.flows.key import checked_user_key
 from endcap.flows.shop import find_shop
 from endcap.flows.wiring.batch import open_ledger
 from endcap.flows.wiring.serving import SHOP_VARIABLE
+from endcap.flows.wiring.stores import pull_bundle
 from endcap.governance.access import Action, local_actor, require
 from endcap.serving.process import serve
 
@@ -43,6 +44,7 @@ def serve_shop(
             code=Code.USAGE,
         )
     shop = find_shop(root)
+    pull_bundle(shop)
     manifest = read_manifest(shop.bundles / (shop.bundle_in_force() or "none"))
     with open_ledger(shop) as ledger:
         checked_user_key(shop, ledger)  # said here once and not by each worker

@@ -9,6 +9,8 @@ from pathlib import Path
 from endcap.core.errors import Code, ConfigError
 from endcap.flows.config import ShopConfig, load_config
 from endcap.governance.access import Resource
+from endcap.stores.config import is_object_store
+from endcap.stores.local_files import write_atomically
 
 __all__ = ["RAW_IDS_KEY_VARIABLE", "USER_KEY_VARIABLE", "Shop", "find_shop", "make_key", "write_atomically"]
 
@@ -32,14 +34,26 @@ class Shop:
     config: ShopConfig
 
     @property
-    def lake(self) -> Path:
-        """Folder of the tables."""
-        return self.root / "lake"
+    def lake(self) -> str:
+        """Folder of the tables, or their URL."""
+        place = self.config.stores.lake
+        return place if is_object_store(place) else str(self.root / (place or "lake"))
 
     @property
     def bundles(self) -> Path:
-        """Folder of the bundles; the file `current` in it names the one in force."""
-        return self.root / "bundles"
+        """Folder of the bundles, or of copies of those in a bucket; `current` in it names the one in force."""
+        place = self.config.stores.bundles
+        return self.cache / "bundles" if is_object_store(place) else self.root / (place or "bundles")
+
+    @property
+    def making_bundle(self) -> Path:
+        """Folder on the disk of the bundles in which one is assembled."""
+        return self.scratch if self.bundles.is_relative_to(self.root) else self.bundles / ".making"
+
+    @property
+    def cache(self) -> Path:
+        """Folder of copies of what lies in a bucket; it may be deleted when nothing runs."""
+        return self.root / "cache"
 
     @property
     def models(self) -> Path:
@@ -175,17 +189,6 @@ def make_key(path: Path) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="ascii") as file:
         file.write(secrets.token_hex(32) + "\n")
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a file so that a reader, or a crash, sees the old content or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with beside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
 
 
 def _bad_key(what: str, where: str, why: str) -> ConfigError:

@@ -30,9 +30,11 @@ def tidy(flow: Flow) -> None:
         used = {(name, output["version"]) for name, output in flow.ledger.outputs(step).items()} | pinned
         versions = [version for model in _folders(place) for version in _folders(model)]
         unused += [version for version in versions if (version.parent.name, version.name) not in used]
+    dead_before_us = flow.now_us - _DEAD_AFTER_US
+    flow.bundles.tidy(keep=flow.shop.config.shop.keep_bundles, dead_before_us=dead_before_us)
     for folder in [*unused, *_folders(flow.shop.scratch)]:
         with suppress(FileNotFoundError):  # another run tidies, too
-            if folder.stat().st_mtime_ns // 1000 < flow.now_us - _DEAD_AFTER_US:
+            if folder.stat().st_mtime_ns // 1000 < dead_before_us:
                 shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -19,6 +19,7 @@ from endcap.serving.openapi import openapi
 from endcap.serving.problems import ROUTES, all_rejected, on_endcap_error, on_http_error, on_other_error
 from endcap.serving.service import Service, Setting
 from endcap.serving.trace import trace_id_of
+from endcap.stores.bundles import BundlePlace
 from endcap.stores.kv import KeyValues
 
 __all__ = ["Door", "create_app"]
@@ -47,6 +48,7 @@ def create_app(  # noqa: PLR0913 - every part of the outside world comes in here
     organisation: str,
     project: str,
     default_currency: str | None = None,
+    far_bundles: BundlePlace | None = None,
 ) -> Litestar:
     """Make the application of one server process.
 
@@ -63,6 +65,7 @@ def create_app(  # noqa: PLR0913 - every part of the outside world comes in here
         organisation: Who owns the shop.
         project: The shop.
         default_currency: Of amounts whose event names none, as events.default_currency.
+        far_bundles: The bucket that `bundles` follows; None where the folder is all.
     """
     service = Service(
         Setting(
@@ -75,6 +78,7 @@ def create_app(  # noqa: PLR0913 - every part of the outside world comes in here
             new_id=new_id,
             load_scorer=load_scorer,
             default_currency=default_currency,
+            far_bundles=far_bundles,
         )
     )
     whose = {"organisation": organisation, "project": project}
@@ -127,6 +131,8 @@ def _telling(service: Service, door: Door, config: ServingConfig, whose: dict[st
         door(_ACTOR, "serving.read", "health")
         bundle = service.current.get()
         told = {"status": "ready", "model_version": bundle.version, "through": bundle.manifest.through, **whose}
+        if away_s := service.far.away_s():
+            told["bundles_away_s"] = f"{away_s:.0f}"
         return Response(msgspec.json.encode(told), media_type=_JSON)
 
     @get("/metrics")

@@ -77,6 +77,12 @@ class Meters:
             registry=registry,
             multiprocess_mode="mostrecent",
         )
+        self.bundles_away = Gauge(
+            "endcap_bundles_away_seconds",
+            "Time since the bucket of the bundles could last be looked at, 0 while it can",
+            registry=registry,
+            multiprocess_mode="mostrecent",
+        )
         # A labelled child is looked up once; the look-up costs more than the counting.
         self._stage_of = {stage: self.stages.labels(stage) for stage in ("history", "sources", "filters", "scorer")}
 

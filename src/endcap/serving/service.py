@@ -21,6 +21,7 @@ from endcap.serving.bundle import LoadScorer
 from endcap.serving.config import ServingConfig
 from endcap.serving.current import CurrentBundle
 from endcap.serving.events_log import EventsLog
+from endcap.serving.far_bundles import FarBundles
 from endcap.serving.intake import Intake
 from endcap.serving.landed import landed_slate
 from endcap.serving.meters import Meters
@@ -30,6 +31,7 @@ from endcap.serving.segments import SegmentWriter, adopt
 from endcap.serving.slates_log import SlatesLog
 from endcap.serving.state import VisitorState
 from endcap.serving.wire import EventsAnswer, Explained, Explanation, RecommendRequest
+from endcap.stores.bundles import BundlePlace
 from endcap.stores.kv import KeyValues
 
 __all__ = ["Answered", "Service", "Setting"]
@@ -60,6 +62,7 @@ class Setting:
         new_id: Makes the id of each slate.
         load_scorer: Reads a model's folder.
         default_currency: Of amounts whose event names none, as events.default_currency.
+        far_bundles: The bucket that `bundles` follows; None where the folder is all.
     """
 
     bundles: Path
@@ -71,6 +74,7 @@ class Setting:
     new_id: Callable[[], str]
     load_scorer: LoadScorer
     default_currency: str | None = None
+    far_bundles: BundlePlace | None = None
 
 
 class Answered(NamedTuple):
@@ -96,6 +100,7 @@ class Service:
         config = setting.config
         self.meters = Meters()
         self.current = CurrentBundle(setting.bundles, setting.load_scorer, clock=setting.clock, meters=self.meters)
+        self.far = FarBundles(setting.far_bundles, clock=setting.clock, meters=self.meters)
         self._setting = setting
         self._state = (
             VisitorState(
@@ -124,6 +129,7 @@ class Service:
         self._pruning: asyncio.Task[None] | None = None
         self._is_pruning_due = True
         self._pruned_us: int | None = None
+        self.far.pull()
         self.current.look()
 
     async def start(self) -> None:
@@ -265,6 +271,7 @@ class Service:
 
     async def _look(self) -> None:
         """Take up a new bundle if there is one, whose histories then know visitors that the state may forget."""
+        await asyncio.to_thread(self.far.pull)
         if await asyncio.to_thread(self.current.look):
             self._is_pruning_due = True
 

@@ -7,6 +7,7 @@ from endcap.core.manifest import read_manifest
 from endcap.core.tables import TABLES
 from endcap.flows.shop import find_shop
 from endcap.flows.wiring.batch import open_flow
+from endcap.flows.wiring.stores import pull_bundle
 
 __all__ = ["shop_content"]
 
@@ -32,6 +33,7 @@ def shop_content(root: Path) -> dict[str, str]:
         for step in ("train", "index", "evaluate"):
             for name, output in flow.ledger.outputs(step).items():
                 content[f"{step} {name}".rstrip()] = output["version"]
+    pull_bundle(shop)
     manifest = read_manifest(shop.bundles / shop.bundle_in_force())
     content["bundle"] = f"{manifest.bundle_id} {manifest.content_digest}"
     content["metrics"] = json.dumps(manifest.metrics, sort_keys=True)

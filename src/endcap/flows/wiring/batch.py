@@ -14,6 +14,7 @@ from endcap.flows.lease import holder_of_this_process
 from endcap.flows.ledger import Ledger, Scope
 from endcap.flows.shop import Shop
 from endcap.flows.wiring.places import open_objects, open_query, password_of
+from endcap.flows.wiring.stores import check_stores, open_bundles, open_tables
 from endcap.governance.access import Actor, local_actor
 from endcap.stores.catalog import Catalog
 from endcap.stores.query import Query
@@ -70,16 +71,13 @@ def open_flow(
         clock: The clock; the run's id is made from it and from the process.
         share: How many processes share the engine's memory and threads.
     """
-    # Loaded here: listing a flow's state needs neither the table store nor its quarter second of imports.
-    from endcap.stores.adapters.delta import DeltaTables  # noqa: PLC0415
-
     now_us = clock()
     run_id = f"{day_of(now_us)}-{digest_of([now_us, holder_of_this_process()])[:12]}"
-    with open_ledger(shop) as ledger:
+    with open_ledger(shop) as ledger, open_tables(shop) as tables:
         flow = Flow(
             shop=shop,
             ledger=ledger,
-            tables=DeltaTables(shop.lake),
+            tables=tables,
             make_engine=lambda: _duckdb(shop.config.engine, shop.scratch, run_id, share=share),
             make_raw_ids=lambda: open_raw_ids(shop),
             places=_places(shop),
@@ -88,6 +86,8 @@ def open_flow(
             now_us=now_us,
             actor=actor or local_actor(),
             progress=progress,
+            make_bundles=lambda: open_bundles(shop),
+            check_stores=lambda: check_stores(shop, run_id),
         )
         try:
             yield flow

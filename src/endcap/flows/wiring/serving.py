@@ -9,6 +9,7 @@ from litestar import Litestar
 
 from endcap.core.clock import system_clock
 from endcap.flows.shop import Shop, find_shop
+from endcap.flows.wiring.stores import open_far_bundles, pull_bundle
 from endcap.governance.access import Action, Actor, ActorKind, Role, require
 from endcap.governance.audit import AuditRow
 from endcap.governance.logging import configure_logging
@@ -49,6 +50,7 @@ def create() -> Litestar:
         organisation=settings.organisation,
         project=settings.project,
         default_currency=shop.config.events.default_currency,
+        far_bundles=open_far_bundles(shop),
     )
 
 
@@ -58,6 +60,7 @@ def open_recommender(shop: Shop) -> LocalRecommender:
     Raises:
         BundleError: The shop has no bundle yet, or it cannot be used.
     """
+    pull_bundle(shop)
     return LocalRecommender.open(
         bundles=shop.bundles,
         kv=LmdbKeyValues(shop.kv, size_mb=shop.config.serving.kv_mb) if shop.kv.exists() else None,

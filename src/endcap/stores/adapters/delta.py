@@ -1,6 +1,7 @@
-"""Delta Lake as the table store (delta-rs): a folder of Parquet files and a log of atomic commits."""
+"""Delta Lake as the table store (delta-rs): Parquet files and a log of atomic commits, in a folder or a bucket."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
 from urllib.parse import unquote
@@ -22,6 +23,7 @@ from endcap.core.data_file import DataFile
 from endcap.core.errors import Code, LedgerError, StoreError
 from endcap.core.stored_schema import check_stored
 from endcap.stores.adapters.delta_bridge import Bridge
+from endcap.stores.adapters.object_errors import is_of_a_store, storage_error
 from endcap.stores.adapters.parquet_files import files_below, written_files
 from endcap.stores.tables import SAFETY_HOURS, Fence
 
@@ -42,7 +44,8 @@ class DeltaTables:
 
     Args:
         root: Folder of the lake, or its URL (s3://bucket/prefix); each table is a folder in it.
-        storage_options: How the URL is reached, in delta-rs's words.
+        storage_options: How the URL is reached, in delta-rs's words. A version is committed by a put that fails where
+            the object is there (If-None-Match), so of two writers of one version one wins.
     """
 
     def __init__(self, root: Path | str, storage_options: Mapping[str, str] | None = None) -> None:
@@ -64,7 +67,10 @@ class DeltaTables:
     def schema_version(self, table: Table) -> int:
         """Return the version of the contract under which it was last written."""
         opened = self._open(table)
-        return 0 if opened is None else int(opened.history(1)[0].get(_SCHEMA_VERSION, 0))
+        if opened is None:
+            return 0
+        with self._told():
+            return int(opened.history(1)[0].get(_SCHEMA_VERSION, 0))
 
     def files(self, table: Table, partitions: Sequence[str] | None = None) -> list[str]:
         """Return the data files of the latest version."""
@@ -76,6 +82,21 @@ class DeltaTables:
         wanted = set(partitions)
         # Asked by partition value, not by a filter: a delta-rs filter with many values is slower than this loop.
         return sorted(uri for uri in opened.file_uris() if _partition_of(uri, table) in wanted)
+
+    def sizes(self, table: Table, partitions: Sequence[str] | None = None) -> dict[str, int]:
+        """Return what `files` does, with the bytes of each file."""
+        opened = self._open(table)
+        if opened is None:
+            return {}
+        with self._told():
+            actions = pa.table(opened.get_add_actions())
+            sizes = dict(zip(actions["path"].to_pylist(), actions["size_bytes"].to_pylist(), strict=True))
+        folder = self.folder(table)
+        return {
+            uri: sizes[uri.removeprefix(f"{folder}/")]
+            for uri in sorted(opened.file_uris())
+            if partitions is None or not table.partition or _partition_of(uri, table) in partitions
+        }
 
     def partitions(self, table: Table) -> list[str]:
         """Return the partitions that hold rows."""
@@ -157,21 +178,29 @@ class DeltaTables:
         if opened is not None and table.partition:
             predicate = f"{table.partition} IN ({', '.join(repr(each) for each in sorted(partitions))})"
         try:
-            write_deltalake(
+            write_deltalake(  # type: ignore[call-overload] # each mode has its own
                 opened if opened is not None else self.folder(table),
                 rows,
-                mode="overwrite",
+                # A table that came up since we looked is another writer's: its fence was not checked.
+                mode="overwrite" if opened is not None else "error",
                 partition_by=[table.partition] if table.partition else None,
                 predicate=predicate,
                 # delta-rs keeps what the predicate spares, and its "merge" does not widen a type.
                 schema_mode="overwrite" if is_other else None,
-                commit_properties=_properties(table, fences),
+                commit_properties=_properties(table, fences, is_new=opened is None),
                 post_commithook_properties=_HOOKS,
                 configuration=_KEEP_LOG if opened is None else None,
                 writer_properties=WriterProperties(compression="ZSTD", compression_level=1),
                 storage_options=self._options if opened is None else None,
             )
-        except CommitFailedError as error:
+        except OSError as error:
+            if self._options is None or not is_of_a_store(error):
+                raise
+            raise storage_error(error, where=f"{self._root}/{table.name}") from error
+        except (CommitFailedError, DeltaError) as error:
+            is_there = opened is None and self.version(table) >= 0
+            if not isinstance(error, CommitFailedError) and not is_there:
+                raise
             raise LedgerError(
                 f"another writer changed {table.name} while it was being written, nothing was written: {error}",
                 where=f"table {table.name}, {len(partitions)} partitions",
@@ -186,7 +215,8 @@ class DeltaTables:
 
     def written(self, table: Table, attempt: str) -> list[DataFile]:
         """Return the data files that an attempt has written; see the port."""
-        return written_files(files_below(self.folder(table), self._options), table, attempt)
+        with self._told():
+            return written_files(files_below(self.folder(table), self._options), table, attempt)
 
     def adopt(
         self,
@@ -204,8 +234,11 @@ class DeltaTables:
                 _check_fence(opened, fence)
             self._is_of_another_contract(table, opened, partitions)
 
-        bridge = Bridge(self.folder(table), table, check, _properties(table, [fence] if fence else []), self._options)
-        return bridge.adopt(partitions, files, read_version=read_version)
+        bridge = Bridge(
+            self.folder(table), table, check, _properties(table, [fence] if fence else [], is_new=True), self._options
+        )
+        with self._told():
+            return bridge.adopt(partitions, files, read_version=read_version)
 
     def clean(self, table: Table, *, fence: Fence, living: Collection[str] = ()) -> list[str]:
         """Remove the files of attempts that died before their commit; see the port."""
@@ -213,8 +246,9 @@ class DeltaTables:
         def check(opened: DeltaTable) -> None:
             _check_fence(opened, fence)
 
-        bridge = Bridge(self.folder(table), table, check, _properties(table, [fence]), self._options)
-        return bridge.clean(fence, living)
+        bridge = Bridge(self.folder(table), table, check, _properties(table, [fence], is_new=True), self._options)
+        with self._told():
+            return bridge.clean(fence, living)
 
     def _is_of_another_contract(self, table: Table, opened: DeltaTable, partitions: Sequence[str]) -> bool:
         """Whether the stored columns are not the contract's.
@@ -232,8 +266,9 @@ class DeltaTables:
     def _open(self, table: Table) -> DeltaTable | None:
         path = self.folder(table)
         if self._versions is None:
-            is_there = DeltaTable.is_deltatable(path, self._options)
-            return DeltaTable(path, storage_options=self._options) if is_there else None
+            with self._told():
+                is_there = DeltaTable.is_deltatable(path, self._options)
+                return DeltaTable(path, storage_options=self._options) if is_there else None
         version = self._versions.get(table.name, -1)
         if version < 0:
             return None
@@ -244,6 +279,16 @@ class DeltaTables:
         if gone := [uri for uri in opened.file_uris() if "://" not in uri and not Path(uri).exists()]:
             raise _gone(table, version, f"; {len(gone):,} of its files are gone")
         return opened
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell what goes wrong with an object store as ours; a folder's errors name their file already."""
+        try:
+            yield
+        except (OSError, DeltaError) as error:
+            if self._options is None:
+                raise
+            raise storage_error(error, where=self._root) from error
 
 
 def _gone(table: Table, version: int, more: str = "") -> StoreError:
@@ -287,7 +332,9 @@ def _check_fence(opened: DeltaTable, fence: Fence) -> None:
         )
 
 
-def _properties(table: Table, fences: Sequence[Fence]) -> CommitProperties:
+def _properties(table: Table, fences: Sequence[Fence], *, is_new: bool) -> CommitProperties:
     told = {_SCHEMA_VERSION: str(table.version), _SCHEMA_DIGEST: table.digest}
     transactions = [Transaction(app_id=fence.name, version=fence.token) for fence in fences] or None
-    return CommitProperties(custom_metadata=told, app_transactions=transactions)
+    # A second writer of version 0 must fail: tried again as version 1, it would leave the rows of both.
+    retries = 0 if is_new else None
+    return CommitProperties(custom_metadata=told, app_transactions=transactions, max_commit_retries=retries)
