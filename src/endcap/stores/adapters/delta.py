@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
@@ -89,24 +90,23 @@ class DeltaTables:
         opened = self._open(table)
         if fence is not None and opened is not None:
             _check_fence(opened, fence)
-        predicate = None
-        is_other = opened is not None and self._is_of_another_contract(table, opened, partitions)
-        if opened is not None and table.partition:
-            predicate = f"{table.partition} IN ({', '.join(repr(each) for each in sorted(partitions))})"
+        how: Any = {  # shared by the two forms of the call, which differ in their mode
+            "partition_by": [table.partition] if table.partition else None,
+            "commit_properties": _properties(table, fence, is_new=opened is None),
+            "writer_properties": WriterProperties(compression="ZSTD", compression_level=1),
+        }
+        if opened is not None:
+            if table.partition:
+                how["predicate"] = f"{table.partition} IN ({', '.join(repr(each) for each in sorted(partitions))})"
+            # delta-rs keeps what the predicate spares, and its "merge" does not widen a type.
+            is_other = self._is_of_another_contract(table, opened, partitions)
+            how["schema_mode"] = "overwrite" if is_other else None
         try:
-            write_deltalake(
-                opened if opened is not None else f"{self._root}/{table.name}",
-                rows,
+            if opened is not None:
+                write_deltalake(opened, rows, mode="overwrite", **how)
+            else:
                 # A table that came up since we looked is another writer's: its fence was not checked.
-                mode="overwrite" if opened is not None else "error",
-                partition_by=[table.partition] if table.partition else None,
-                predicate=predicate,
-                # delta-rs keeps what the predicate spares, and its "merge" does not widen a type.
-                schema_mode="overwrite" if is_other else None,
-                commit_properties=_properties(table, fence, is_new=opened is None),
-                writer_properties=WriterProperties(compression="ZSTD", compression_level=1),
-                storage_options=self._options if opened is None else None,
-            )
+                write_deltalake(f"{self._root}/{table.name}", rows, mode="error", storage_options=self._options, **how)
         except OSError as error:
             if self._options is None or not is_of_a_store(error):
                 raise
