@@ -114,6 +114,8 @@ def backfill(  # noqa: PLR0913 - each is a choice of the user's
     with open_flow(opened, through="", progress=progress, clock=clock) as flow:
         require(flow.actor, Action.SHOP_READ, opened.resource("shop"), audit=flow.ledger, at_us=flow.now_us)
         flow.holds_back = True
+        flow.check_stores()
+        flow.bundles.confirm()
         plan = look_ahead(flow, span, wanted)
         planned(plan)
         if is_dry_run:

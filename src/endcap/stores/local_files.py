@@ -66,7 +66,7 @@ def is_disk_full(error: BaseException) -> bool:
 def disk_full(error: BaseException, *, where: str) -> StoreError:
     """Return the error of a full disk as ours."""
     return StoreError(
-        "the disk is full; what was in force before stays in force",
+        "the disk is full (No space left on device); what was in force before stays in force",
         where=str(getattr(error, "filename", None) or where),
         fix="make room on that disk, then run the same command again: what is done stays done",
         code=Code.DISK_FULL,

@@ -178,7 +178,7 @@ class DeltaTables:
         if opened is not None and table.partition:
             predicate = f"{table.partition} IN ({', '.join(repr(each) for each in sorted(partitions))})"
         try:
-            write_deltalake(  # type: ignore[call-overload] # each mode has its own
+            write_deltalake(  # type: ignore[call-overload,misc] # each mode has its own
                 opened if opened is not None else self.folder(table),
                 rows,
                 # A table that came up since we looked is another writer's: its fence was not checked.
