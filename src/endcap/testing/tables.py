@@ -116,7 +116,7 @@ def _is_fenced(write: Callable[[], int]) -> None:
     try:
         write()
     except LedgerError as error:
-        if error.code in (Code.FENCED, Code.COMMIT_CONFLICT):
+        if error.code == Code.FENCED:
             return
         raise
     raise AssertionError("an older holder of the fence has written")
