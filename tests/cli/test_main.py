@@ -90,6 +90,9 @@ def commands(shop, export, tmp_path):
         "serve": ["serve", str(shop), "--port", "0"],
         "recommend": ["recommend", str(shop)],
         "show": ["show", "audit", str(shop)],
+        "backfill": ["backfill", str(shop), "--from", "2026-01-01", "--to", "2026-01-02"],
+        "promote": ["promote", str(shop), "a-bundle"],
+        "compact": ["compact", str(shop)],
         **{verb: [verb, str(shop)] for verb in steps},
     }
 

@@ -25,7 +25,9 @@ def test_what_is_foreseen_counts_as_made_and_nothing_is_written(flow_of, hand):
 
 def test_a_day_whose_writer_was_killed_will_be_made(flow_of, hand):
     flow = flow_of(hand)
-    ledger = ForesightLedger(flow.ledger.catalog, flow.ledger.scope, frozenset({"sessions"}), frozenset({"sessions"}))
+    ledger = ForesightLedger(
+        flow.ledger.catalog, flow.ledger.scope, lost=frozenset({"sessions"}), lost_steps=frozenset({"sessions"})
+    )
     assert (ledger.parts(SESSIONS.name), ledger.fingerprints("sessions")) == ({}, {})
     ledger.foresee(next(step for step in STEPS if step.name == "train"), ["popular"])
     assert ledger.outputs("train")["popular"]["version"] == FORESEEN

@@ -149,6 +149,7 @@ class Flow:
         choose: Which of the pending partitions of a step are to be done; None for all.
         trouble: Keeps what failed while all else goes on; None where the first failure ends the run.
         holds_back: Whether a bundle that is made is not put in force.
+        shares_lease: Whether other processes of this machine write under the same right at the same time.
         left_out: Step -> partitions that it refused by themselves in this run, and why.
         make_bundles: Opens the place of the bundles; None for the shop's folder.
         check_stores: Tries all that a run will ask of the stores, where that can fail late and dear.
@@ -171,6 +172,7 @@ class Flow:
     choose: "Choose | None" = None
     trouble: "Trouble | None" = None
     holds_back: bool = False
+    shares_lease: bool = False
     left_out: dict[str, dict[str, EndcapError]] = field(default_factory=dict)
     make_bundles: Callable[[], BundlePlace] | None = None
     check_stores: Callable[[], None] = lambda: None

@@ -8,7 +8,7 @@ Days are done in chunks under the step's one lease, each chunk an attempt of its
 """
 
 from collections.abc import Iterable, Mapping
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
@@ -264,12 +264,18 @@ class _Writing:
         wanted = result.filter(result[table.partition].isin(changed)) if table.partition else result
         order = [table.partition, *table.key] if table.partition else list(table.key)
         # Closed before the rows are let go of, also where writing fails: an open stream holds them.
-        with closing(engine.stream(wanted.order_by(order))) as rows, alone(self.flow.shop.scratch, table.name):
+        with closing(engine.stream(wanted.order_by(order))) as rows, self._alone(table):
             version = self.flow.tables.replace(table, changed, rows, fence=self.fence)
         ledger.wrote(
             table.name, {each: _part(found.get(each), version) for each in changed}, attempt_id=self.attempt_id
         )
         return version
+
+    def _alone(self, table: Table) -> AbstractContextManager[None]:
+        """Have workers commit one after the other; never behind a holder that was taken over, which may be asleep."""
+        if not self.flow.shares_lease:
+            return nullcontext()
+        return alone(self.flow.shop.scratch, f"{table.name}-{self.fence.token}")
 
 
 def _check_partitions(table: Table, found: Mapping[str, Any], pending: list[str]) -> None:

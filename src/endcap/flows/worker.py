@@ -29,7 +29,7 @@ def answer_chunk(flow: Flow, words: dict[str, Any]) -> dict[str, Any]:
     """Do a chunk; return its report or its error as plain values."""
     step = next(each for each in STEPS if each.name == words["step"])
     flow.run_id, flow.now_us, flow.through = words["run_id"], words["now_us"], words["through"]
-    flow.again = frozenset(words["again"])
+    flow.again, flow.shares_lease = frozenset(words["again"]), True
     try:
         report = attempt(flow, step, words["pending"], words["inputs"], (Fence(*words["fence"]), 0.0))
     except EndcapError as error:
