@@ -12,7 +12,7 @@ SHOP ?= build/demo-shop
 
 BENCHMARKS := simulate calibration intake catalogue data incremental identities point_in_time refresh second_shop leakage crash concurrency quality
 
-.PHONY: bench demo test lint types contracts tests docs install lock clean
+.PHONY: bench demo test lint types contracts tests slow-tests docs install lock clean
 .DEFAULT_GOAL := demo
 
 demo: .venv/ready
@@ -48,7 +48,11 @@ build/s3/ready: tests/s3_server.lock
 
 # Unit tests, doctests, the tutorial and the README, and what the docs claim about the code.
 tests: .venv/ready build/s3/ready
-	$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
+	$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadfile -m "not slow"
+
+# Kills, whole shops in a bucket, Spark: what takes long.
+slow-tests: .venv/ready build/s3/ready
+	$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadfile -m slow
 
 # Every benchmark at full size, some hours on 2 cores; benchmarks/README.md is made from their figures.
 bench: .venv/ready

@@ -8,6 +8,8 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 DOCS = Path(__file__).parents[2] / "docs"
 STALE = "run `python docs/world_plots.py`"
 

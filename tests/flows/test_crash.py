@@ -11,6 +11,8 @@ from endcap.simulation.shop import simulate
 from endcap.testing.content import shop_content
 from endcap.testing.crash import crash_and_refresh, refresh_in_a_process
 
+pytestmark = pytest.mark.slow
+
 MOMENTS = range(3)
 
 

@@ -12,6 +12,8 @@ from endcap.flows.runner import pending_of, run_steps
 from endcap.flows.steps import STEPS
 from endcap.flows.workers import Workers, told_error, untold_error
 
+pytestmark = pytest.mark.slow
+
 SESSIONS = next(step for step in STEPS if step.name == "sessions")
 
 

@@ -3,8 +3,12 @@ import shutil
 import subprocess
 import sys
 
+import pytest
+
 from endcap.testing.fault_runs import choose_fault
 from endcap.testing.faults import FaultKind
+
+pytestmark = pytest.mark.slow
 
 OPERATIONS = ["catalog", "table/events", "catalog", "table/events", "file/bundles"]
 

@@ -16,6 +16,8 @@ from endcap.flows.wiring.serving import open_recommender
 from endcap.flows.wiring.stores import check_stores, open_far_bundles, open_tables, pull_bundle
 from endcap.testing.content import shop_content
 
+pytestmark = pytest.mark.slow
+
 LATER = fixed_clock("2026-01-05T18:00:00")
 
 

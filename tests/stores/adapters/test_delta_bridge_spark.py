@@ -17,6 +17,8 @@ from endcap.core.errors import Code, LedgerError
 from endcap.stores.adapters.delta import DeltaTables
 from endcap.stores.tables import Fence
 
+pytestmark = pytest.mark.slow
+
 if importlib.util.find_spec("pyspark") is None or shutil.which("java") is None:
     if os.environ.get("CI"):
         raise RuntimeError("Spark is not installed: it needs pyspark and a Java 17")
