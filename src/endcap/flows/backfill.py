@@ -20,6 +20,7 @@ from endcap.flows.regression import Regression, regression
 from endcap.flows.run_manifest import write_run_manifest
 from endcap.flows.runner import run_steps
 from endcap.flows.shop import find_shop
+from endcap.flows.source_schemas import refused_days, refused_source
 from endcap.flows.steps import FIRST_STEP, STEPS
 from endcap.flows.tidy import tidy
 from endcap.flows.wiring.batch import open_flow
@@ -114,27 +115,28 @@ def backfill(  # noqa: PLR0913 - each is a choice of the user's
     with open_flow(opened, through="", progress=progress, clock=clock) as flow:
         require(flow.actor, Action.SHOP_READ, opened.resource("shop"), audit=flow.ledger, at_us=flow.now_us)
         flow.holds_back = True
-        flow.check_stores()
-        flow.bundles.confirm()
         plan = look_ahead(flow, span, wanted)
         planned(plan)
         if is_dry_run:
             return Backfilled(flow.run_id, plan, in_force=opened.bundle_in_force())
+        flow.check_stores()
+        flow.bundles.pull()
         flow.choose, flow.trouble = span, Trouble()
         outcome = "failed"
         try:
             with ExitStack() as stack:
                 if parallel > 1:
                     flow.workers = stack.enter_context(Workers(opened.root, flow.ledger, parallel))
-                reports = _run(flow, wanted)
+                reports = _run(flow, wanted, span)
             outcome = "failed" if flow.trouble.failed else "done"
         finally:
             write_run_manifest(flow, outcome=outcome)
+        result = _told(flow, plan, reports)
         tidy(flow)
-        return _told(flow, plan, reports)
+        return result
 
 
-def _run(flow: Flow, wanted: Sequence[Step]) -> list[StepReport]:
+def _run(flow: Flow, wanted: Sequence[Step], span: Span) -> list[StepReport]:
     """Run steps in order; one that cannot even be planned because of what failed waits as a whole."""
     forget_lost_tables(flow)
     names = [step.name for step in STEPS]
@@ -147,6 +149,8 @@ def _run(flow: Flow, wanted: Sequence[Step]) -> list[StepReport]:
             if not flow.through and names.index(step.name) > names.index(FIRST_STEP):
                 flow.through = last_day(flow)
             reports += run_steps(flow, [step])
+            if step.name == FIRST_STEP:
+                _note_refused(flow, step, trouble, span)
         except DataError as error:
             if error.code is not Code.DAY_NOT_READY or not trouble.failed:
                 raise
@@ -154,6 +158,15 @@ def _run(flow: Flow, wanted: Sequence[Step]) -> list[StepReport]:
             trouble.wait(step, "", f"{name} {next(iter(days))}")
     flow.through = flow.through or last_day(flow)
     return reports
+
+
+def _note_refused(flow: Flow, step: Step, trouble: Trouble, span: Span) -> None:
+    """Count days whose files cannot be read as failed: their step leaves them out and does not even plan them."""
+    days = [day for day in refused_days(flow, "") if span.first <= day <= span.last]
+    error = refused_source(flow, "")
+    for day in days:
+        if error is not None and day not in trouble.failed.get(step.name, {}):
+            trouble.fail(step, day, error)
 
 
 def _told(flow: Flow, plan: BackfillPlan, reports: Sequence[StepReport]) -> Backfilled:

@@ -29,6 +29,13 @@ _NOBODYS = frozenset(
         Code.STORE_UNUSABLE,
         Code.ACCESS_DENIED,
         Code.RAW_IDS,
+        Code.DISK_FULL,
+        Code.STORAGE_CLOCK,
+        Code.STORAGE_CREDENTIALS,
+        Code.STORAGE_DENIED,
+        Code.STORAGE_MISSING,
+        Code.STORAGE_UNREACHABLE,
+        Code.STORAGE_UNSUITABLE,
     }
 )
 """What goes wrong whichever day is done."""
@@ -74,18 +81,22 @@ class _Doing:
         workers, fence = self.flow.workers, self.lease[0]
         tries: dict[tuple[str, ...], int] = {}
         assert workers is not None
-        for chunk in chunks:
-            workers.ask(self.flow, self.step, fence, *self._asked(chunk))
-        for chunk, answer in workers.answers():
-            if isinstance(answer, StepReport):
-                self.reports.append(answer)
-                continue
-            again = tries[tuple(chunk)] = tries.get(tuple(chunk), 0) + 1
-            if why_again(answer) and again < _MOST_TRIES:
+        try:
+            for chunk in chunks:
                 workers.ask(self.flow, self.step, fence, *self._asked(chunk))
-                continue
-            for part in self.after_failure(chunk, answer):
-                workers.ask(self.flow, self.step, fence, *self._asked(part))
+            for chunk, answer in workers.answers():
+                if isinstance(answer, StepReport):
+                    self.reports.append(answer)
+                    continue
+                again = tries[tuple(chunk)] = tries.get(tuple(chunk), 0) + 1
+                if why_again(answer) and again < _MOST_TRIES:
+                    workers.ask(self.flow, self.step, fence, *self._asked(chunk))
+                    continue
+                for part in self.after_failure(chunk, answer):
+                    workers.ask(self.flow, self.step, fence, *self._asked(part))
+        except BaseException:
+            workers.drop()
+            raise
 
     def after_failure(self, chunk: list[str], error: Exception) -> list[list[str]]:
         """Return the chunks to be done in the place of one that failed; a single partition is noted as failed."""

@@ -75,7 +75,7 @@ def compact_table(flow: Flow, table: Table, *, dry_run: bool = False, wait_s: fl
             needed = _needed(flow, before)
             done = sum(_rearrange(flow, table, batch, fences) for batch in _batches(needed, before))
     except LedgerError as error:
-        if error.code not in {Code.STEP_HELD, Code.FENCED}:
+        if error.code not in {Code.STEP_HELD, Code.FENCED, Code.COMMIT_CONFLICT}:
             raise
         return Compacted(table.name, "held", len(needed), total, total)
     after = sum(map(len, flow.tables.file_sizes(table).values()))

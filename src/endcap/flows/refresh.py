@@ -68,7 +68,8 @@ def refresh(
     with open_flow(opened, through=through, progress=progress, clock=clock) as flow:
         require(flow.actor, Action.SHOP_READ, opened.resource("shop"), audit=flow.ledger, at_us=flow.now_us)
         flow.check_stores()
-        flow.bundles.confirm()
+        if verbs is None or "bundle" in verbs:  # what is found broken is made again in this run
+            flow.bundles.confirm()
         for step in redone:
             named = opened.resource(f"step/{step.name}")
             require(flow.actor, step.action, named, audit=flow.ledger, at_us=flow.now_us)
@@ -80,13 +81,15 @@ def refresh(
             outcome = "done"
         finally:
             write_run_manifest(flow, outcome=outcome)
-        tidy(flow)
-        if any(report.state == "done" for report in reports):
-            compact_where_needed(flow)
-            vacuum_when_due(flow)
-        has_scanned = any(report.step == FIRST_STEP for report in reports)
-        if has_scanned and (refused := refused_source(flow, through)):
-            raise refused  # last: all that does not need these files is done
+        try:
+            tidy(flow)
+            if any(report.state == "done" for report in reports):
+                compact_where_needed(flow)
+                vacuum_when_due(flow)
+        finally:
+            has_scanned = any(report.step == FIRST_STEP for report in reports)
+            if has_scanned and (refused := refused_source(flow, through)):
+                raise refused  # last: all that does not need these files is done
         return Refreshed(flow.run_id, flow.through, opened.bundle_in_force(), reports)
 
 

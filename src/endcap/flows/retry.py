@@ -59,7 +59,7 @@ LEDGER = Policy(tries=16, first_s=0.1, longest_s=5.0)
 STEP = Policy(tries=4, first_s=1.0, longest_s=30.0)
 """Seven seconds in all: the clients of object stores have tried for longer before they give up."""
 
-_TRANSIENT = {Code.COMMIT_CONFLICT, Code.SOURCE_UNREACHABLE, Code.STORE_UNUSABLE}
+_TRANSIENT = {Code.COMMIT_CONFLICT, Code.SOURCE_UNREACHABLE, Code.STORAGE_UNREACHABLE, Code.STORE_UNUSABLE}
 _BY_NAME = {"CommitFailedError", "TimeoutError", "ConnectionError", "ConnectionResetError", "BrokenPipeError"}
 """Names of classes, as the tables' and stores' own ones are known to their adapters alone."""
 

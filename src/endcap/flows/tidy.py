@@ -48,8 +48,9 @@ def _kept_bundles(flow: Flow) -> list[BundleManifest]:
             continue
     manifests.sort(key=lambda manifest: (manifest.created_at_us, manifest.bundle_id), reverse=True)
     kept = manifests[: flow.shop.config.shop.keep_bundles]
-    in_force = flow.shop.bundle_in_force()
-    return kept + [each for each in manifests if each.bundle_id == in_force and each not in kept]
+    # The one made last may be held back, and waits to be put in force.
+    named = {flow.shop.bundle_in_force(), flow.ledger.outputs("bundle").get("", {}).get("bundle_id", "")}
+    return kept + [each for each in manifests if each.bundle_id in named and each not in kept]
 
 
 def _folders(place: Path) -> list[Path]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from queue import Queue
 from typing import Any, TextIO
 
-from endcap.core.errors import Code, DataError, EndcapError
+from endcap.core.errors import Code, DataError, EndcapError, StoreError
 from endcap.flows.flow import Flow
 from endcap.flows.runner import attempt
 from endcap.flows.shop import find_shop
@@ -20,6 +20,7 @@ from endcap.flows.steps import STEPS
 from endcap.flows.wiring.batch import open_flow
 from endcap.flows.workers import told_error
 from endcap.governance.logging import configure_logging
+from endcap.stores.local_files import disk_full, is_disk_full
 from endcap.stores.tables import Fence
 
 __all__ = ["answer_chunk", "main"]
@@ -34,6 +35,8 @@ def answer_chunk(flow: Flow, words: dict[str, Any]) -> dict[str, Any]:
         report = attempt(flow, step, words["pending"], words["inputs"], (Fence(*words["fence"]), 0.0))
     except EndcapError as error:
         return {"error": told_error(error)}
+    except OSError as error:
+        return {"error": told_error(_of_a_place(step.name, error))}
     except Exception as error:  # noqa: BLE001 - the coordinator tells it; its words may hold a person's id
         fault = DataError(
             f"a fault of the step itself ({type(error).__name__})",
@@ -43,6 +46,18 @@ def answer_chunk(flow: Flow, words: dict[str, Any]) -> dict[str, Any]:
         )
         return {"error": told_error(fault)}
     return {"report": asdict(report)}
+
+
+def _of_a_place(step: str, error: OSError) -> StoreError:
+    """Return the error of a disk or a store as ours: no day is guilty of it."""
+    if is_disk_full(error):
+        return disk_full(error, where=f"step {step}")
+    return StoreError(
+        f"a disk or a store could not be read or written ({type(error).__name__})",
+        where=f"step {step}",
+        fix="check that it is there and may be written, then run the command again: it goes on where it was",
+        code=Code.STORE_UNUSABLE,
+    )
 
 
 def main(words: list[str]) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import Queue
+from queue import Empty, Queue
 from typing import Any, Self
 
 from endcap.core import errors
@@ -94,6 +94,15 @@ class Workers:
                 },
             )
         )  # fmt: skip
+
+    def drop(self) -> None:
+        """Forget the chunks that no worker has begun, and wait for the others: nobody asks for them any more."""
+        with suppress(Empty):
+            while True:
+                self._asked.get_nowait()
+                self._open -= 1
+        for _answer in self.answers():
+            pass
 
     def answers(self) -> Iterator[_Answer]:
         """Yield each chunk with its report or its error, until all that were asked are answered."""

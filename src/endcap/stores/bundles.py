@@ -171,7 +171,10 @@ class BucketOfBundles:
         found.pop(_CURRENT, None)
         manifests = [each for name in found if (each := self._manifest(name)) is not None]
         manifests.sort(key=lambda each: (each.created_at_us, each.bundle_id), reverse=True)
-        kept = {each.bundle_id for each in manifests[:keep]} | {self._in_force()}  # all stays where that is no id
+        try:
+            kept = {each.bundle_id for each in manifests[:keep]} | {self._in_force()}
+        except BundleError:  # `current` names none: nobody knows what is served, so all stays
+            return
         for name, objects in found.items():
             if name not in kept and max(each.modified_us for each in objects) < dead_before_us:
                 self._bucket.remove([f"{name}/{_MANIFEST}"])

@@ -4,8 +4,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
 __all__ = ["StoresConfig", "is_object_store"]
 
@@ -98,6 +96,10 @@ class StoresConfig(BaseModel):
     def _is_a_server(cls, value: str) -> str:
         if not value:
             return value
+        # Imported late: a server reads these settings too, and needs no database.
+        from sqlalchemy import make_url  # noqa: PLC0415
+        from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+
         try:
             url = make_url(value)
         except ArgumentError as error:

@@ -274,7 +274,11 @@ class DeltaTables:
             return None
         try:
             opened = DeltaTable(path, version=version, storage_options=self._options)
-        except (TableNotFoundError, DeltaError) as error:
+        except (TableNotFoundError, DeltaError, OSError) as error:
+            if self._options is not None and is_of_a_store(error) and not isinstance(error, TableNotFoundError):
+                raise storage_error(error, where=self._root) from error
+            if isinstance(error, OSError):
+                raise
             raise _gone(table, version) from error
         if gone := [uri for uri in opened.file_uris() if "://" not in uri and not Path(uri).exists()]:
             raise _gone(table, version, f"; {len(gone):,} of its files are gone")
