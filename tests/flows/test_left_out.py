@@ -7,6 +7,7 @@ import pytest
 
 from endcap.core.errors import Code, DataError, EndcapError, SourceError
 from endcap.core.tables import EVENTS
+from endcap.flows.backfill import backfill
 from endcap.flows.left_out import refusal_of_days, told_left_out
 from endcap.flows.refresh import refresh
 
@@ -107,3 +108,11 @@ def test_a_shop_without_one_good_day_is_told_why(own, morning):
         spoil(own, day)
     with pytest.raises(DataError, match=f"rows of {FIRST} are bad .*; so 2 more"):
         refresh(own, clock=morning)
+
+
+def test_a_backfill_names_days_of_files_that_cannot_be_read_and_makes_no_bundle_without_them(own, morning):
+    refresh(own, clock=morning)
+    file_of(own, SECOND).write_bytes(file_of(own, SECOND).read_bytes()[:1000])
+    done = backfill(own, first=FIRST, last=THIRD, clock=morning)
+    assert {day: error.code for day, error in done.failed["ingest"].items()} == {SECOND: Code.SOURCE_UNREADABLE}
+    assert done.built == ""
