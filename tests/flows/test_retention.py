@@ -126,6 +126,16 @@ def test_nothing_goes_where_a_manifest_cannot_be_read(own_shop, flow_of):
     assert vacuum(flow_of(own_shop, clock=LATER)) is None
 
 
+def test_an_attempt_that_died_while_it_wrote_names_no_version(own_shop, flow_of):
+    shop = flow_of(own_shop).shop
+    before = named_versions(shop)
+    path = next((own_shop / "runs").glob("*.json"))
+    told = msgspec.json.decode(path.read_bytes())
+    dead = told["attempts"][0] | {"outcome": "failed", "outputs": {"events": {"partitions": ["2026-01-01"]}}}
+    path.with_name("dead.json").write_bytes(msgspec.json.encode(told | {"attempts": [dead]}))
+    assert named_versions(shop) == before
+
+
 def test_a_refresh_vacuums_once_a_week(own_shop, flow_of):
     (own_shop / ".vacuumed").unlink(missing_ok=True)
     at = {name: flow_of(own_shop, clock=fixed_clock(f"2030-01-{name}")) for name in ("01", "05", "09", "10")}

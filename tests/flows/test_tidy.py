@@ -35,6 +35,16 @@ def test_the_latest_bundles_and_the_one_in_force_stay(many, flow_of, manifest_of
     assert read_manifest(many / "bundles" / in_force).bundle_id == in_force
 
 
+def test_the_bundle_that_was_made_last_stays_though_another_is_in_force(many, flow_of, manifest_of):
+    made = manifest_of(many)
+    (many / "bundles" / made.bundle_id / "manifest.json").write_bytes(
+        msgspec.json.encode(msgspec.structs.replace(made, created_at_us=-1))
+    )
+    (many / "bundles" / "current").write_text("old-11\n")
+    tidy(flow_of(many, clock=LATER))
+    assert made.bundle_id in names(many / "bundles")
+
+
 def test_replaced_models_and_old_scratch_go_and_what_the_ledger_knows_stays(own_shop, flow_of):
     for place in ("models/popular/0123456789abcdef", "models/gone_model/0123456789abcdef", "scratch/train-dead-run"):
         (own_shop / place).mkdir(parents=True)

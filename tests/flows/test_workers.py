@@ -11,6 +11,7 @@ from endcap.flows.lease import held
 from endcap.flows.runner import pending_of, run_steps
 from endcap.flows.steps import STEPS
 from endcap.flows.workers import Workers, told_error, untold_error
+from endcap.stores.tables import Fence
 
 pytestmark = pytest.mark.slow
 
@@ -50,6 +51,14 @@ def test_two_processes_do_a_step_and_write_the_ledger(half_done):
     assert pending_of(flow, SESSIONS) == ({}, {})
     assert {each["run_id"] for each in flow.ledger.attempts()} == {flow.run_id}
     assert not any(psutil.pid_exists(pid) for pid in pids)
+
+
+def test_chunks_that_nobody_has_begun_are_dropped(half_done):
+    flow = half_done
+    with Workers(flow.shop.root, flow.ledger, 0) as workers:
+        ask_all(flow, workers, Fence("sessions", 1))
+        workers.drop()
+        assert list(workers.answers()) == []
 
 
 def is_open(shop):

@@ -134,6 +134,32 @@ def test_a_disk_without_room_is_told_before_a_bundle_is_fetched(place_of, tmp_pa
     assert caught.value.code == Code.DISK_FULL
 
 
+def test_a_damaged_file_of_the_right_size_is_put_there_again(place_of, bucket, tmp_path):
+    maker = place_of("maker")
+    deploy(maker, tmp_path / "maker", "b1")
+    bucket.put("b1/items.arrow", b"1b")
+    maker.publish("b1")
+    assert place_of("server").pull() == "b1"
+
+
+def test_a_bundle_that_is_not_in_force_is_brought_and_what_is_none_is_not(place_of, tmp_path):
+    for number, bundle_id in enumerate(("b1", "b2")):
+        deploy(place_of("maker"), tmp_path / "maker", bundle_id, number)
+    other = place_of("other")
+    for bundle_id in ("b1", "b1", "b9", "../b1"):
+        other.bring(bundle_id)
+    assert sorted(path.name for path in (tmp_path / "other").iterdir() if path.is_dir()) == ["b1"]
+    assert not (tmp_path / "other" / "current").exists()
+
+
+def test_nothing_is_tidied_while_nobody_knows_what_is_in_force(place_of, bucket, tmp_path):
+    for number, bundle_id in enumerate(("b1", "b2")):
+        deploy(place_of("maker"), tmp_path / "maker", bundle_id, number)
+    bucket.put("current", b"../../etc")
+    place_of("maker").tidy(keep=1, dead_before_us=2**62)
+    assert {each.key.split("/")[0] for each in bucket.list()} == {"b1", "b2", "current"}
+
+
 def test_in_a_folder_what_is_made_is_there(tmp_path):
     place = FolderOfBundles(tmp_path)
     assert place.pull() == ""

@@ -3,11 +3,13 @@ import shutil
 import pytest
 
 from endcap.core.clock import fixed_clock
+from endcap.engines.adapters.duckdb import DuckDBEngine
 from endcap.flows.init import init_shop
 from endcap.flows.refresh import refresh
 from endcap.simulation.policies import Popular
 from endcap.simulation.settings import make_world
 from endcap.simulation.shop import simulate
+from endcap.testing.leaky_shop import clean_shop
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +30,16 @@ def whole(tmp_path_factory):
 def copy(tmp_path, whole):
     """A copy of it, to be changed."""
     return shutil.copytree(whole, tmp_path / "tiny")
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory):
+    made = DuckDBEngine(memory_limit="1GB", threads=1, spill=tmp_path_factory.mktemp("spill"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def clean(engine):
+    """The clean shop in which mistakes are planted."""
+    return clean_shop(engine)

@@ -17,7 +17,7 @@ def promote_verb(shop: Path, bundle: str) -> None:
 
     Args:
         shop: The shop's folder.
-        bundle: The bundle's id: the name of its folder in SHOP/bundles.
+        bundle: The bundle's id: the name of its folder where the bundles lie.
     """
     opened = find_shop(shop)
     with open_flow(opened, through="", progress=lambda _report: None) as flow:

@@ -16,7 +16,7 @@ from endcap.flows.flow import Flow, Step, StepReport
 from endcap.flows.retry import why_again
 from endcap.stores.tables import Fence
 
-__all__ = ["Attempt", "do_chunks"]
+__all__ = ["Attempt", "do_chunks", "fault_of"]
 
 Attempt = Callable[[Flow, Step, dict[str, str], dict[str, dict[str, str]], tuple[Fence, float]], StepReport]
 
@@ -105,7 +105,7 @@ class _Doing:
             raise error
         if len(chunk) > 1:
             return halves(chunk) if self.step.by_day else [[each] for each in chunk]
-        self.failed[chunk[0]] = error if isinstance(error, EndcapError) else _fault(self.step, chunk[0], error)
+        self.failed[chunk[0]] = error if isinstance(error, EndcapError) else fault_of(self.step, chunk[0], error)
         return []
 
     def _asked(self, chunk: list[str]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
@@ -172,11 +172,11 @@ def _together(step: Step, reports: list[StepReport], *, num_failed: int) -> Step
     )
 
 
-def _fault(step: Step, partition: str, error: Exception) -> EndcapError:
+def fault_of(step: Step, partitions: str, error: Exception) -> EndcapError:
     """Return a fault as an error that may be told: its own words may hold a person's id."""
     return DataError(
         f"a fault of the step itself ({type(error).__name__})",
-        where=f"step {step.name}, {partition}",
+        where=f"step {step.name}, {partitions}",
         fix="run the command again; if it stays, look with `endcap show runs` and report it",
         code=Code.INTERNAL,
     )

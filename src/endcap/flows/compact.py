@@ -6,7 +6,7 @@ as they are; a partition whose rows are not what the ledger says of it (its writ
 is left alone: the refresh that mends it writes it anew anyway.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
@@ -43,20 +43,27 @@ class Compacted:
     files_after: int
 
 
-def compact_where_needed(flow: Flow, *, dry_run: bool = False, wait_s: float | None = 0.0) -> list[Compacted]:
-    """Put together the small files of every table where the rule of `[stores]` asks for it.
+def compact_where_needed(
+    flow: Flow,
+    tables: Iterable[Table] = tuple(TABLES.values()),
+    *,
+    dry_run: bool = False,
+    wait_s: float | None = 0.0,
+) -> list[Compacted]:
+    """Put together the small files of tables where the rule of `[stores]` asks for it.
 
     Args:
         flow: The run.
+        tables: The tables looked at.
         dry_run: Tell what would be done and do nothing.
         wait_s: How long to wait for a run that writes a table now; after it, the table is left for the next time.
 
     Returns:
-        One entry for each table that was ever written.
+        One entry for each of them that was ever written.
     """
     return [
         compact_table(flow, table, dry_run=dry_run, wait_s=wait_s)
-        for table in TABLES.values()
+        for table in tables
         if flow.tables.version(table) >= 0
     ]
 

@@ -104,6 +104,7 @@ def promote(flow: Flow, bundle_id: str) -> None:
         BundleError: There is none of that name (BUNDLE_MISSING), or it is not whole (BUNDLE_DAMAGED).
         LedgerError: A run is making a bundle just now (STEP_HELD).
     """
+    flow.bundles.bring(bundle_id)
     place = flow.shop.bundles / bundle_id
     known = sorted(path.parent.name for path in flow.shop.bundles.glob("*/manifest.json"))
     if bundle_id not in known:
@@ -122,7 +123,7 @@ def promote(flow: Flow, bundle_id: str) -> None:
                 code=Code.BUNDLE_DAMAGED,
             )
         flow.bundles.look()
-        flow.bundles.publish(bundle_id)  # to where it is taken from, if it is not there any more
+        flow.bundles.publish(bundle_id)  # it may have been held back, or tidied away there
         flow.bundles.put_in_force(bundle_id)
 
 

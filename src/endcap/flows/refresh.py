@@ -83,8 +83,9 @@ def refresh(
             write_run_manifest(flow, outcome=outcome)
         try:
             tidy(flow)
-            if any(report.state == "done" for report in reports):
-                compact_where_needed(flow)
+            if done := {report.step for report in reports if report.state == "done"}:
+                written = {table.name: table for step in STEPS if step.name in done for table in step.writes}
+                compact_where_needed(flow, written.values())
                 vacuum_when_due(flow)
         finally:
             has_scanned = any(report.step == FIRST_STEP for report in reports)

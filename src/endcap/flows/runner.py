@@ -21,7 +21,6 @@ from endcap.core.errors import Code, DataError, EndcapError
 from endcap.core.tables import TABLES
 from endcap.core.version import __version__
 from endcap.engines.contracts import check_contract, under_contract
-from endcap.flows.alone import alone
 from endcap.flows.chunked import do_chunks
 from endcap.flows.cost import Meter
 from endcap.flows.fingerprint import code_digest, fingerprint, made_from
@@ -31,6 +30,7 @@ from endcap.flows.ledger import AttemptStart, Part
 from endcap.flows.left_out import told_left_out
 from endcap.flows.retry import why_again
 from endcap.governance.access import require
+from endcap.stores.local_files import locked
 from endcap.stores.tables import Fence
 
 __all__ = ["attempt", "num_pending", "pending_of", "run_steps"]
@@ -272,10 +272,14 @@ class _Writing:
         return version
 
     def _alone(self, table: Table) -> AbstractContextManager[None]:
-        """Have workers commit one after the other; never behind a holder that was taken over, which may be asleep."""
+        """Have workers commit one after the other; never behind a holder that was taken over, which may be asleep.
+
+        Two commits to one Delta table under one fence conflict even where their partitions differ: the fence is one
+        application id to delta-rs (1.6 on 2026-11-27: of six at once one was kept).
+        """
         if not self.flow.shares_lease:
             return nullcontext()
-        return alone(self.flow.shop.scratch, f"{table.name}-{self.fence.token}")
+        return locked(self.flow.shop.scratch / "locks" / f"{table.name}-{self.fence.token}")
 
 
 def _check_partitions(table: Table, found: Mapping[str, Any], pending: list[str]) -> None:

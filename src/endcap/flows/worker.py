@@ -12,7 +12,8 @@ from pathlib import Path
 from queue import Queue
 from typing import Any, TextIO
 
-from endcap.core.errors import Code, DataError, EndcapError, StoreError
+from endcap.core.errors import Code, EndcapError, StoreError
+from endcap.flows.chunked import fault_of
 from endcap.flows.flow import Flow
 from endcap.flows.runner import attempt
 from endcap.flows.shop import find_shop
@@ -38,13 +39,7 @@ def answer_chunk(flow: Flow, words: dict[str, Any]) -> dict[str, Any]:
     except OSError as error:
         return {"error": told_error(_of_a_place(step.name, error))}
     except Exception as error:  # noqa: BLE001 - the coordinator tells it; its words may hold a person's id
-        fault = DataError(
-            f"a fault of the step itself ({type(error).__name__})",
-            where=f"step {step.name}",
-            fix="run the command again; if it stays, look with `endcap show runs` and report it",
-            code=Code.INTERNAL,
-        )
-        return {"error": told_error(fault)}
+        return {"error": told_error(fault_of(step, ", ".join(sorted(words["pending"])), error))}
     return {"report": asdict(report)}
 
 

@@ -55,6 +55,10 @@ class BundlePlace(Protocol):
         """
         ...
 
+    def bring(self, bundle_id: str) -> None:
+        """Bring a bundle to the folder if it is there and not here."""
+        ...
+
     def tidy(self, *, keep: int, dead_before_us: int) -> None:
         """Remove all there but the latest bundles and the one in force, as far as it was not touched since."""
         ...
@@ -87,6 +91,9 @@ class FolderOfBundles:
     def put_in_force(self, bundle_id: str) -> None:
         """Name a bundle as the one in force."""
         write_atomically(self._folder / _CURRENT, bundle_id.encode() + b"\n")
+
+    def bring(self, bundle_id: str) -> None:
+        """Nothing: what is there is here."""
 
     def tidy(self, *, keep: int, dead_before_us: int) -> None:
         """Nothing: the folder is tidied as every other of the shop."""
@@ -143,11 +150,12 @@ class BucketOfBundles:
             self._in_force()
 
     def publish(self, bundle_id: str) -> None:
-        """Put the files of a bundle there that are not there yet, and then its manifest; see the port."""
+        """Put the files of a bundle there, and then its manifest; see the port.
+
+        Also those that are there already: one that was damaged there may have the right size.
+        """
         place = self._folder / bundle_id
-        there = self._sizes(bundle_id)
-        names = [name for name in read_manifest(place).files if there.get(name) != (place / name).stat().st_size]
-        _all(names, lambda name: self._bucket.put(f"{bundle_id}/{name}", place / name))
+        _all(read_manifest(place).files, lambda name: self._bucket.put(f"{bundle_id}/{name}", place / name))
         self._bucket.put(f"{bundle_id}/{_MANIFEST}", place / _MANIFEST)
 
     def put_in_force(self, bundle_id: str) -> None:
@@ -164,6 +172,13 @@ class BucketOfBundles:
                     code=Code.BUNDLE_RACE,
                 )
         write_atomically(self._folder / _CURRENT, bundle_id.encode() + b"\n")
+
+    def bring(self, bundle_id: str) -> None:
+        """Bring a bundle here; see the port. An id that is none, or of no bundle there, brings nothing."""
+        if not _ID.fullmatch(bundle_id) or self._is_here(bundle_id) or _MANIFEST not in self._sizes(bundle_id):
+            return
+        with locked(self._folder / ".lock"):
+            self._fetch(bundle_id)
 
     def tidy(self, *, keep: int, dead_before_us: int) -> None:
         """Remove old bundles there, each manifest first, so that what is left of one is no bundle; see the port."""

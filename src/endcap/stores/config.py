@@ -62,8 +62,8 @@ class StoresConfig(BaseModel):
         default=8,
         ge=2,
         le=100_000,
-        description="Small files in one partition from which a refresh puts them together. 8: opening a file costs "
-        "about as much as reading a megabyte of it, so fewer are not worth a rewrite.",
+        description="Small files in one partition from which a refresh puts them together. 8: a hundred in the "
+        "place of one make a scan take seven times as long (benchmarks/compaction.py); a few make no difference.",
     )
     small_file_mb: float = Field(
         default=16.0,

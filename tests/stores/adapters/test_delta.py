@@ -1,4 +1,5 @@
 import dataclasses
+import threading
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,6 +10,7 @@ from endcap.core.contract import Column, Kind, Table
 from endcap.core.errors import Code, LedgerError, StoreError
 from endcap.engines.port import arrow_schema
 from endcap.stores.adapters.delta import DeltaTables
+from endcap.stores.local_files import locked
 from endcap.stores.tables import Fence
 
 DAYS = Table(
@@ -30,6 +32,21 @@ def stream(*rows):
 
 def numbers(store, engine, table=DAYS):
     return sorted(engine.to_arrow(engine.read_snapshot(store.files(table), table))["n"].to_pylist())
+
+
+def test_days_that_are_committed_one_after_the_other_under_one_fence_are_all_kept(tmp_path, store):
+    days = [f"2026-01-0{day}" for day in range(1, 7)]
+
+    def put(day):
+        with locked(tmp_path / "lock"):
+            store.replace(DAYS, [day], stream((day, 1)), fence=Fence("step", 5))
+
+    threads = [threading.Thread(target=put, args=(day,)) for day in days]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.partitions(DAYS) == days
 
 
 def test_a_table_that_was_never_written_is_empty(store):
