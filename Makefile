@@ -50,7 +50,7 @@ build/s3/ready: tests/s3_server.lock
 tests: .venv/ready build/s3/ready
 	$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadfile -m "not slow"
 
-# Kills, whole shops in a bucket, Spark: what takes long.
+# Kills, whole shops, buckets, Spark: what takes long.
 slow-tests: .venv/ready build/s3/ready
 	$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadfile -m slow
 

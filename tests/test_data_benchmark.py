@@ -7,6 +7,8 @@ from benchmarks.one_more_day import one_more_day
 
 from endcap.flows.shop import USER_KEY_VARIABLE
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def key(monkeypatch):

@@ -90,6 +90,7 @@ def reader(tmp_path):
 
 
 @needs_curl
+@pytest.mark.slow
 def test_the_tutorial_does_and_prints_what_it_says(reader):
     reader.read(ROOT / "docs" / "tutorial.md")
 

@@ -5,6 +5,8 @@ import pytest
 
 from endcap.cli.main import main
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def shop(tmp_path, tiny_shop):

@@ -12,6 +12,8 @@ from endcap.simulation.policies import Popular
 from endcap.simulation.settings import make_world
 from endcap.simulation.shop import simulate
 
+pytestmark = pytest.mark.slow
+
 WORLD = make_world("small", days=3, visitors=150, items=50, p_cart=0.4, p_return=0.6)
 _ALL = (
     *("event_name", "at_us", "user_key", "device_key", "source_session_id", "item_ordinal", "item_id", "item_name"),

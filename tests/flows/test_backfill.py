@@ -13,6 +13,8 @@ from endcap.flows.deploy import promote
 from endcap.flows.refresh import refresh
 from endcap.testing.content import shop_content
 
+pytestmark = pytest.mark.slow
+
 NOON = fixed_clock("2026-03-10T12:00:00")
 FROM, TO = "2026-03-04", "2026-03-09"
 

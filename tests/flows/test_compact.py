@@ -15,6 +15,8 @@ from endcap.flows.refresh import refresh
 from endcap.stores.tables import Fence
 from endcap.testing.content import shop_content
 
+pytestmark = pytest.mark.slow
+
 
 def split(root, table, times):
     """Write the rows of a table's first day again as many small files, as a writer does that appends."""

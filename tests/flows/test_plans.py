@@ -13,6 +13,8 @@ from endcap.flows.refresh import refresh
 from endcap.flows.shop import find_shop
 from endcap.flows.wiring.batch import open_ledger
 
+pytestmark = pytest.mark.slow
+
 DATA = ("ingest", "sessionize", "featurize")
 LATER = fixed_clock("2026-03-10T13:00:00")
 

@@ -2,6 +2,7 @@ import os
 
 import msgspec
 import pyarrow as pa
+import pytest
 from deltalake import DeltaTable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -11,6 +12,8 @@ from endcap.core.contract import Column, Kind, Table
 from endcap.core.tables import EVENTS
 from endcap.flows.retention import kept_versions, named_versions, vacuum, vacuum_when_due
 from endcap.stores.adapters.delta import DeltaTables
+
+pytestmark = pytest.mark.slow
 
 DAYS = Table(
     "days", "a count", (Column("date_partition", Kind.STRING, "day"), Column("n", Kind.INT64, "count")), ("n",)

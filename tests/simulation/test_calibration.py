@@ -13,6 +13,8 @@ from endcap.simulation.in_memory import live
 from endcap.simulation.policies import Popular
 from endcap.simulation.settings import make_world
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def retailrocket():

@@ -20,6 +20,8 @@ from endcap.simulation.server_policy import ServerPolicy
 from endcap.simulation.settings import make_world
 from endcap.simulation.shop import simulate
 
+pytestmark = pytest.mark.slow
+
 IDS = pa.array(["P0001", "P0002", "P0003", "P0004"])
 RNG = np.random.default_rng(1)
 LIVELY = {"visitors": 60, "items": 40}

@@ -6,6 +6,8 @@ import pytest
 from endcap.testing.content import shop_content
 from endcap.testing.crash import crash_and_refresh, refresh_in_a_process
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def content(whole):

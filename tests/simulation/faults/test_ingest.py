@@ -24,6 +24,8 @@ from endcap.simulation.policies import Popular
 from endcap.simulation.settings import make_world
 from endcap.simulation.shop import simulate
 
+pytestmark = pytest.mark.slow
+
 MORNING = fixed_clock("2026-01-05T06:00:00")
 SETTINGS = """
 [shop]
