@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +166,7 @@ def num_done_again(shop: Path) -> int:
 
 def query(shop: Path, sql: str) -> list[tuple[Any, ...]]:
     """Read the ledger without a lock on it."""
-    with sqlite3.connect(f"file:{shop / 'endcap.db'}?mode=ro", uri=True, timeout=20) as connection:
+    with closing(sqlite3.connect(f"file:{shop / 'endcap.db'}?mode=ro", uri=True, timeout=20)) as connection:
         return connection.execute(sql).fetchall()
 
 

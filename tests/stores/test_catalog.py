@@ -65,7 +65,7 @@ def test_a_file_that_is_no_database_is_told_with_its_place(tmp_path):
 def test_a_database_of_a_newer_version_is_refused(tmp_path):
     path = tmp_path / "endcap.db"
     Catalog(path).close()
-    with sqlite3.connect(path) as raw:
+    with contextlib.closing(sqlite3.connect(path)) as raw, raw:
         raw.execute("UPDATE alembic_version SET version_num = '9999'")
     raw.close()
     with pytest.raises(LedgerError, match="migration 9999"):

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,8 @@ def pause_and_refresh(fresh: Path, place: Path, undisturbed: Holdings, fault: Fa
     _, status = os.waitpid(child.pid, os.WUNTRACED)
     if not os.WIFSTOPPED(status):
         return _compare(fault, [], os.waitstatus_to_exitcode(status), holdings(place), undisturbed, 0)
-    with sqlite3.connect(place / "endcap.db") as catalog:
+    # Closed here and now: a connection is part of a cycle, and the last one to close takes the -wal file away.
+    with closing(sqlite3.connect(place / "endcap.db")) as catalog, catalog:
         catalog.execute("UPDATE lease SET expires_at_us = 0")
     again, _ = refresh_with_fault(place, None)
     before = holdings(place)

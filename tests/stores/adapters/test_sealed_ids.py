@@ -1,5 +1,6 @@
 import shutil
 import sqlite3
+from contextlib import closing
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -28,7 +29,7 @@ def opened(tmp_path):
 
 def rows(tmp_path, name):
     """What stands in the file, as whoever has stolen it would see it."""
-    with sqlite3.connect(tmp_path / "people" / name) as connection:
+    with closing(sqlite3.connect(tmp_path / "people" / name)) as connection:
         return connection.execute("SELECT user_key, sealed FROM raw_id ORDER BY user_key").fetchall()
 
 
@@ -71,7 +72,7 @@ def test_an_id_that_was_put_behind_another_hash_is_noticed(opened, tmp_path):
     store = opened()
     store.remember(NAMES)
     ann, bob, _ = (bytes.fromhex(key) for key in NAMES)
-    with sqlite3.connect(tmp_path / "people" / "raw_ids.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "people" / "raw_ids.db")) as connection, connection:
         [sealed] = connection.execute("SELECT sealed FROM raw_id WHERE user_key = ?", [ann]).fetchone()
         connection.execute("UPDATE raw_id SET sealed = ? WHERE user_key = ?", [sealed, bob])
     with pytest.raises(StoreError):
