@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import ibis
 
-from endcap.core.clock import next_day
+from endcap.core.clock import DAY_US, day_start_us, next_day
 from endcap.core.tables import EXPOSURES
 from endcap.engines.contracts import under_contract
 from endcap.sessions.config import SessionsConfig
@@ -86,7 +86,7 @@ def find_exposures(
         EXPOSURES in no order. Propensity and variant are those of the slate that the list names as its
         recommendation_id, and missing for items that no slate of ours held.
     """
-    of_items = events.filter(events.item_id.notnull())
+    of_items, sessions = events.filter(events.item_id.notnull()), _reaching(sessions, days)
     lists = of_items.filter((of_items.event_name == "view_item_list") & (of_items.item_ordinal >= 1))
     lists = in_sessions(lists.select(*_SHOWN), sessions)
     outcomes = in_sessions(_outcomes(of_items, config), sessions)
@@ -101,6 +101,12 @@ def find_exposures(
     )
     told = rows.mutate(place=place, **flags).left_join(served, ["recommendation_id", "item_id"])
     return under_contract(told, EXPOSURES)
+
+
+def _reaching(sessions: ibis.Table, days: Sequence[str]) -> ibis.Table:
+    """Leave out the sessions that neither start nor end on one of the days: none lasts longer than to the next one."""
+    wanted = [day_start_us(day) // DAY_US for day in days]
+    return sessions.filter((sessions.started_us // DAY_US).isin(wanted) | (sessions.ended_us // DAY_US).isin(wanted))
 
 
 def _outcomes(of_items: ibis.Table, config: SessionsConfig) -> ibis.Table:

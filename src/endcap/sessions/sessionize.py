@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 import ibis
 
-from endcap.core.clock import next_day
+from endcap.core.clock import DAY_US, day_start_us, next_day
 from endcap.core.tables import SESSIONS
 from endcap.engines.contracts import under_contract
 from endcap.sessions.config import SessionsConfig
@@ -49,16 +49,15 @@ def sessionize(events: ibis.Table, config: SessionsConfig, *, days: Sequence[str
     Returns:
         SESSIONS in no order, one row for each session that starts on one of the days.
     """
-    told = _told(events)
-    opened = _opened(told.select(*_INSTANT).distinct(), gap_us=config.gap_minutes * _MINUTE_US)
-    placed = told.join(opened, list(_INSTANT))
-    touched = events.filter(events.event_name.isin(_TOUCHES) & events.item_id.notnull())
-    items = touched.join(opened, list(_INSTANT)).group_by("user_key", "started_us")
-    counted = items.aggregate(num_items=lambda rows: rows.item_id.nunique())
-    sessions = _summed(placed)
-    wanted = sessions.filter(sessions.date_partition.isin(list(days)))
+    opened = _opened(events.select(*_INSTANT).distinct(), gap_us=config.gap_minutes * _MINUTE_US)
+    # Of the days around, the instants tell where sessions start; no more is looked at of what starts on them.
+    wanted = opened.filter((opened.started_us // DAY_US).isin([day_start_us(day) // DAY_US for day in days]))
+    within = events.join(wanted, list(_INSTANT))
+    placed = _told(within)
+    touched = within.filter(within.event_name.isin(_TOUCHES) & within.item_id.notnull())
     session = ["user_key", "started_us"]
-    rows = wanted.left_join(counted, session).drop("user_key_right", "started_us_right")
+    counted = touched.group_by(*session).aggregate(num_items=lambda rows: rows.item_id.nunique())
+    rows = _summed(placed).left_join(counted, session).drop("user_key_right", "started_us_right")
     rows = rows.left_join(_values(placed), session)
     known = {name: rows[name].fill_null(0) for name in ("num_items", "value_minor")}
     return under_contract(rows.mutate(session_id=_session_id(rows), **known), SESSIONS)
@@ -81,9 +80,9 @@ def in_sessions(rows: ibis.Table, sessions: ibis.Table) -> ibis.Table:
 
 
 def _told(events: ibis.Table) -> ibis.Table:
-    """Return one row an event: an event of many items has as many rows in `events`."""
+    """Return one row an event, with the start of its session: an event of many items has as many rows in `events`."""
     is_bought = (events.event_name == "purchase") & events.price_minor.notnull()
-    return events.group_by(*_INSTANT, "event_id", "event_name").aggregate(
+    return events.group_by(*_INSTANT, "started_us", "event_id", "event_name").aggregate(
         value_minor=(events.price_minor * events.quantity.fill_null(1)).sum(where=is_bought).cast("int64"),
         currency=events.currency.fill_null("").max(where=is_bought),
         country=events.country.max(),

@@ -104,8 +104,9 @@ class DuckDBEngine:
         partition = f'"{table.partition}"' if table.partition else "''"
         columns = ", ".join(f'"{name}"' for name in table.names)
         rows = self._raw.execute(
-            f"SELECT {partition}, count(*), sum(hash({columns})::HUGEINT), bit_xor(hash({columns}, 1))"  # noqa: S608 - our own names
-            f' FROM "{materialised.op().name}" GROUP BY 1 ORDER BY 1'
+            "SELECT part, count(*), sum(mark::HUGEINT), bit_xor(hash(mark))"  # noqa: S608 - our own names
+            f' FROM (SELECT {partition} AS part, hash({columns}) AS mark FROM "{materialised.op().name}")'
+            " GROUP BY 1 ORDER BY 1"
         ).fetchall()
         return {
             day: {"rows": count, "digest": f"{total % 2**64:016x}{crossed:016x}"} for day, count, total, crossed in rows

@@ -15,6 +15,7 @@ from endcap.events.reading import (
     event_number,
     field,
     instant_us,
+    listed_items,
     number,
     place_number,
     require_columns,
@@ -152,18 +153,17 @@ def _params_of(raw: ibis.Table) -> Any:
 
 
 def _rows(raw: ibis.Table) -> ibis.Table:
-    # One unnest of items zipped with their places: `Table.unnest(offset=...)` became a lateral join, 8 times slower.
-    places = ibis.range(1, raw["items"].length() + 1)
-    listed = raw.select("event_no", "_row", each=raw["items"].zip(places).unnest())
-    return _item_rows(listed, listed.each["f1"], listed.each["f2"]).union(bare_rows(raw))
+    listed = listed_items(raw)
+    return _item_rows(listed).union(bare_rows(raw))
 
 
-def _item_rows(listed: ibis.Table, item: Any, ordinal: Any) -> ibis.Table:
+def _item_rows(listed: ibis.Table) -> ibis.Table:
+    item = listed["item"]
     price, quantity = field(item, "price"), field(item, "quantity")
     lists = [text(field(item, name)) for name in ("item_list_id", "item_list_name")]
     values = {
         "event_no": listed.event_no,
-        "item_ordinal": ordinal,
+        "item_ordinal": listed.item_ordinal,
         "row": listed["_row"],
         "item_id": text(field(item, "item_id")),
         "item_name": text(field(item, "item_name")),

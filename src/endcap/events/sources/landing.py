@@ -10,7 +10,16 @@ import pyarrow as pa
 
 from endcap.core.landed import LandedEvent, LandedItem
 from endcap.events.money import scale_of
-from endcap.events.reading import EVENT_COLUMNS, ROW_COLUMNS, Reading, bare_rows, event_number, shaped, text
+from endcap.events.reading import (
+    EVENT_COLUMNS,
+    ROW_COLUMNS,
+    Reading,
+    bare_rows,
+    event_number,
+    listed_items,
+    shaped,
+    text,
+)
 from endcap.events.sources.lines import FAULT, split_lines
 
 __all__ = ["open_landing", "read_landing"]
@@ -90,12 +99,11 @@ def read_landing(
 
 
 def _rows(raw: ibis.Table) -> ibis.Table:
-    places = ibis.range(1, raw["items"].length() + 1)
-    listed = raw.select("event_no", "_row", "scale", "item_list_id", each=raw["items"].zip(places).unnest())
-    item = listed.each["f1"]
+    listed = listed_items(raw, "scale", "item_list_id")
+    item = listed["item"]
     values = {
         "event_no": listed.event_no,
-        "item_ordinal": listed.each["f2"],
+        "item_ordinal": listed.item_ordinal,
         "row": listed["_row"],
         "item_id": text(item["item_id"]),
         "item_name": text(item["item_name"]),

@@ -20,6 +20,7 @@ from endcap.events.reading import (
     bare_rows,
     event_number,
     instant_us,
+    listed_items,
     number,
     place_number,
     shaped,
@@ -190,12 +191,11 @@ def read_told(raw: ibis.Table, file_numbers: Mapping[str, int], file_day: Any) -
 
 
 def _rows(raw: ibis.Table) -> ibis.Table:
-    places = ibis.range(1, raw["items"].length() + 1)
-    listed = raw.select("event_no", "_row", "item_list_id", each=raw["items"].zip(places).unnest())
-    item = listed.each["f1"]
+    listed = listed_items(raw, "item_list_id")
+    item = listed["item"]
     values = {
         "event_no": listed.event_no,
-        "item_ordinal": listed.each["f2"],
+        "item_ordinal": listed.item_ordinal,
         "row": listed["_row"],
         "item_id": text(item["item_id"]),
         "item_name": text(item["item_name"]),
