@@ -81,6 +81,8 @@ def named_versions(shop: Shop) -> dict[str, set[int]] | None:
                 for table, output in attempt["outputs"].items():
                     if "version" in output:  # an attempt that died while it wrote names its partitions alone
                         named.setdefault(table, set()).add(output["version"])
+            for snapshot in run.tables if run.erasure == COMPLETE else []:
+                named.setdefault(snapshot.table, set()).add(snapshot.version)
         for place in sorted(shop.bundles.glob("*/manifest.json")):
             bundle = read_manifest(place.parent)
             for snapshot in bundle.snapshots if bundle.erasure == COMPLETE else []:
