@@ -14,6 +14,7 @@ __all__ = [
     "ModelEntry",
     "RunManifest",
     "SnapshotRef",
+    "parse_manifest",
     "parse_run_manifest",
     "read_manifest",
 ]
@@ -173,24 +174,37 @@ def read_manifest(bundle: Path) -> BundleManifest:
     """
     path = bundle / "manifest.json"
     try:
-        told = path.read_bytes()
-        layout = msgspec.json.decode(told, type=_Layout).format
-        if layout != FORMAT:
-            raise BundleError(
-                f"the bundle has layout {layout}, this version reads layout {FORMAT}",
-                where=str(path),
-                fix="run `endcap refresh` with this version",
-                code=Code.BUNDLE_DAMAGED,
-            )
-        return msgspec.json.decode(told, type=BundleManifest)
+        return parse_manifest(path.read_bytes(), where=str(path))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise BundleError(
             "there is no bundle", where=str(path), fix="run `endcap refresh SHOP`", code=Code.BUNDLE_MISSING
         ) from error
+
+
+def parse_manifest(told: bytes, *, where: str) -> BundleManifest:
+    """Read the text of a bundle's manifest.
+
+    Args:
+        told: The JSON.
+        where: Where it lies, for the error.
+
+    Raises:
+        BundleError: It is damaged, or its layout is of another version.
+    """
+    try:
+        layout = msgspec.json.decode(told, type=_Layout).format
+        if layout != FORMAT:
+            raise BundleError(
+                f"the bundle has layout {layout}, this version reads layout {FORMAT}",
+                where=where,
+                fix="run `endcap refresh` with this version",
+                code=Code.BUNDLE_DAMAGED,
+            )
+        return msgspec.json.decode(told, type=BundleManifest)
     except msgspec.MsgspecError as error:
         raise BundleError(
             f"the bundle's manifest is damaged: {error}",
-            where=str(path),
+            where=where,
             fix="run `endcap refresh --again bundle`",
             code=Code.BUNDLE_DAMAGED,
         ) from error

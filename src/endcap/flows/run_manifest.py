@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
+from endcap.core.errors import StoreError
 from endcap.core.manifest import RunManifest, SnapshotRef
 from endcap.core.tables import TABLES
 from endcap.core.version import __version__
 from endcap.flows.flow import Flow
-from endcap.flows.shop import write_atomically
 from endcap.flows.snapshot import snapshot
 
 __all__ = ["versions_now", "write_run_manifest"]
@@ -23,13 +23,16 @@ _LEFT_BEHIND = ("items", "train", "index", "evaluate", "bundle")
 
 
 def write_run_manifest(flow: Flow, *, outcome: str) -> None:
-    """Write `runs/<run id>.json`; a run that had nothing to do leaves none.
+    """Write `runs/<run id>.json`, here and where other machines see it; a run that had nothing to do leaves none.
 
     A run that is killed leaves its rows in the ledger alone.
 
     Args:
         flow: The run, at its end.
         outcome: "done" or "failed".
+
+    Raises:
+        StoreError: A run that was done cannot tell it where other machines look (STORAGE_...).
     """
     attempts = flow.ledger.attempts(limit=_MOST_ATTEMPTS, run_id=flow.run_id)
     if not attempts:
@@ -55,7 +58,13 @@ def write_run_manifest(flow: Flow, *, outcome: str) -> None:
         outputs=_outputs(flow, attempts),
     )
     text = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
-    write_atomically(flow.shop.runs / f"{flow.run_id}.json", text + b"\n")
+    for place in flow.runs:
+        try:
+            place.put(flow.run_id, text + b"\n")
+        except StoreError:
+            if outcome == "done":
+                raise
+            # Else the run's own error is told, which is most likely of the same store.
 
 
 def versions_now() -> dict[str, str]:

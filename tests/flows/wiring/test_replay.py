@@ -1,5 +1,6 @@
 """That the parts work together is shown in tests/flows/test_replay.py; here with a lake in a bucket."""
 
+import shutil
 import urllib.request
 
 import pytest
@@ -27,6 +28,7 @@ def test_a_run_over_a_bucket_is_made_again_on_this_machine_and_the_bucket_stays_
     first = refresh(root, clock=fixed_clock("2026-03-06T12:00:00"))
     write_day(root, "2026-03-09", "10:00 u2 view_item B\n10:01 u2 view_item C")
     refresh(root, clock=fixed_clock("2026-03-10T12:00:00"))
+    shutil.rmtree(root / "runs")  # as on another machine, which finds the manifest beside the lake
     before = versions(root)
     found = replay(root, first.run_id)
     assert found.verdict.is_equal, found.verdict.lines()
