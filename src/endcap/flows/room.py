@@ -13,10 +13,10 @@ __all__ = ["LEAST_BYTES_A_ROW", "check_room_for_days"]
 LEAST_BYTES_A_ROW = 8
 """Bytes of all tables together for a row of an export, at the least: half of the fewest that were measured.
 
-Measured on 2026-11-27 on four days of the simulated shop (75,849 events, most of them lists of what was shown): 15.6 bytes
-a row of CSV, which has a row for each item of a list, 144 of Personalize, 146 of Segment, 147 of GA4. By bytes of the
-files it would be 0.07 (CSV) to 4.6 (Parquet), so rows tell more. Half, for a larger day packs better and copies count
-as rows.
+Measured on 2026-11-27 on four days of the simulated shop (75,849 events, most of them lists of what was shown): 15.6
+bytes a row of CSV, which has a row for each item of a list, 144 of Personalize, 146 of Segment, 147 of GA4. By bytes of
+the files it would be 0.07 (CSV) to 4.6 (Parquet), so rows tell more. Half, for a larger day packs better and copies
+count as rows.
 """
 
 
