@@ -1,5 +1,8 @@
 import json
 import shutil
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -44,3 +47,40 @@ def test_days_are_needed_and_checked(shop, capsys):
     assert "--to" in capsys.readouterr().err
     assert main(["backfill", str(shop), "--from", "2.1.2026", "--to", "2026-01-03"]) == 2
     assert "is no day" in capsys.readouterr().err
+
+
+def test_a_replay_in_a_process_that_is_killed_goes_on_and_ends_with_the_verdict(shop, capsys):
+    (run,) = (path.stem for path in (shop / "runs").glob("*.json"))
+    command = [sys.executable, "-m", "endcap", "backfill", str(shop), "--as-of", run]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    made = shop / "replays" / run
+    for _ in process.stderr:  # a line for each step that is done
+        if (made / "lake" / "sessions").is_dir():
+            break
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert not (made / "replay.json").exists()
+    again = subprocess.run([*command, "--json"], check=False, capture_output=True)
+    told = json.loads(again.stdout)
+    assert again.returncode == 0, told["verdict"]
+    states = {step["step"]: step["state"] for step in told["steps"]}
+    assert (states["logins"], states["bundle"]) == ("unchanged", "done")
+    assert told["bundle"] == (shop / "bundles" / "current").read_text().strip()
+    assert main(["backfill", str(shop), "--as-of", told["bundle"]]) == 0
+    out = capsys.readouterr().out
+    assert "replay: equal" in out
+    assert "nothing to do: it was made again before" in out
+    (shop / "replays" / run / "lake").rename(shop / "lost")  # what is gone is made again
+    assert main(["backfill", str(shop), "--as-of", run]) == 0
+
+
+def test_a_dry_run_of_a_replay_writes_nothing_and_what_does_not_go_with_it_is_told(shop, capsys):
+    (run,) = (path.stem for path in (shop / "runs").glob("*.json"))
+    assert main(["backfill", str(shop), "--as-of", run, "--dry-run"]) == 0
+    assert "as they were: " in capsys.readouterr().out
+    assert not (shop / "replays").exists()
+    assert main(["backfill", str(shop), "--as-of", run, "--from", "2026-01-01", "--parallel", "2"]) == 2
+    assert "--from and --parallel cannot be chosen" in capsys.readouterr().err
+    assert main(["backfill", str(shop), "--as-of", "nobody"]) == 2
+    assert "[run-unknown]" in capsys.readouterr().err

@@ -1,8 +1,8 @@
 import msgspec
 import pytest
 
-from endcap.core.errors import BundleError, Code
-from endcap.core.manifest import FORMAT, BundleManifest, ModelEntry, SnapshotRef, read_manifest
+from endcap.core.errors import BundleError, Code, LedgerError
+from endcap.core.manifest import FORMAT, BundleManifest, ModelEntry, SnapshotRef, parse_run_manifest, read_manifest
 
 MANIFEST = BundleManifest(
     bundle_id="2016-09-15-0db11465ff5d",
@@ -99,3 +99,9 @@ def test_a_bundle_of_another_layout_is_told_by_its_layout_even_if_its_fields_hav
     code, text = code_of(tmp_path)
     assert code is Code.BUNDLE_DAMAGED
     assert "layout 2, this version reads layout 1" in text
+
+
+def test_a_damaged_manifest_of_a_run_is_told_with_its_place():
+    with pytest.raises(LedgerError, match="damaged") as caught:
+        parse_run_manifest(b'{"run_id": 3}', where="runs/r.json")
+    assert (caught.value.code, caught.value.where) == (Code.RUN_DAMAGED, "runs/r.json")

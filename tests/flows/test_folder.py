@@ -1,6 +1,8 @@
+import shutil
+
 import pytest
 
-from endcap.flows.folder import is_whole, keep_folder
+from endcap.flows.folder import bring_folder, is_whole, keep_folder
 
 
 def save(text):
@@ -41,3 +43,14 @@ def test_what_a_dead_run_left_beside_is_not_mixed_in(tmp_path):
     (tmp_path / "beside" / "torn").touch()
     version = keep_folder(tmp_path / "models", tmp_path / "beside", save("1"))
     assert [path.name for path in (tmp_path / "models" / version).iterdir()] == ["numbers"]
+
+
+def test_a_folder_is_brought_from_the_first_place_that_has_it_whole(tmp_path):
+    version = keep_folder(tmp_path / "models", tmp_path / "beside", lambda folder: (folder / "a").write_text("1"))
+    whole, target = tmp_path / "models" / version, tmp_path / "other" / version
+    damaged = shutil.copytree(whole, tmp_path / "bundle")
+    (damaged / "a").write_text("2")
+    assert not bring_folder([tmp_path / "none", damaged], target)
+    assert bring_folder([tmp_path / "none", damaged, whole], target)
+    assert is_whole(target)
+    assert bring_folder([], target)  # it is there

@@ -12,6 +12,7 @@ from endcap.core.contract import Column, Kind, Table
 from endcap.core.tables import EVENTS
 from endcap.flows.retention import kept_versions, named_versions, vacuum, vacuum_when_due
 from endcap.stores.adapters.delta import DeltaTables
+from endcap.stores.runs import FolderOfRuns
 
 pytestmark = pytest.mark.slow
 
@@ -105,7 +106,7 @@ def test_versions_that_were_the_latest_within_the_days_kept_stay_and_older_ones_
 
 
 def test_a_vacuum_of_a_shop_keeps_what_manifests_name_until_it_is_erased(own_shop, flow_of):
-    names = named_versions(flow_of(own_shop).shop)
+    names = named_versions(flow_of(own_shop))
     version = max(names["events"])
     flow = flow_of(own_shop, clock=LATER)
     day = flow.tables.partitions(EVENTS)[0]
@@ -130,13 +131,40 @@ def test_nothing_goes_where_a_manifest_cannot_be_read(own_shop, flow_of):
 
 
 def test_an_attempt_that_died_while_it_wrote_names_no_version(own_shop, flow_of):
-    shop = flow_of(own_shop).shop
-    before = named_versions(shop)
+    flow = flow_of(own_shop)
+    before = named_versions(flow)
     path = next((own_shop / "runs").glob("*.json"))
     told = msgspec.json.decode(path.read_bytes())
     dead = told["attempts"][0] | {"outcome": "failed", "outputs": {"events": {"partitions": ["2026-01-01"]}}}
     path.with_name("dead.json").write_bytes(msgspec.json.encode(told | {"attempts": [dead]}))
-    assert named_versions(shop) == before
+    assert named_versions(flow) == before
+
+
+def test_what_the_manifest_of_another_machine_names_stays_and_one_of_it_that_is_torn_stops_the_vacuum(
+    own_shop, flow_of
+):
+    """Two machines, each with a folder of its own, share a lake."""
+    flow = flow_of(own_shop, clock=LATER)
+    version = max(named_versions(flow)["events"])
+    day = flow.tables.partitions(EVENTS)[0]
+    latest = flow.tables.replace(EVENTS, [day], flow.engine.stream(flow.read(EVENTS, [day])))
+    flow.ledger.wrote("events", {name: type(part)(part.digest, part.rows, latest)
+                                 for name, part in flow.ledger.parts("events").items()})  # fmt: skip
+    (mine,) = (own_shop / "runs").glob("*.json")
+    theirs = own_shop.parent / "theirs"
+    flow.shared_runs = FolderOfRuns(theirs)
+    flow.shared_runs.put(mine.stem, mine.read_bytes())
+    mine.unlink()
+    for bundle in (own_shop / "bundles").glob("*/manifest.json"):
+        bundle.unlink()
+    age(own_shop / "lake")
+    assert version in named_versions(flow)["events"]
+    assert {each.table: each.files_removed for each in vacuum(flow)}["events"] == 0
+    (theirs / "torn.json").write_bytes(b"{")
+    assert vacuum(flow) is None
+    (theirs / "torn.json").unlink()
+    (theirs / mine.name).unlink()
+    assert {each.table: each.files_removed for each in vacuum(flow)}["events"] == 1
 
 
 def test_a_refresh_vacuums_once_a_week(own_shop, flow_of):

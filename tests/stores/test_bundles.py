@@ -169,3 +169,14 @@ def test_in_a_folder_what_is_made_is_there(tmp_path):
     place.put_in_force("b1")
     place.tidy(keep=1, dead_before_us=2**62)
     assert place.pull() == "b1"
+
+
+def test_the_manifests_of_all_bundles_there_are_told_with_those_that_are_here_alone(place_of, bucket, tmp_path):
+    for bundle_id in ("b1", "b2"):
+        deploy(place_of("maker"), tmp_path / "maker", bundle_id)
+    write(tmp_path / "other", "held-back")
+    assert sorted(each.bundle_id for each in place_of("other").manifests()) == ["b1", "b2", "held-back"]
+    bucket.put("b1/manifest.json", b"{")
+    with pytest.raises(BundleError, match="damaged"):
+        place_of("other").manifests()
+    assert [each.bundle_id for each in FolderOfBundles(tmp_path / "other").manifests()] == ["held-back"]

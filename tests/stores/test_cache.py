@@ -91,3 +91,12 @@ def test_what_does_not_fit_the_disk_is_refused_before_it_is_fetched(opened):
     with pytest.raises(StoreError) as caught:
         opened().bring({"large": 10**18})
     assert (caught.value.code, opened.told) == (Code.DISK_FULL, [])
+
+
+def test_copies_of_what_is_gone_go_but_those_that_a_running_process_uses(opened, tmp_path):
+    opened().bring(wanted("used"))
+    ended = opened()
+    ended.bring(wanted("done", "kept"))
+    ended.close()
+    opened().drop(["used", "done", "never-there"])
+    assert copies(tmp_path) == ["kept", "used"]

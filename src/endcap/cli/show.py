@@ -22,8 +22,9 @@ from endcap.flows.quality_steps import quality_of
 from endcap.flows.shop import Shop, find_shop
 from endcap.flows.source_schemas import schema_rows
 from endcap.flows.wiring.batch import open_flow, open_ledger
-from endcap.flows.wiring.stores import pull_bundle
+from endcap.flows.wiring.stores import open_shared_runs, pull_bundle
 from endcap.governance.access import Action, local_actor, require
+from endcap.stores.runs import FolderOfRuns
 
 __all__ = ["show"]
 
@@ -97,16 +98,16 @@ def _bundle(shop: Shop, _ledger: Ledger, _limit: int) -> tuple[Any, str]:
 
 def _run(shop: Shop, ledger: Ledger, _limit: int) -> tuple[Any, str]:
     latest = next((row["run_id"] for row in ledger.attempts(limit=1)), "none")
-    path = shop.runs / f"{latest}.json"
-    if not path.exists():
+    places = [FolderOfRuns(shop.runs), *filter(None, [open_shared_runs(shop)])]
+    text = next((found for place in places if (found := place.read(latest)) is not None), None)
+    if text is None:
         raise UsageError(
             "the latest run has left no manifest: it still goes on or was killed, or there was none yet",
-            where=str(path),
+            where=f"{shop.runs / latest}.json",
             fix=f"`endcap show runs {shop.root}` shows its steps; `endcap refresh {shop.root}` completes it",
             code=Code.USAGE,
         )
-    text = path.read_text(encoding="utf-8")
-    return json.loads(text), text.rstrip("\n")
+    return json.loads(text), text.decode().rstrip("\n")
 
 
 def _runs(_shop: Shop, ledger: Ledger, limit: int) -> tuple[Any, str]:

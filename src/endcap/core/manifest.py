@@ -5,10 +5,19 @@ from typing import Any
 
 import msgspec
 
-from endcap.core.errors import BundleError, Code
+from endcap.core.errors import BundleError, Code, LedgerError
 from endcap.core.ids import digest_of
 
-__all__ = ["FORMAT", "BundleManifest", "ModelEntry", "RunManifest", "SnapshotRef", "read_manifest"]
+__all__ = [
+    "FORMAT",
+    "BundleManifest",
+    "ModelEntry",
+    "RunManifest",
+    "SnapshotRef",
+    "parse_manifest",
+    "parse_run_manifest",
+    "read_manifest",
+]
 
 FORMAT = 1
 """Version of the bundle's layout. A server refuses a bundle of another one."""
@@ -123,6 +132,9 @@ class RunManifest(msgspec.Struct, frozen=True, kw_only=True):
         attempts: The ledger's rows of the run in order: fingerprints, digests of inputs, versions of outputs, cost.
         erasure: "complete", or "erased(n)" after n rows were forgotten; versions of tables that a complete manifest
             names stay readable.
+        tables: The version and the content of every table as the run left it, all partitions; none where an earlier
+            version of Endcap made the manifest.
+        outputs: Step -> partition -> what it had left behind besides tables by then, as far as a replay needs it.
     """
 
     run_id: str
@@ -141,6 +153,8 @@ class RunManifest(msgspec.Struct, frozen=True, kw_only=True):
     settings: dict[str, Any]
     attempts: list[dict[str, Any]]
     erasure: str = "complete"
+    tables: list[SnapshotRef] = []
+    outputs: dict[str, dict[str, Any]] = {}
 
 
 class _Layout(msgspec.Struct):
@@ -160,24 +174,59 @@ def read_manifest(bundle: Path) -> BundleManifest:
     """
     path = bundle / "manifest.json"
     try:
-        told = path.read_bytes()
-        layout = msgspec.json.decode(told, type=_Layout).format
-        if layout != FORMAT:
-            raise BundleError(
-                f"the bundle has layout {layout}, this version reads layout {FORMAT}",
-                where=str(path),
-                fix="run `endcap refresh` with this version",
-                code=Code.BUNDLE_DAMAGED,
-            )
-        return msgspec.json.decode(told, type=BundleManifest)
+        return parse_manifest(path.read_bytes(), where=str(path))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise BundleError(
             "there is no bundle", where=str(path), fix="run `endcap refresh SHOP`", code=Code.BUNDLE_MISSING
         ) from error
+
+
+def parse_manifest(told: bytes, *, where: str) -> BundleManifest:
+    """Read the text of a bundle's manifest.
+
+    Args:
+        told: The JSON.
+        where: Where it lies, for the error.
+
+    Raises:
+        BundleError: It is damaged, or its layout is of another version.
+    """
+    try:
+        layout = msgspec.json.decode(told, type=_Layout).format
+        if layout != FORMAT:
+            raise BundleError(
+                f"the bundle has layout {layout}, this version reads layout {FORMAT}",
+                where=where,
+                fix="run `endcap refresh` with this version",
+                code=Code.BUNDLE_DAMAGED,
+            )
+        return msgspec.json.decode(told, type=BundleManifest)
     except msgspec.MsgspecError as error:
         raise BundleError(
             f"the bundle's manifest is damaged: {error}",
-            where=str(path),
+            where=where,
             fix="run `endcap refresh --again bundle`",
             code=Code.BUNDLE_DAMAGED,
+        ) from error
+
+
+def parse_run_manifest(text: bytes, *, where: str) -> RunManifest:
+    """Read the manifest of a run.
+
+    Args:
+        text: The JSON.
+        where: Where it lies, for the error.
+
+    Raises:
+        LedgerError: It is damaged (RUN_DAMAGED).
+    """
+    try:
+        return msgspec.json.decode(text, type=RunManifest)
+    except msgspec.MsgspecError as error:
+        raise LedgerError(
+            f"the run's manifest is damaged: {error}",
+            where=where,
+            fix="put it back from a copy; without it that run cannot be replayed, and no old version of a table goes "
+            "until it is put back or removed",
+            code=Code.RUN_DAMAGED,
         ) from error

@@ -15,17 +15,19 @@ import msgspec
 import pyarrow as pa
 
 from endcap.core.clock import days_between
+from endcap.core.contract import Table
 from endcap.core.errors import BundleError, Code, ModelError, near
 from endcap.core.manifest import FORMAT, BundleManifest, ModelEntry, SnapshotRef, read_manifest
-from endcap.core.tables import EVENTS, EXAMPLES, ITEMS, LOGINS, SEQUENCES, TABLES
+from endcap.core.tables import EVENTS, EXAMPLES, ITEMS, LOGINS, SEQUENCES
 from endcap.core.version import __version__
 from endcap.features.device_owners import write_owners
 from endcap.features.online import write_histories
 from endcap.flows.flow import Flow, Outcome
-from endcap.flows.folder import is_whole, sync_folder
+from endcap.flows.folder import is_whole, link_or_copy, sync_folder
 from endcap.flows.lease import held
 from endcap.flows.model_data import read_histories, read_items
 from endcap.flows.people import owner_days, people_needs, read_owners
+from endcap.flows.snapshot import snapshot
 from endcap.flows.visitor_data import needed_days, read_past
 
 __all__ = ["is_bundle_there", "plan_bundle", "promote", "run_bundle"]
@@ -164,16 +166,7 @@ def _copy(place: Path, beside: Path, *, again: str) -> None:
             fix=f"run `endcap refresh SHOP --again {again}`",
             code=Code.MODEL_NOT_FITTED,
         )
-    # Hard links where the file system has them: a bundle's files are never changed, only removed.
-    shutil.copytree(place, beside, copy_function=_link_or_copy)
-
-
-def _link_or_copy(source: str, target: str) -> str:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
-    return target
+    shutil.copytree(place, beside, copy_function=link_or_copy)
 
 
 def _manifest(flow: Flow, beside: Path) -> BundleManifest:
@@ -192,7 +185,7 @@ def _manifest(flow: Flow, beside: Path) -> BundleManifest:
             for name, output in trained.items()
         ],
         default_model=flow.ledger.outputs("evaluate")[""]["serving_model"],
-        snapshots=[_snapshot(flow, name) for name in sorted(table.name for table in _SNAPSHOTS)],
+        snapshots=[_snapshot(flow, table) for table in sorted(_SNAPSHOTS, key=lambda each: each.name)],
         config_digest=config.digest(),
         code_version=__version__,
         metrics=flow.ledger.outputs("evaluate").get("", {}).get("metrics", {}),
@@ -212,23 +205,16 @@ def _manifest(flow: Flow, beside: Path) -> BundleManifest:
     )
 
 
+def _snapshot(flow: Flow, table: Table) -> SnapshotRef:
+    """Name the version of a table as it is now, with its partitions up to the flow's last day."""
+    parts = {name: part for name, part in flow.ledger.parts(table.name).items() if name <= flow.through}
+    return snapshot(table.name, parts, schema=flow.tables.schema_version(table))
+
+
 def _indexed(flow: Flow) -> dict[str, Any]:
     """Return the indexes by model; one of a model whose scores are inner products no longer is left over."""
     trained = flow.made_of_models("train")
     return {name: output for name, output in flow.made_of_models("index").items() if trained[name]["vectors"]}
-
-
-def _snapshot(flow: Flow, table: str) -> SnapshotRef:
-    """Name the version of a table as it is now, and the digest of its partitions up to the flow's last day."""
-    parts = {
-        partition: part
-        for partition, part in flow.ledger.parts(table).items()
-        if part.rows and partition <= flow.through
-    }
-    total = hashlib.sha256("".join(f"{each}={part.digest};" for each, part in parts.items()).encode())
-    version = max((part.version for part in parts.values()), default=-1)
-    schema = flow.tables.schema_version(TABLES[table])
-    return SnapshotRef(table, version, total.hexdigest()[:32], sum(part.rows for part in parts.values()), schema)
 
 
 def _is_whole(place: Path, manifest: BundleManifest) -> bool:

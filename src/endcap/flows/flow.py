@@ -18,6 +18,7 @@ from endcap.stores.bundles import BundlePlace, FolderOfBundles
 from endcap.stores.objects import Objects
 from endcap.stores.query import Query
 from endcap.stores.raw_ids import RawIds
+from endcap.stores.runs import FolderOfRuns, RunPlace
 from endcap.stores.tables import TableStore
 
 if TYPE_CHECKING:  # it tells steps and reports, which are made here
@@ -152,6 +153,7 @@ class Flow:
         shares_lease: Whether other processes of this machine write under the same right at the same time.
         left_out: Step -> partitions that it refused by themselves in this run, and why.
         make_bundles: Opens the place of the bundles; None for the shop's folder.
+        shared_runs: Where the manifests of all machines' runs lie, where several share the lake; None where one has it.
         check_stores: Tries all that a run will ask of the stores, where that can fail late and dear.
     """
 
@@ -175,6 +177,7 @@ class Flow:
     shares_lease: bool = False
     left_out: dict[str, dict[str, EndcapError]] = field(default_factory=dict)
     make_bundles: Callable[[], BundlePlace] | None = None
+    shared_runs: RunPlace | None = None
     check_stores: Callable[[], None] = lambda: None
     _bundles: BundlePlace | None = None
     _engine: Engine | None = None
@@ -198,6 +201,11 @@ class Flow:
         if self._bundles is None:
             self._bundles = self.make_bundles() if self.make_bundles else FolderOfBundles(self.shop.bundles)
         return self._bundles
+
+    @property
+    def runs(self) -> list[RunPlace]:
+        """The places of the manifests of runs, this machine's first."""
+        return [FolderOfRuns(self.shop.runs), *([self.shared_runs] if self.shared_runs else [])]
 
     @property
     def raw_ids(self) -> RawIds:

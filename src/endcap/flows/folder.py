@@ -3,10 +3,10 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-__all__ = ["is_whole", "keep_folder", "sync_folder"]
+__all__ = ["bring_folder", "is_whole", "keep_folder", "link_or_copy", "sync_folder"]
 
 _DIGITS = 16
 
@@ -57,3 +57,35 @@ def sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def bring_folder(places: Iterable[Path], target: Path) -> bool:
+    """Have a folder that is named by the digest of its files stand at `target`, from the first place that has it whole.
+
+    Args:
+        places: Where it may lie, under whatever name.
+        target: Its place; the name is the digest.
+
+    Returns:
+        Whether it is there.
+    """
+    if is_whole(target):
+        return True
+    for place in places:
+        if place.is_dir() and _digest_of_folder(place) == target.name:
+            beside = target.with_name(f".{target.name}.{os.getpid()}")
+            shutil.rmtree(beside, ignore_errors=True)
+            shutil.copytree(place, beside, copy_function=link_or_copy)
+            shutil.rmtree(target, ignore_errors=True)
+            beside.rename(target)
+            return True
+    return False
+
+
+def link_or_copy(source: str, target: str) -> str:
+    """Link a file that is never changed, only removed; copy it where the file system has no links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+    return target

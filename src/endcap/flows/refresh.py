@@ -9,6 +9,7 @@ from endcap.core.tables import EVENTS, TABLES
 from endcap.flows.compact import compact_where_needed
 from endcap.flows.flow import Flow, Progress, Step, StepReport
 from endcap.flows.retention import vacuum_when_due
+from endcap.flows.room import check_room_for_days
 from endcap.flows.run_manifest import write_run_manifest
 from endcap.flows.runner import run_steps
 from endcap.flows.shop import find_shop
@@ -116,10 +117,13 @@ def _run(flow: Flow, verbs: tuple[str, ...] | None) -> list[StepReport]:
     forget_lost_tables(flow)
     wanted = [step for step in STEPS if (verbs is None or step.verb in verbs) and step.is_wanted(flow)]
     names = [step.name for step in STEPS]
-    first = names[: names.index(FIRST_STEP) + 1]
-    reports = run_steps(flow, [step for step in wanted if step.name in first])
+    at = names.index(FIRST_STEP)
+    reports = run_steps(flow, [step for step in wanted if step.name in names[:at]])
+    if verbs is None:
+        check_room_for_days(flow, STEPS[at])
+    reports += run_steps(flow, [step for step in wanted if step.name == FIRST_STEP])
     flow.through = last_day(flow)
-    return reports + run_steps(flow, [step for step in wanted if step.name not in first])
+    return reports + run_steps(flow, [step for step in wanted if step.name not in names[: at + 1]])
 
 
 def forget_lost_tables(flow: Flow) -> None:

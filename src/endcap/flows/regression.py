@@ -21,6 +21,7 @@ from endcap.flows.config import ShopConfig
 from endcap.flows.flow import Flow
 from endcap.flows.ledger import Ledger, Part
 from endcap.flows.model_data import ModelData, read_model_data
+from endcap.flows.runs import read_run
 from endcap.flows.shop import Shop, write_atomically
 from endcap.models.config import ALWAYS_MEASURED
 from endcap.models.evaluate import split_by
@@ -161,17 +162,18 @@ def _config(flow: Flow, manifest: BundleManifest) -> ShopConfig:
     config = flow.shop.config
     if manifest.config_digest == config.digest():
         return config
-    place = flow.shop.runs / f"{manifest.run_id}.json"
+    gone = BundleError(
+        "the settings of the run that made it are gone",
+        where=f"{flow.runs[-1].where}/{manifest.run_id}.json",
+        fix="nothing: compare the next bundle",
+        code=Code.BUNDLE_DAMAGED,
+    )
+    if (run := read_run(flow, manifest.run_id)) is None:
+        raise gone
     try:
-        text = msgspec.json.encode(msgspec.json.decode(place.read_bytes())["settings"])
-        return ShopConfig.model_validate_json(text, strict=True)
-    except (OSError, KeyError, ValueError) as error:
-        raise BundleError(
-            "the settings of the run that made it are gone",
-            where=str(place),
-            fix="nothing: compare the next bundle",
-            code=Code.BUNDLE_DAMAGED,
-        ) from error
+        return ShopConfig.model_validate_json(msgspec.json.encode(run.settings), strict=True)
+    except ValueError as error:
+        raise gone from error
 
 
 def _fitted(flow: Flow, data: ModelData, manifest: BundleManifest, split_day: str) -> Scorer:

@@ -3,7 +3,8 @@
 The one written rule. A version of a table stays readable while any of these holds:
 
 1. it is the latest one;
-2. a manifest names it (`runs/<run id>.json`, or the manifest of a bundle) whose state `erasure` is `complete`;
+2. a manifest names it (`runs/<run id>.json` of any machine that shares the lake, or the manifest of a bundle) whose
+   state `erasure` is `complete`;
 3. the ledger names it as what a partition was last written by;
 4. it was the latest one at any time within the last `stores.keep_versions_days`.
 
@@ -15,15 +16,13 @@ that manifest keeps nothing. Logs of tables are never cut, for a version without
 manifest cannot be read, nothing goes: it might name anything.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-import msgspec
-
-from endcap.core.errors import BundleError
-from endcap.core.manifest import RunManifest, read_manifest
+from endcap.core.errors import BundleError, LedgerError
+from endcap.core.manifest import RunManifest, parse_run_manifest
 from endcap.core.tables import TABLES
 from endcap.flows.flow import Flow
 from endcap.flows.shop import Shop, write_atomically
@@ -71,28 +70,40 @@ def kept_versions(made_at_us: Mapping[int, int], named: Collection[int], *, sinc
     return recent | (set(named) & set(order))
 
 
-def named_versions(shop: Shop) -> dict[str, set[int]] | None:
-    """Return table -> versions that the shop's complete manifests name; None where one of them cannot be read."""
+def named_versions(flow: Flow) -> dict[str, set[int]] | None:
+    """Return table -> versions that complete manifests of any machine name; None where one of them cannot be read.
+
+    Raises:
+        StoreError: The bucket in which manifests lie cannot be read (STORAGE_...).
+    """
     named: dict[str, set[int]] = {}
     try:
-        for path in sorted(shop.runs.glob("*.json")):
-            run = msgspec.json.decode(path.read_bytes(), type=RunManifest)
-            for attempt in run.attempts if run.erasure == COMPLETE else []:
-                for table, output in attempt["outputs"].items():
-                    if "version" in output:  # an attempt that died while it wrote names its partitions alone
-                        named.setdefault(table, set()).add(output["version"])
-        for place in sorted(shop.bundles.glob("*/manifest.json")):
-            bundle = read_manifest(place.parent)
+        for place in flow.runs:
+            for run_id, text in place.read_all().items():
+                for table, version in _named_by(parse_run_manifest(text, where=f"{place.where}/{run_id}.json")):
+                    named.setdefault(table, set()).add(version)
+        for bundle in flow.bundles.manifests():
             for snapshot in bundle.snapshots if bundle.erasure == COMPLETE else []:
                 named.setdefault(snapshot.table, set()).add(snapshot.version)
-    except (msgspec.MsgspecError, BundleError):
+    except (LedgerError, BundleError):
         return None
     return named
 
 
+def _named_by(run: RunManifest) -> Iterator[tuple[str, int]]:
+    if run.erasure != COMPLETE:
+        return
+    for attempt in run.attempts:
+        for table, output in attempt["outputs"].items():
+            if "version" in output:  # an attempt that died while it wrote names its partitions alone
+                yield table, output["version"]
+    for snapshot in run.tables:
+        yield snapshot.table, snapshot.version
+
+
 def vacuum(flow: Flow, *, dry_run: bool = False) -> list[Vacuumed] | None:
     """Remove the data files of versions that need not stay, by the rule above; None where a manifest is unreadable."""
-    named = named_versions(flow.shop)
+    named = named_versions(flow)
     if named is None:
         return None
     since_us = flow.now_us - flow.shop.config.stores.keep_versions_days * _DAY_US

@@ -25,6 +25,7 @@ class Action(StrEnum):
     SESSIONS_MAKE = "sessions.make"
     FEATURES_MAKE = "features.make"
     TABLES_COMPACT = "tables.compact"
+    RUN_REPLAY = "run.replay"
     MODEL_TRAIN = "model.train"
     MODEL_EVALUATE = "model.evaluate"
     MODEL_COMPARE = "model.compare"
@@ -72,7 +73,7 @@ ALLOWED: dict[Role, frozenset[Action]] = {
     Role.OPERATOR: _LOOK
     | _STEPS
     | _STUDY
-    | {Action.SHOP_INIT, Action.BUNDLE_DEPLOY, Action.SERVING_START, Action.TABLES_COMPACT},
+    | {Action.SHOP_INIT, Action.BUNDLE_DEPLOY, Action.SERVING_START, Action.TABLES_COMPACT, Action.RUN_REPLAY},
     Role.ANALYST: _LOOK | _STUDY | {Action.MODEL_TRAIN, Action.MODEL_EVALUATE, Action.HEALTH_CHECK},
     Role.MERCHANDISER: _LOOK,
     Role.SERVICE: frozenset({Action.SERVING_RECOMMEND, Action.SERVING_EVENTS, Action.SERVING_READ}),
@@ -81,7 +82,7 @@ ALLOWED: dict[Role, frozenset[Action]] = {
 
 AUDITED = (
     _STEPS
-    | {Action.SHOP_INIT, Action.BUNDLE_DEPLOY, Action.SERVING_START, Action.TABLES_COMPACT}
+    | {Action.SHOP_INIT, Action.BUNDLE_DEPLOY, Action.SERVING_START, Action.TABLES_COMPACT, Action.RUN_REPLAY}
     | {Action.PERSONAL_ERASE, Action.ACCESS_CHANGE, Action.AUDIT_READ}
 )
 """Actions that are written down whenever they are allowed: changes, and reading the audit log itself."""

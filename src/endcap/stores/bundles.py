@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from endcap.core.errors import BundleError, Code, LedgerError
-from endcap.core.manifest import BundleManifest, read_manifest
+from endcap.core.manifest import BundleManifest, parse_manifest, read_manifest
 from endcap.stores.bucket import Bucket
 from endcap.stores.local_files import check_room, disk_full, is_disk_full, locked, write_atomically
 
@@ -59,6 +59,14 @@ class BundlePlace(Protocol):
         """Bring a bundle to the folder if it is there and not here."""
         ...
 
+    def manifests(self) -> list[BundleManifest]:
+        """Return the manifests of all bundles that are there.
+
+        Raises:
+            BundleError: One of them cannot be read (BUNDLE_DAMAGED).
+        """
+        ...
+
     def tidy(self, *, keep: int, dead_before_us: int) -> None:
         """Remove all there but the latest bundles and the one in force, as far as it was not touched since."""
         ...
@@ -94,6 +102,10 @@ class FolderOfBundles:
 
     def bring(self, bundle_id: str) -> None:
         """Nothing: what is there is here."""
+
+    def manifests(self) -> list[BundleManifest]:
+        """Return the manifests of all bundles of the folder; see the port."""
+        return [read_manifest(path.parent) for path in sorted(self._folder.glob(f"*/{_MANIFEST}"))]
 
     def tidy(self, *, keep: int, dead_before_us: int) -> None:
         """Nothing: the folder is tidied as every other of the shop."""
@@ -179,6 +191,16 @@ class BucketOfBundles:
             return
         with locked(self._folder / ".lock"):
             self._fetch(bundle_id)
+
+    def manifests(self) -> list[BundleManifest]:
+        """Return the manifests of all bundles there, and of those that are here alone, held back; see the port."""
+        there = [each.key for each in self._bucket.list() if each.key.endswith(f"/{_MANIFEST}")]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            found = zip(there, pool.map(self._bucket.read, there), strict=True)
+            read = [parse_manifest(each[0], where=f"{self._bucket.url}/{key}") for key, each in found if each]
+        known = {each.bundle_id for each in read}
+        here = FolderOfBundles(self._folder).manifests()
+        return [*read, *(each for each in here if each.bundle_id not in known)]
 
     def tidy(self, *, keep: int, dead_before_us: int) -> None:
         """Remove old bundles there, each manifest first, so that what is left of one is no bundle; see the port."""
@@ -267,14 +289,10 @@ class BucketOfBundles:
         found = self._bucket.read(f"{bundle_id}/{_MANIFEST}")
         if found is None:
             return None
-        beside = self._folder / f".told-{bundle_id}"
-        write_atomically(beside / _MANIFEST, found[0])
         try:
-            return read_manifest(beside)
+            return parse_manifest(found[0], where=f"{self._bucket.url}/{bundle_id}/{_MANIFEST}")
         except BundleError:  # of another version: it cannot be gone back to
             return None
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
 
 
 def _all(names: Iterable[str], do: Callable[[str], None]) -> None:

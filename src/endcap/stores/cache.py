@@ -61,6 +61,14 @@ class LocalCache:
                 list(pool.map(lambda key: self._bring(key, wanted[key]), missing))
         return [self._files / key for key in wanted]
 
+    def drop(self, keys: Iterable[str]) -> None:
+        """Remove the copies of objects that are gone; what a running process uses stays until it is crowded out."""
+        with locked(self._folder / "lock"):
+            used = self._pins_of_others() | self._pinned
+            for key in keys:
+                if key not in used:
+                    (self._files / key).unlink(missing_ok=True)
+
     def close(self) -> None:
         """Let go of all that was pinned."""
         if self._pins is not None:
@@ -127,7 +135,7 @@ class LocalCache:
     def _pins_of_others(self) -> set[str]:
         """Return what other running processes use, and remove what dead ones left."""
         pinned: set[str] = set()
-        for path in (self._folder / "pins").iterdir():
+        for path in (self._folder / "pins").glob("*"):
             with suppress(FileNotFoundError), path.open("rb") as file:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

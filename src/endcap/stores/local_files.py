@@ -36,19 +36,20 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def check_room(folder: Path, num_bytes: int, *, what: str) -> None:
+def check_room(folder: Path, num_bytes: int, *, what: str, spare: int = _SPARE) -> None:
     """Refuse what does not fit on the disk of a folder before any of it is written.
 
     Args:
         folder: Where it will lie; the nearest folder that is there says which disk that is.
         num_bytes: What is to be written.
         what: What that is, as the beginning of a sentence.
+        spare: Bytes that must be left free then, 64 MiB by default.
 
     Raises:
-        StoreError: There is less room than that and 64 MiB to spare (DISK_FULL).
+        StoreError: There is less room than that and what is to be left free (DISK_FULL).
     """
     free = shutil.disk_usage(next(each for each in (folder, *folder.parents) if each.is_dir())).free
-    if free < num_bytes + _SPARE:
+    if free < num_bytes + spare:
         raise StoreError(
             f"{what} {num_bytes / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB of the disk are free",
             where=str(folder),

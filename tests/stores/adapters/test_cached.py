@@ -35,3 +35,20 @@ def test_the_engine_reads_local_copies_with_their_partitions(store, engine, tmp_
 def test_it_has_everything_the_port_has():
     wanted = {name for name in vars(TableStore) if not name.startswith("_")}
     assert wanted <= set(vars(CachedTables))
+
+
+def test_the_copies_of_what_a_vacuum_removes_go_with_it(store, tmp_path, monkeypatch):
+    monkeypatch.setattr("endcap.stores.adapters.delta.SAFETY_HOURS", 0)
+    rows = {day: pa.table({"date_partition": [day], "n": pa.array([1], pa.int64())}) for day in ("a", "b~c")}
+    for day in ("a", "b~c", "b~c"):
+        store.replace(DAYS, [day], rows[day].to_reader())
+        store.files(DAYS)
+    store.close()
+    before = {path.name for path in (tmp_path / "cache/files").rglob("*.parquet")}
+    gone = store.vacuum(DAYS, keep=[], dry_run=True)
+    assert {path.name for path in (tmp_path / "cache/files").rglob("*.parquet")} == before
+    assert store.vacuum(DAYS, keep=[], dry_run=False) == gone
+    assert len(gone) == 1
+    assert len(before) == 3
+    left = {path.name for path in (tmp_path / "cache/files").rglob("*.parquet")}
+    assert left == before - {name.rsplit("/", 1)[1] for name in gone}

@@ -14,13 +14,13 @@ from endcap.flows.lease import holder_of_this_process
 from endcap.flows.ledger import Ledger, Scope
 from endcap.flows.shop import Shop
 from endcap.flows.wiring.places import open_objects, open_query, password_of
-from endcap.flows.wiring.stores import check_stores, open_bundles, open_tables
+from endcap.flows.wiring.stores import check_stores, open_bundles, open_shared_runs, open_tables
 from endcap.governance.access import Actor, local_actor
 from endcap.stores.catalog import Catalog
 from endcap.stores.query import Query
 from endcap.stores.raw_ids import RawIds
 
-__all__ = ["CATALOG_PASSWORD_VARIABLE", "open_engine", "open_flow", "open_ledger", "open_raw_ids"]
+__all__ = ["CATALOG_PASSWORD_VARIABLE", "make_duckdb", "open_engine", "open_flow", "open_ledger", "open_raw_ids"]
 
 CATALOG_PASSWORD_VARIABLE = "ENDCAP_CATALOG_PASSWORD"  # noqa: S105 - its name
 """Environment variable with the password of `stores.catalog`, in the place of keys/catalog.password."""
@@ -78,7 +78,7 @@ def open_flow(
             shop=shop,
             ledger=ledger,
             tables=tables,
-            make_engine=lambda: _duckdb(shop.config.engine, shop.scratch, run_id, share=share),
+            make_engine=lambda: make_duckdb(shop.config.engine, shop.scratch, run_id, share=share),
             make_raw_ids=lambda: open_raw_ids(shop),
             places=_places(shop),
             through=through,
@@ -88,6 +88,7 @@ def open_flow(
             progress=progress,
             make_bundles=lambda: open_bundles(shop),
             check_stores=lambda: check_stores(shop, run_id),
+            shared_runs=open_shared_runs(shop),
         )
         try:
             yield flow
@@ -102,7 +103,7 @@ def open_engine(scratch: Path) -> Iterator[Engine]:
     Args:
         scratch: Folder in which it may spill.
     """
-    engine = _duckdb(EngineSettings(), scratch)
+    engine = make_duckdb(EngineSettings(), scratch)
     try:
         yield engine
     finally:
@@ -129,7 +130,8 @@ def _places(shop: Shop) -> Places:
     return Places(open_query=query, open_objects=lambda: open_objects(shop.config.events))
 
 
-def _duckdb(settings: EngineSettings, scratch: Path, run_id: str = "", *, share: int = 1) -> Engine:
+def make_duckdb(settings: EngineSettings, scratch: Path, run_id: str = "", *, share: int = 1) -> Engine:
+    """Make the engine of a run; the caller closes it."""
     from endcap.engines.adapters.duckdb import DuckDBEngine  # noqa: PLC0415 - half a second that an idle run saves
 
     memory = settings.memory_limit

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import structlog
 
@@ -11,9 +12,17 @@ from endcap.stores.bucket import Bucket, check_bucket
 from endcap.stores.bundles import BucketOfBundles, BundlePlace, FolderOfBundles
 from endcap.stores.cache import LocalCache
 from endcap.stores.config import is_object_store
+from endcap.stores.runs import BELOW_LAKE, BucketOfRuns, FolderOfRuns, RunPlace
 from endcap.stores.tables import TableStore
 
-__all__ = ["check_stores", "open_bundles", "open_far_bundles", "open_tables", "pull_bundle"]
+__all__ = [
+    "check_stores",
+    "open_bundles",
+    "open_far_bundles",
+    "open_shared_runs",
+    "open_tables",
+    "pull_bundle",
+]
 
 _log = structlog.get_logger()
 
@@ -50,6 +59,14 @@ def open_bundles(shop: Shop) -> BundlePlace:
     if not is_object_store(place):
         return FolderOfBundles(shop.bundles)
     return BucketOfBundles(_bucket(shop, place), shop.bundles)
+
+
+def open_shared_runs(shop: Shop) -> RunPlace | None:
+    """Open the place beside a lake that other machines may share; None for a lake in the shop's own folder."""
+    place = shop.config.stores.lake
+    if is_object_store(place):
+        return BucketOfRuns(_bucket(shop, f"{place}/{BELOW_LAKE}"))
+    return FolderOfRuns(Path(shop.lake) / BELOW_LAKE) if place else None
 
 
 def open_far_bundles(shop: Shop) -> BundlePlace | None:

@@ -99,8 +99,14 @@ class CachedTables:
         return self._tables.versions(table)
 
     def vacuum(self, table: Table, *, keep: Collection[int], dry_run: bool) -> list[str]:
-        """Remove the data files that no kept version names; see the port."""
-        return self._tables.vacuum(table, keep=keep, dry_run=dry_run)
+        """Remove the data files that no kept version names, and the copies of them here; see the port.
+
+        The bucket tells also what other machines have removed before: copies of that go, too.
+        """
+        gone = self._tables.vacuum(table, keep=keep, dry_run=dry_run)
+        if not dry_run:
+            self._cache.drop(f"{table.name}/{name}" for name in gone)
+        return gone
 
     def close(self) -> None:
         """Let go of the copies."""
