@@ -12,9 +12,21 @@ import pyarrow as pa
 
 from endcap.core.clock import day_start_us, next_day
 
-__all__ = ["FIRST_DAY", "make_click_log"]
+__all__ = ["CLICK_COLUMNS", "FIRST_DAY", "make_click_log"]
 
 FIRST_DAY = "2026-01-01"
+
+CLICK_COLUMNS = {
+    "time": "event_timestamp",
+    **{
+        name: name
+        for name in (
+            *("event_id", "event_name", "user_id", "item_id", "price", "quantity", "transaction_id", "country"),
+            "device_category",
+        )
+    },
+}
+"""Which column of a log is what, as `init` is told."""
 _LONGEST = 15  # events of a session; with at most 79 s between them none lasts longer than 20 minutes
 _LAST_START_US = int(23.5 * 3_600 * 1_000_000)  # so that a day's sessions end on it
 _COPIES = 0.01

@@ -2,13 +2,15 @@
 
 `python -m benchmarks.data [--quick] [--out FILE]`. All by DuckDB with 4 GB of memory and every core.
 
-- `ratio_to_sql`: the rooms' own functions (read, `identify_events`, contracts, `sessionize`, write to Delta) over
-  `by_hand.sql` (the same events and sessions by one script, written as Parquet), interleaved, on a log of clicks that
-  names its users by keys. `pipeline_over_sql`: a whole refresh by `ingest` and `sessionize` over the same script; it
-  also judges every row, hashes users, counts what became of each row, finds items and exposures, checks and digests
-  what it writes, and keeps the ledger. That all three make the same events and sessions is checked.
+- `ratio_to_sql`: how fast a refresh is beside SQL written by hand for that one export (`by_hand.sql`, run by DuckDB):
+  seconds of the SQL over seconds of the steps that make the same (`data_path.STEPS`), turn by turn on the GA4 Parquet
+  export of a simulated shop with faults. Both hash, judge, put aside, leave out copies, find sessions and exposures,
+  count days and sum up features, and write all of it as Parquet in the same order; that both make the same is checked,
+  table by table. The refresh also reads any such export, checks contracts, digests what it writes, commits it under a
+  fence and keeps the ledger. `refresh_over_sql`: the whole refresh over the SQL, with identities, bots, items, the
+  quality report, sequences and examples. `sql_rows` are rows of events x items, `sql_events` the export's events.
 - `events_per_s_Nm`, `rss_mib_Nm`, `disk_gib_Nm`: a log of N million rows, a million a day, each an event of one item
-  (one in a hundred is a copy), through the same two verbs in a process of its own: rows a second, peak memory, peak
+  (one in a hundred is a copy), from ingest to features in a process of its own: rows a second, peak memory, peak
   disk of log, shop and spill. One pass. `cost_growth`: seconds a row of the larger over those of the smaller.
 - `incremental_over_day`: see `one_more_day`; through `featurize`, on a simulated shop that logs lists of 20.
 """
@@ -16,19 +18,34 @@
 import multiprocessing
 import os
 import shutil
+import sqlite3
 import statistics
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from benchmarks.click_log import make_click_log
-from benchmarks.data_path import MEMORY, by_hand, by_refresh, by_rooms, make_shop, refreshed, sums_of
+from benchmarks.click_log import CLICK_COLUMNS, make_click_log
+from benchmarks.data_path import (
+    MEMORY,
+    STEPS,
+    VERBS,
+    Cost,
+    by_hand,
+    by_refresh,
+    make_export,
+    make_shop,
+    refreshed,
+    sums_of,
+)
 from benchmarks.one_more_day import one_more_day
 from benchmarks.report import arguments, report
 from endcap.flows.shop import USER_KEY_VARIABLE
 
 _REPEATS = 5
+_TEN_MILLION = {"days": 7, "visitors": 37_500}
+"""About ten million rows of events x items."""
 _A_DAY = 1_000_000
 _SIZES = (1, 10, 100)
 _QUICK_SIZES = (1, 3)
@@ -44,7 +61,9 @@ def main() -> int:
     unmeasured: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        figures = _told(_against_sql(folder / "sql", rows=1_000_000 if options.quick else 5_000_000))
+        figures = _told(
+            _against_sql(folder / "sql", **({"days": 4, "visitors": 5_000} if options.quick else _TEN_MILLION))
+        )
         figures |= _told(_by_size(folder, _QUICK_SIZES if options.quick else _SIZES, unmeasured))
         size = {"history_days": 30, "visitors": 22_000} if options.quick else {"history_days": 90, "visitors": 430_000}
         figures |= one_more_day(folder / "days", repeats=_REPEATS, **size)
@@ -58,26 +77,40 @@ def _told(figures: dict[str, Any]) -> dict[str, Any]:
     return figures
 
 
-def _against_sql(folder: Path, *, rows: int) -> dict[str, Any]:
-    """Compare SQL by hand with the rooms' functions and with a whole refresh, turn by turn on one log of five days."""
-    log, ways = folder / "log", (by_hand, by_rooms, by_refresh)
-    events = make_click_log(log, days=5, rows_a_day=rows // 5)
-    costs: list[list[Any]] = []
+def _against_sql(folder: Path, *, days: int, visitors: int) -> dict[str, Any]:
+    """Compare SQL by hand with a refresh, turn by turn on one export."""
+    export = make_export(folder / "world", days=days, visitors=visitors)
+    key = bytes.fromhex(os.environ[USER_KEY_VARIABLE])
+    ratios: dict[str, list[float]] = {"ratio_to_sql": [], "cpu_ratio_to_sql": [], "refresh_over_sql": []}
+    seconds: dict[str, list[float]] = {"sql_by_hand_s": [], "refresh_steps_s": []}
     for turn in range(_REPEATS):
-        costs.append([way(log, folder / str(turn) / way.__name__) for way in ways])
-        took = ", ".join(f"{way.__name__} {cost.wall_s:.2f} s" for way, cost in zip(ways, costs[-1], strict=True))
-        print(f"turn {turn}: {took}", file=sys.stderr, flush=True)
-        sums = [sums_of(folder / str(turn) / way.__name__) for way in ways]
-        if any(each != sums[0] or each["events"] != events for each in sums):
-            raise SystemExit(f"the three do not make the same of {events:,} events: {sums}")
-        shutil.rmtree(folder / str(turn))
-    found: dict[str, Any] = {"sql_rows": rows, "sql_sessions": sums[0]["sessions"]}
-    found["sql_by_hand_s"] = round(statistics.median(each[0].wall_s for each in costs), 2)
-    for place, name in ((1, "ratio_to_sql"), (2, "pipeline_over_sql")):
-        for unit, key in (("wall_s", name), ("cpu_s", f"cpu_{name}")):
-            ratios = [getattr(each[place], unit) / getattr(each[0], unit) for each in costs]
-            found |= {key: statistics.median(ratios), f"{key}_min": min(ratios), f"{key}_max": max(ratios)}
+        hand, shop = folder / f"{turn}-sql", folder / f"{turn}-shop"
+        sql = by_hand(export, hand, key)
+        whole, _ = by_refresh(export, shop)
+        sums = sums_of(hand)
+        if differing := [name for name, each in sums_of(shop).items() if each != sums[name]]:
+            raise SystemExit(f"both do not make the same {differing}: {sums} and {sums_of(shop)}")
+        steps = _steps_of(shop)
+        print(f"turn {turn}: SQL {sql}, the same steps {steps}, whole {whole}", file=sys.stderr, flush=True)
+        ratios["ratio_to_sql"].append(sql.wall_s / steps.wall_s)
+        ratios["cpu_ratio_to_sql"].append(sql.cpu_s / steps.cpu_s)
+        ratios["refresh_over_sql"].append(whole.wall_s / sql.wall_s)
+        seconds["sql_by_hand_s"].append(sql.wall_s)
+        seconds["refresh_steps_s"].append(steps.wall_s)
+        for place in (hand, shop):
+            shutil.rmtree(place)
+    found: dict[str, Any] = {"sql_rows": sums["events"]["rows"], "sql_events": sums["events"]["event_id"]}
+    found |= {name: statistics.median(values) for name, values in seconds.items()}
+    for name, values in ratios.items():
+        found |= {name: statistics.median(values), f"{name}_min": min(values), f"{name}_max": max(values)}
     return {key: round(value, 2) for key, value in found.items()}
+
+
+def _steps_of(shop: Path) -> Cost:
+    """Add up what the ledger says of the steps that make what the SQL makes."""
+    asked = f"SELECT sum(wall_s), sum(cpu_s) FROM attempt WHERE step IN ({', '.join('?' * len(STEPS))})"  # noqa: S608
+    with closing(sqlite3.connect(f"file:{shop / 'endcap.db'}?mode=ro", uri=True)) as catalog:
+        return Cost(*catalog.execute(asked, STEPS).fetchone())
 
 
 def _by_size(folder: Path, sizes: tuple[int, ...], unmeasured: dict[str, str]) -> dict[str, Any]:
@@ -115,7 +148,7 @@ def _one_size(folder: Path, size: int) -> tuple[dict[str, Any], str]:
     """Refresh a shop of so many million rows in a process of its own; return figures, or why there are none."""
     rows = size * 1_000_000
     make_click_log(folder / "log", days=rows // _A_DAY, rows_a_day=_A_DAY)
-    make_shop(folder / "shop", folder / "log")
+    make_shop(folder / "shop", folder / "log", columns=CLICK_COLUMNS, currency="USD")
     context = multiprocessing.get_context("spawn")
     near, far = context.Pipe()
     process = context.Process(target=_refresh_and_tell, args=(far, folder / "shop"))
@@ -149,7 +182,7 @@ def _heard(line: Any, folder: Path) -> dict[str, Any]:
 
 def _refresh_and_tell(line: Any, shop: Path) -> None:
     try:
-        cost, _ = refreshed(shop, ("ingest", "sessionize"))
+        cost, _ = refreshed(shop, VERBS)
     except Exception as error:
         line.send({"error": f"the refresh failed: {str(error).splitlines()[0]}"})
         raise

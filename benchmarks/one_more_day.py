@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from benchmarks.data_path import CLOCK, Cost, refreshed
+from benchmarks.data_path import CLOCK, VERBS, Cost, refreshed
 from endcap.core.clock import next_day
 from endcap.core.tables import EVENTS
 from endcap.flows.flow import StepReport
@@ -21,7 +21,6 @@ from endcap.stores.adapters.delta import DeltaTables
 
 __all__ = ["one_more_day"]
 
-_VERBS = ("ingest", "sessionize", "featurize")
 _AT_ONCE_DAYS = 10
 _SOURCE = "../export"  # from the shop, so that a copy of both reads its own
 
@@ -65,11 +64,11 @@ def _turn(folder: Path, export: Path, last: str, *, is_alone_first: bool) -> tup
     _make(alone)
     # Files of data never change, so a link is as good as a copy, and keeps the time by which a refresh knows them.
     shutil.copytree(folder / "history", more, copy_function=_copied)
-    idle = [step.step for step in refreshed(more / "shop", _VERBS)[1] if step.state != "unchanged"]
+    idle = [step.step for step in refreshed(more / "shop", VERBS)[1] if step.state != "unchanged"]
     if idle:
         raise SystemExit(f"a copy of the shop is no copy to a refresh, which did {', '.join(idle)} again")
     _export(export, more / "export", lambda day: day == last)
-    costs = {place: refreshed(place / "shop", _VERBS) for place in ((alone, more) if is_alone_first else (more, alone))}
+    costs = {place: refreshed(place / "shop", VERBS) for place in ((alone, more) if is_alone_first else (more, alone))}
     _tell("alone", *costs[alone])
     _tell("one more", *costs[more])
     day = f"{last[:4]}-{last[4:6]}-{last[6:]}"
@@ -82,7 +81,7 @@ def _through(shop: Path, first: str, days: int) -> tuple[Cost, list[StepReport]]
     """Refresh a shop some days at a time, so that its history needs neither the memory nor the disk of one go."""
     costs, reports = [], []
     for end in [*range(_AT_ONCE_DAYS, days, _AT_ONCE_DAYS), days]:
-        cost, told = refreshed(shop, _VERBS, through=next_day(first, end - 1))
+        cost, told = refreshed(shop, VERBS, through=next_day(first, end - 1))
         costs.append(cost)
         reports += told
     return Cost(sum(each.wall_s for each in costs), sum(each.cpu_s for each in costs)), reports
