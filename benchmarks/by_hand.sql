@@ -146,7 +146,8 @@ JOIN sessions USING (user_key, started_us);
 
 CREATE TEMP TABLE credited AS
 WITH outcomes AS (
-    SELECT session_id, events.item_id, events.at_us, events.event_id, events.item_ordinal, events.event_name
+    SELECT session_id, events.item_id, events.at_us, events.event_id, events.item_ordinal, events.event_name,
+        events.recommendation_id
     FROM (
         SELECT * FROM events WHERE event_name IN ('select_item', 'add_to_cart', 'purchase') AND item_id IS NOT NULL
     ) AS events
@@ -155,13 +156,16 @@ WITH outcomes AS (
     JOIN sessions USING (user_key, started_us)
 ),
 showings AS (
-    SELECT session_id, item_id, at_us, event_id, min(item_ordinal) AS item_ordinal
+    SELECT session_id, item_id, at_us, event_id, min(item_ordinal) AS item_ordinal,
+        min(recommendation_id) AS recommendation_id
     FROM lists SEMI JOIN outcomes USING (session_id, item_id)
     GROUP BY session_id, item_id, at_us, event_id
 ),
-won AS (  -- the latest list with the item, of those of one instant the last by id
-    SELECT outcomes.event_name, outcomes.at_us, max({'at_us': showings.at_us, 'event_id': showings.event_id,
-        'item_ordinal': showings.item_ordinal}) AS showing
+won AS (  -- the latest list with the item, one that the outcome names before others; of one instant the last by id
+    SELECT outcomes.event_name, outcomes.at_us, max({
+        'is_named': coalesce(outcomes.recommendation_id = showings.recommendation_id, false),
+        'at_us': showings.at_us, 'event_id': showings.event_id, 'item_ordinal': showings.item_ordinal
+    }) AS showing
     FROM outcomes JOIN showings USING (session_id, item_id)
     WHERE showings.at_us <= outcomes.at_us
     GROUP BY session_id, outcomes.item_id, outcomes.at_us, outcomes.event_id, outcomes.item_ordinal, outcomes.event_name

@@ -180,6 +180,7 @@ def sums_of(folder: Path) -> dict[str, dict[str, Any]]:
         Table -> its rows, and the sum of each column of numbers; of texts but ids of rows, how many different ones.
     """
     with duckdb.connect() as connection:
+        connection.execute("SET enable_progress_bar = false")
         return dict(_sums(connection, folder))
 
 
