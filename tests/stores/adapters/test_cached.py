@@ -35,3 +35,13 @@ def test_the_engine_reads_local_copies_with_their_partitions(store, engine, tmp_
 def test_it_has_everything_the_port_has():
     wanted = {name for name in vars(TableStore) if not name.startswith("_")}
     assert wanted <= set(vars(CachedTables))
+
+
+def test_files_that_a_vacuum_has_removed_are_not_told_again(store, monkeypatch):
+    monkeypatch.setattr("endcap.stores.adapters.delta.SAFETY_HOURS", 0)
+    for n in (1, 2):
+        rows = pa.table({"date_partition": ["a b"], "n": pa.array([n], pa.int64())})
+        store.replace(DAYS, ["a b"], rows.to_reader())
+    assert len(store.vacuum(DAYS, keep=[], dry_run=True)) == 1
+    assert len(store.vacuum(DAYS, keep=[], dry_run=False)) == 1
+    assert store.vacuum(DAYS, keep=[], dry_run=False) == []
