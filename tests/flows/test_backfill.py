@@ -80,8 +80,6 @@ def test_the_new_bundle_is_made_and_measured_and_not_put_in_force(shop, manifest
     assert manifest_of(shop).bundle_id == done.in_force == before
     assert done.regression.verdict in {"better", "worse", "same", "cannot tell"}
     assert (shop / "reports" / "regression.txt").read_text().startswith(f"regression: {done.regression.verdict}")
-    refresh(shop, clock=NOON)  # does the days that were left
-    assert refresh(shop, clock=NOON).held_back == ""
 
 
 def test_a_refresh_with_nothing_to_do_names_the_bundle_that_is_held_back(shop, capsys, manifest_of):
