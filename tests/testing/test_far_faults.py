@@ -12,7 +12,8 @@ from pathlib import Path
 from endcap.core.errors import StoreError
 from endcap.stores.adapters.bucket import S3Bucket
 from endcap.testing.far_faults import PROXY_VARIABLE
-from endcap.testing.faults import Fault, FaultKind, run_forked
+from endcap.testing.faults import Fault, FaultKind
+from endcap.testing.forked import run_forked
 import json
 
 endpoint, bucket = sys.argv[1:]

@@ -11,7 +11,8 @@ from endcap.flows.ledger import Ledger, Scope
 from endcap.flows.retry import Retry
 from endcap.stores.cache import LocalCache
 from endcap.stores.catalog import Catalog
-from endcap.testing.faults import Fault, FaultKind, run_forked
+from endcap.testing.faults import Fault, FaultKind
+from endcap.testing.forked import run_forked
 
 
 def settle_two(path):

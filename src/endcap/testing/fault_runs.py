@@ -18,7 +18,8 @@ from endcap.core.tables import EVENTS, TABLES
 from endcap.flows.shop import find_shop
 from endcap.flows.wiring.batch import open_flow
 from endcap.testing.content import shop_content
-from endcap.testing.faults import Fault, FaultKind, run_forked, start_forked, wait_forked
+from endcap.testing.faults import Fault, FaultKind
+from endcap.testing.forked import run_forked, start_forked, wait_forked
 
 __all__ = [
     "BUCKET",

@@ -13,7 +13,7 @@ from endcap.simulation.policies import Popular
 from endcap.simulation.settings import make_world
 from endcap.simulation.shop import simulate
 from endcap.testing.fault_runs import BUCKET, Scene
-from endcap.testing.faults import run_forked
+from endcap.testing.forked import run_forked
 
 __all__ = ["SAME_FOR_ALL", "make_scene"]
 
