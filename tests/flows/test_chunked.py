@@ -132,6 +132,13 @@ def test_a_fault_that_no_day_is_guilty_of_ends_the_run(world, error, kind):
     assert len(world.ran) == 1
 
 
+def test_a_day_for_which_memory_is_too_small_does_not_end_the_run(world):
+    world.flow.trouble = Trouble()
+    world.bad = {DAYS[1]: ConfigError("too little memory", fix="more", code=Code.OUT_OF_MEMORY)}
+    assert world.go().state == "failed"
+    assert list(world.flow.trouble.failed["made_up"]) == [DAYS[1]]
+
+
 @pytest.mark.usefixtures("sized")
 def test_the_wait_for_the_lease_is_told_by_the_first_attempt_alone(world):
     pending, inputs = pending_of(world.flow, world.step)

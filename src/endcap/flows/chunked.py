@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from endcap.core.clock import next_day
-from endcap.core.errors import Code, ConfigError, DataError, EndcapError
+from endcap.core.errors import Code, DataError, EndcapError
 from endcap.flows.chunks import Sizes, cut, halves, is_day
 from endcap.flows.flow import Flow, Step, StepReport
 from endcap.flows.retry import why_again
@@ -26,6 +26,9 @@ Attempt = Callable[..., StepReport]
 
 _NOBODYS = frozenset(
     {
+        Code.CONFIG_MISSING,
+        Code.CONFIG_INVALID,
+        Code.CONFIG_KEY,
         Code.FENCED,
         Code.STEP_HELD,
         Code.LEDGER_UNUSABLE,
@@ -116,7 +119,7 @@ class _Doing:
 
     def after_failure(self, chunk: list[str], error: Exception) -> list[list[str]]:
         """Return the chunks to be done in the place of one that failed; a single partition is noted as failed."""
-        is_nobodys = isinstance(error, OSError | ConfigError) or getattr(error, "code", None) in _NOBODYS
+        is_nobodys = isinstance(error, OSError) or getattr(error, "code", None) in _NOBODYS
         is_nobodys = is_nobodys or is_disk_full(error)
         if self.flow.trouble is None or is_nobodys or why_again(error):
             raise error
