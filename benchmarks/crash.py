@@ -53,6 +53,8 @@ SEEDS = {"local": (122, 8), "s3": (40, 5), "backfill": (34, 4), "backfill_s3": (
 
 PAUSED = {"local": (8, 3), "s3": (2, 1)}
 LANES = 2
+SEEDS_APART = 1000
+"""Between the first seeds of two places: equal seeds draw alike."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,8 @@ def fault_all(folder: Path, places: Sequence[str], far: str, *, is_quick: bool) 
         asked = []
         for name in reversed(places):  # those that last longest first
             seeds, paused = SEEDS[name][column], PAUSED.get(name, (0, 0))[column]
-            asked += [(name, lanes.submit(seed_in, folder, prepared[name], seed, seed >= seeds))
+            first = SEEDS_APART * list(SEEDS).index(name)
+            asked += [(name, lanes.submit(seed_in, folder, prepared[name], first + seed, seed >= seeds))
                       for seed in range(seeds + paused)]  # fmt: skip
         runs: dict[str, list[Faulted]] = {name: [] for name in places}
         for name, each in asked:
