@@ -53,6 +53,9 @@ SEEDS = {"local": (122, 8), "s3": (40, 5), "backfill": (34, 4), "backfill_s3": (
 
 PAUSED = {"local": (8, 3), "s3": (2, 1)}
 LANES = 2
+INTERNAL = 70
+"""Exit code of a fault of Endcap itself."""
+
 SEEDS_APART = 1000
 """Between the first seeds of two places: equal seeds draw alike."""
 
@@ -87,14 +90,18 @@ def main() -> int:
         if far:
             make_bucket(far, BUCKET)
         runs = fault_all(folder, places, far, is_quick=options.quick)
-    figures: dict[str, float] = summed([run for named in runs.values() for run in named])
-    for name, named in runs.items():
-        figures |= {f"{name}_{what}": number for what, number in summed(named).items()}
-    for kind in FaultKind:
-        of_kind = [run for named in runs.values() for run in named if run.fault.kind is kind]
-        figures |= {f"{kind.value}_{what}": number for what, number in summed(of_kind).items()}
+    every = [run for named in runs.values() for run in named]
+    parts = {**runs, **{kind.value: [run for run in every if run.fault.kind is kind] for kind in FaultKind}}
+    figures: dict[str, float] = {
+        **summed(every),
+        "met": sum(run.met for run in every),
+        "survived": sum(run.code == 0 for run in every),
+        "internal_errors": sum(run.code == INTERNAL for run in every),
+    }
+    for name, part in parts.items():
+        figures |= {f"{name}_{what}": number for what, number in summed(part).items()}
     figures["paused"] = figures["pause_seeds"]
-    figures["late_writes"] = sum(run.late_writes for named in runs.values() for run in named)
+    figures["late_writes"] = sum(run.late_writes for run in every)
     figures["killed_by_time"] = 0
     for models, seeds in [] if options.quick else SHOPS.values():
         os.environ["ENDCAP__MODELS__TRAIN"] = models
@@ -111,17 +118,10 @@ def summed(runs: Sequence[Faulted]) -> dict[str, float]:
     """Return the figures of some runs."""
     return {
         "seeds": len(runs),
-        "met": sum(run.met for run in runs),
-        "survived": sum(run.code == 0 for run in runs),
-        "internal_errors": sum(run.code == INTERNAL for run in runs),
         "lost_events": sum(run.lost for run in runs),
         "doubled_events": sum(run.doubled for run in runs),
         "digest_mismatches": sum(len(run.differences) for run in runs),
     }
-
-
-INTERNAL = 70
-"""Exit code of a fault of Endcap itself."""
 
 
 def fault_all(folder: Path, places: Sequence[str], far: str, *, is_quick: bool) -> dict[str, list[Faulted]]:
