@@ -123,7 +123,7 @@ class _Proxy:
         self._listener.shutdown(socket.SHUT_RDWR)
 
     def kill_client(self, port: int) -> None:
-        """Kill the process that asks from a port, and wait for its end: it must not see an answer."""
+        """Kill the process that asks from a port: it must not see an answer."""
         first = psutil.Process(self._client)
         for each in [first, *first.children()]:
             with suppress(psutil.Error):
