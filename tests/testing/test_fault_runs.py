@@ -3,10 +3,11 @@ import subprocess
 import sys
 
 import pytest
+from tests.conftest import is_missing
 
 from endcap.testing.fault_runs import BUCKET, choose_fault
 from endcap.testing.faults import FaultKind
-from endcap.testing.s3_server import CREDENTIALS, make_bucket
+from endcap.testing.s3_server import CREDENTIALS, make_bucket, own_s3, s3_program
 
 pytestmark = pytest.mark.slow
 
@@ -89,9 +90,24 @@ def test_a_backfill_whose_worker_dies_goes_on_and_one_that_dies_itself_is_resume
     assert killed == [True, -9, *WHOLE]
 
 
-def test_what_an_object_store_does_and_does_not_answer_is_done_once(tmp_path, s3_server, monkeypatch):
+@pytest.fixture
+def far(monkeypatch):
+    """An S3 server with nothing but the bucket of the shops."""
+    if not s3_program():
+        is_missing("the S3 server", "make build/s3/ready")
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
-    make_bucket(s3_server, BUCKET)
-    faults = [("answer_lost", "s3/put/log", 5), ("answer_lost", "s3/put/current", 1), ("refused", "s3/put/log", 4)]
-    assert run(tmp_path, faults, far=s3_server) == [[True, 0, *WHOLE]] * 3
+    with own_s3() as endpoint:
+        make_bucket(endpoint, BUCKET)
+        yield endpoint
+
+
+def test_what_an_object_store_does_and_does_not_answer_is_done_once(tmp_path, far):
+    faults = [("answer_lost", "s3/put/log", 5), ("answer_lost", "s3/put/current", 1), ("refused", "s3/put/log", 4),
+              ("answer_lost", "s3/put/check", 1)]  # fmt: skip
+    assert run(tmp_path, faults, far=far) == [[True, 0, *WHOLE]] * 4
+
+
+def test_a_backfill_waits_for_an_object_store_that_is_away_while_a_worker_writes(tmp_path, far):
+    faults = [("refused", "s3/put/data", 20), ("kill_after", "s3/put/log", 9)]
+    assert run(tmp_path, faults, is_backfill=True, far=far) == [[True, 0, *WHOLE]] * 2

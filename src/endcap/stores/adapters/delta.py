@@ -197,14 +197,12 @@ class DeltaTables:
                 writer_properties=WriterProperties(compression="ZSTD", compression_level=1),
                 storage_options=self._options if opened is None else None,
             )
-        except OSError as error:
-            if self._options is None or not is_of_a_store(error):
-                raise
-            raise storage_error(error, where=f"{self._root}/{table.name}") from error
-        except (CommitFailedError, DeltaError) as error:
-            is_there = opened is None and self.version(table) >= 0
+        except (OSError, DeltaError) as error:
+            is_there = opened is None and isinstance(error, DeltaError) and self.version(table) >= 0
             if not isinstance(error, CommitFailedError) and not is_there:
-                raise
+                if self._options is None or not is_of_a_store(error):
+                    raise
+                raise storage_error(error, where=f"{self._root}/{table.name}") from error
             raise LedgerError(
                 f"another writer changed {table.name} while it was being written, nothing was written: {error}",
                 where=f"table {table.name}, {len(partitions)} partitions",
