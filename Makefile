@@ -55,7 +55,7 @@ slow-tests: .venv/ready build/s3/ready
 	$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadfile -m slow
 
 # Every benchmark at full size, some hours on 2 cores; benchmarks/README.md is made from their figures.
-bench: .venv/ready
+bench: .venv/ready build/s3/ready
 	mkdir -p build/bench
 	for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name --out build/bench/$$name.json || exit 1; done
 	$(BIN)/python -m benchmarks.table build/bench

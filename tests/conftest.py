@@ -1,9 +1,4 @@
 import os
-import shutil
-import socket
-import subprocess
-import threading
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -11,6 +6,7 @@ import pytest
 from endcap.engines.adapters.duckdb import DuckDBEngine
 from endcap.testing.postgres import PASSWORD as POSTGRES_PASSWORD
 from endcap.testing.postgres import initdb, own_server
+from endcap.testing.s3_server import CREDENTIALS, make_bucket, own_s3, s3_program
 
 ROOT = Path(__file__).parent.parent
 
@@ -28,12 +24,6 @@ def is_missing(what, how):
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 @pytest.fixture(scope="session")
@@ -55,28 +45,17 @@ def postgres(postgres_server, monkeypatch):
 @pytest.fixture(scope="session")
 def s3_server():
     """An S3 server of its own: its endpoint."""
-    found = shutil.which("moto_server", path=f"{ROOT / 'build/s3/bin'}:{os.environ['PATH']}")
-    if not found:
+    if not s3_program():
         is_missing("the S3 server", "make build/s3/ready")
-    port = free_port()
-    server = subprocess.Popen([found, "-H", "127.0.0.1", "-p", str(port)], stderr=subprocess.PIPE, text=True)
-    listener = threading.Thread(target=server.stderr.read)
-    with server.stderr:
-        try:
-            assert any("Running on" in line for line in server.stderr), "the S3 server did not start"
-            listener.start()  # it tells of every request, and stands still when nobody listens
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.kill()
-            server.wait()
-            listener.join()
+    with own_s3() as endpoint:
+        yield endpoint
 
 
 @pytest.fixture
 def s3(s3_server, request, monkeypatch):
     """That server's endpoint, the name of an empty bucket on it, and credentials where Endcap looks for them."""
-    for name, value in (("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "secret"), ("AWS_REGION", "us-east-1")):
+    for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
     bucket = f"b{abs(hash(request.node.nodeid))}"
-    urllib.request.urlopen(urllib.request.Request(f"{s3_server}/{bucket}", method="PUT")).close()  # noqa: S310
+    make_bucket(s3_server, bucket)
     return s3_server, bucket

@@ -4,6 +4,7 @@ from contextlib import closing
 
 import pytest
 
+from endcap.cli.main import main
 from endcap.core.clock import fixed_clock
 from endcap.core.errors import Code, DataError, UsageError
 from endcap.core.ids import digest_of
@@ -79,6 +80,16 @@ def test_the_new_bundle_is_made_and_measured_and_not_put_in_force(shop, manifest
     assert manifest_of(shop).bundle_id == done.in_force == before
     assert done.regression.verdict in {"better", "worse", "same", "cannot tell"}
     assert (shop / "reports" / "regression.txt").read_text().startswith(f"regression: {done.regression.verdict}")
+
+
+def test_a_refresh_with_nothing_to_do_names_the_bundle_that_is_held_back(shop, capsys, manifest_of):
+    backfill(shop, first="2026-03-01", last=TO, clock=NOON)
+    again = refresh(shop, clock=NOON)
+    assert again.held_back not in {"", again.bundle_id}
+    assert again.bundle_id == manifest_of(shop).bundle_id
+    capsys.readouterr()
+    assert main(["refresh", str(shop), "--through", again.through]) == 0
+    assert f"endcap promote {shop} {again.held_back}" in capsys.readouterr().out
 
 
 def test_a_day_that_fails_stops_only_what_needs_it_and_the_same_command_goes_on(shop, monkeypatch):

@@ -3,14 +3,16 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
-from endcap.core.errors import Code, DataError, LedgerError
+from endcap.core.errors import Code, ConfigError, DataError, LedgerError, StoreError
 from endcap.core.tables import QUARANTINE
 from endcap.engines.port import arrow_schema
+from endcap.flows.chunked import do_chunks
 from endcap.flows.flow import Flow, Outcome, Places, Step, Trouble
-from endcap.flows.runner import run_steps
+from endcap.flows.runner import attempt, pending_of, run_steps
 from endcap.flows.shop import Shop
 from endcap.governance.access import Action, local_actor
 from endcap.stores.adapters.delta import DeltaTables
+from endcap.stores.tables import Fence
 
 DAYS = [f"2026-01-0{day}" for day in range(1, 6)]
 
@@ -114,11 +116,31 @@ def test_a_day_that_looks_back_on_one_that_failed_is_done_and_stays_pending(worl
 
 
 @pytest.mark.parametrize(
-    "error", [LedgerError("taken over", fix="nothing", code=Code.FENCED), OSError(28, "No space left on device")]
+    ("error", "kind"),
+    [
+        (LedgerError("taken over", fix="nothing", code=Code.FENCED), LedgerError),
+        (OSError(28, "No space left on device"), StoreError),
+        (ValueError("io: No space left on device"), StoreError),
+        (ConfigError("its key is gone", fix="bring it back", code=Code.CONFIG_KEY), ConfigError),
+    ],
 )
-def test_a_fault_that_no_day_is_guilty_of_ends_the_run(world, error):
+def test_a_fault_that_no_day_is_guilty_of_ends_the_run(world, error, kind):
     world.flow.trouble = Trouble()
     world.bad = {DAYS[1]: error}
-    with pytest.raises(type(error)):
+    with pytest.raises(kind):
         world.go()
     assert len(world.ran) == 1
+
+
+def test_a_day_for_which_memory_is_too_small_does_not_end_the_run(world):
+    world.flow.trouble = Trouble()
+    world.bad = {DAYS[1]: ConfigError("too little memory", fix="more", code=Code.OUT_OF_MEMORY)}
+    assert world.go().state == "failed"
+    assert list(world.flow.trouble.failed["made_up"]) == [DAYS[1]]
+
+
+@pytest.mark.usefixtures("sized")
+def test_the_wait_for_the_lease_is_told_by_the_first_attempt_alone(world):
+    pending, inputs = pending_of(world.flow, world.step)
+    do_chunks(world.flow, world.step, pending, inputs, (Fence("local/tiny/made_up", 1), 7.0), attempt)
+    assert [each["queue_s"] for each in reversed(world.flow.ledger.attempts())] == [7.0, 0.0, 0.0, 0.0, 0.0]

@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 
 import pytest
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 from endcap.core.errors import LedgerError
 from endcap.flows.lease import LEASE_S, held, holder_of_this_process
 from endcap.flows.ledger import Ledger, Part, Scope
+from endcap.flows.retry import Retry
 from endcap.stores.catalog import Catalog, lease
 
 
@@ -159,3 +161,20 @@ def test_who_waits_is_told_once_for_whom(catalog, tmp_path):
         assert told == [f"process {os.getpid()} on {socket.gethostname()}"]
     thread.join()
     other.close()
+
+
+def test_a_lease_whose_taking_was_written_and_not_answered_is_ours(catalog, monkeypatch):
+    begin, lost = catalog.begin, []
+
+    @contextmanager
+    def answer_lost():
+        with begin() as connection:
+            yield connection
+        if not lost and connection.dialect.name == "sqlite":
+            lost.append(sa.exc.OperationalError("COMMIT", {}, ConnectionError("the server closed the connection")))
+            raise lost[0]
+
+    monkeypatch.setattr(catalog, "begin", answer_lost)
+    with held(catalog, "shop/step", wait_s=0, retry=Retry(wait=lambda _seconds: None)) as mine:
+        assert (mine.fence.token, stored(catalog).token) == (1, 1)
+    assert lost

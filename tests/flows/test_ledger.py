@@ -150,3 +150,12 @@ def test_what_another_writer_noted_is_not_moved_by_one_that_slept(ledger):
     ledger.wrote("events", {"a": Part("one", 1, 3), "b": Part("new", 5, 4)})
     ledger.moved("events", seen, 9)
     assert ledger.parts("events") == {"a": Part("one", 1, 9), "b": Part("new", 5, 4)}
+
+
+def test_an_attempt_whose_beginning_was_written_and_not_answered_begins_once(ledger):
+    assert start(ledger, day_1="aa") == start(ledger, day_1="aa")
+    assert start(ledger, day_2="aa") != start(ledger, day_1="aa")
+    ledger.fail(start(ledger, day_1="aa"), code="disk-full", error="full", cost=COST)
+    again = start(ledger, day_1="aa")
+    assert [row["outcome"] for row in ledger.attempts()] == ["running", "running", "failed"]
+    assert ledger.attempts(limit=1)[0]["attempt_id"] == again

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
-from endcap.core.errors import Code, DataError, LedgerError
+from endcap.core.errors import Code, DataError, LedgerError, StoreError
 from endcap.core.tables import QUARANTINE
 from endcap.flows.flow import Flow, Outcome, Places, Step
 from endcap.flows.lease import held
@@ -155,6 +155,17 @@ def test_an_error_while_writing_is_the_one_that_is_told(world, monkeypatch):
     with pytest.raises(LedgerError, match="taken over"):
         world.go()
     assert world.flow.ledger.attempts(limit=1)[0]["error_code"] == "fenced"
+
+
+def test_a_disk_that_is_full_is_told_as_that_whichever_library_says_so(world, monkeypatch):
+    def full(*_words, **_options):
+        raise RuntimeError("C Data interface error: No space left on device")
+
+    monkeypatch.setattr(world.flow.tables, "replace", full)
+    with pytest.raises(StoreError, match="the disk is full") as caught:
+        world.go()
+    assert (caught.value.code, caught.value.where) == (Code.DISK_FULL, "step made_up")
+    assert world.flow.ledger.attempts(limit=1)[0]["error_code"] == "disk-full"
 
 
 def test_what_is_not_true_beyond_the_contract_is_not_written(world):

@@ -13,7 +13,8 @@ def words(flow, step, **changes):
     pending, inputs = pending_of(flow, next(each for each in STEPS if each.name == step))
     return {
         "step": step, "pending": pending, "inputs": inputs, "fence": [flow.ledger.lease_name(step), 9],
-        "run_id": "run-9", "now_us": 9, "through": flow.through, "again": [], **changes,
+        "run_id": "run-9", "now_us": 9, "through": flow.through, "again": [], "queue_s": 0.0,
+        "retry": {}, **changes,
     }  # fmt: skip
 
 

@@ -33,7 +33,7 @@ def half_done(tmp_path, make_hand_made, flow_of):
 def ask_all(flow, workers, fence):
     pending, inputs = pending_of(flow, SESSIONS)
     for day in pending:
-        workers.ask(flow, SESSIONS, fence, {day: pending[day]}, {day: inputs[day]})
+        workers.ask(flow, SESSIONS, (fence, 0.0), {day: pending[day]}, {day: inputs[day]})
     return sorted(pending)
 
 
@@ -96,10 +96,38 @@ def test_an_error_in_a_worker_is_the_one_that_is_told(half_done):
     ):
         pending, inputs = pending_of(flow, SESSIONS)
         old = type(late.fence)(late.fence.name, late.fence.token - 1)  # as if the lease had been taken over
-        workers.ask(flow, SESSIONS, old, pending, inputs)
+        workers.ask(flow, SESSIONS, (old, 0.0), pending, inputs)
         ((_, error),) = workers.answers()
     assert error.code is Code.FENCED
     assert flow.tables.version(SESSIONS.writes[0]) == -1
+
+
+def test_the_ledger_tells_of_a_worker_what_it_waited_and_why_it_tries_again(half_done):
+    flow = half_done
+    because = {"number": 2, "because": "commit-conflict", "waited_s": 0.5}
+    with (
+        held(flow.ledger.catalog, flow.ledger.lease_name("sessions"), wait_s=0) as lease,
+        Workers(flow.shop.root, flow.ledger, 1) as workers,
+    ):
+        pending, inputs = pending_of(flow, SESSIONS)
+        first, last = ({day: pending[day]} for day in sorted(pending))
+        workers.ask(flow, SESSIONS, (lease.fence, 3.0), first, inputs)
+        workers.ask(flow, SESSIONS, (lease.fence, 0.0), last, inputs, retry=because)
+        assert [type(report) for _, report in workers.answers()] == [StepReport, StepReport]
+    rows = [each for each in reversed(flow.ledger.attempts()) if each["step"] == "sessions"]
+    assert [(each["queue_s"], each["detail"].get("retry")) for each in rows] == [(3.0, None), (0.0, because)]
+
+
+def test_a_worker_that_cannot_open_the_shop_says_why(half_done):
+    flow = half_done
+    with Workers(flow.shop.root, flow.ledger, 1) as workers:
+        (flow.shop.root / "endcap.toml").write_text("no toml at all")
+        pending, inputs = pending_of(flow, SESSIONS)
+        for _ in range(2):
+            workers.ask(flow, SESSIONS, (Fence("sessions", 1), 0.0), pending, inputs)
+        errors = [error for _, error in workers.answers()]
+    assert [error.code for error in errors] == [Code.CONFIG_INVALID] * 2
+    assert len(workers.processes) == 1
 
 
 def test_an_error_told_as_plain_values_is_the_same_error():

@@ -41,5 +41,6 @@ def test_a_full_disk_is_known_from_every_librarys_words():
     )
     assert is_disk_full(python)
     assert is_disk_full(foreign)
+    assert is_disk_full(RuntimeError("(sqlite3.OperationalError) database or disk is full"))
     assert not is_disk_full(OSError(errno.EACCES, "denied"))
     assert (disk_full(python, where="x").where, disk_full(foreign, where="x").where) == ("/a/b", "x")

@@ -1,61 +1,14 @@
-import errno
-import os
-import signal
-from pathlib import Path
-
-import pytest
-
-from endcap.flows import shop
-from endcap.flows.shop import write_atomically
-from endcap.testing.faults import Fault, FaultKind, run_forked
+from endcap.testing.faults import Fault, FaultKind, Operations
 
 
-def write_two(folder):
-    """Put two small files and a folder in force; end with 3 where the disk is full."""
-    try:
-        for name in ("first", "second"):
-            shop.write_atomically(folder / name, b"whole")
-        (folder / "beside").mkdir()
-        (folder / "beside" / "file").write_bytes(b"whole")
-        (folder / "beside").rename(folder / "models")
-    except OSError as error:
-        return 3 if error.errno == errno.ENOSPC else 4
-    return 0
-
-
-def there(folder):
-    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
-
-
-def test_a_run_without_a_fault_tells_its_operations_in_order(tmp_path):
-    code, told = run_forked(lambda: write_two(tmp_path), None)
-    assert (code, len(told), there(tmp_path)) == (0, 3, ["first", "models", "second"])
-    assert [name.split("/")[0] for name in told] == ["file", "file", "folder"]
-
-
-@pytest.mark.parametrize(
-    ("kind", "code", "left"),
-    [
-        (FaultKind.KILL_BEFORE, -signal.SIGKILL, ["first"]),
-        (FaultKind.KILL_AFTER, -signal.SIGKILL, ["first", "second"]),
-        (FaultKind.TORN, -signal.SIGKILL, ["first"]),
-        (FaultKind.NO_SPACE, 3, ["first"]),
-    ],
-)
-def test_the_fault_meets_the_operation_it_is_meant_for(tmp_path, kind, code, left):
-    assert run_forked(lambda: write_two(tmp_path), Fault(kind, 2))[0] == code
-    assert there(tmp_path) == left
-    halves = [path.read_bytes() for path in tmp_path.iterdir() if path.name.startswith(".second")]
-    assert halves == ([b"wh"] if kind in {FaultKind.TORN, FaultKind.NO_SPACE} else [])
-
-
-def test_a_folder_can_be_torn_before_it_is_named(tmp_path):
-    assert run_forked(lambda: write_two(tmp_path), Fault(FaultKind.TORN, 3))[0] == -signal.SIGKILL
-    assert (tmp_path / "beside" / "file").read_bytes() == b"wh"
-    assert not (tmp_path / "models").exists()
-
-
-def test_this_process_itself_is_left_as_it_is():
-    before = (write_atomically, Path.rename, os.rename)
-    run_forked(lambda: 0, Fault(FaultKind.KILL_BEFORE, 1))
-    assert (shop.write_atomically, Path.rename, os.rename) == before
+def test_several_processes_count_in_one_file_and_what_lies_within_another_is_not_counted(tmp_path):
+    one, other = (Operations(tmp_path / "log", Fault(FaultKind.TORN, "file", 3)) for _ in range(2))
+    assert one.begin("file") is None
+    assert one.begin("within") is None
+    for _ in range(2):
+        one.end()
+    assert other.begin("file") is None
+    other.end()
+    assert one.count("file") is FaultKind.TORN
+    assert other.count("file") is None
+    assert (tmp_path / "log").read_text().split() == ["file"] * 4

@@ -43,11 +43,15 @@ def run_verbs(
         return result.steps
     if json_wanted:
         print(json.dumps({"run_id": result.run_id, "through": result.through, "bundle": result.bundle_id,
+                          "held_back": result.held_back,
                           "steps": [asdict(report) for report in result.steps]}))  # fmt: skip
     elif all(report.state == "unchanged" for report in result.steps):
         print(f"nothing to do: everything through {result.through} is up to date")
     elif result.bundle_id and verbs is None:
         print(f"in force: bundle {result.bundle_id} (through {result.through})")
+    if result.held_back and verbs is None and not json_wanted:
+        print(f"made and not in force: bundle {result.held_back}")
+        print(f"to put it in force: endcap promote {shop} {result.held_back}")
     return result.steps
 
 

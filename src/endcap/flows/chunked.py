@@ -8,20 +8,27 @@ cannot be used, the disk is full) ends every run.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
 
 from endcap.core.clock import next_day
 from endcap.core.errors import Code, DataError, EndcapError
 from endcap.flows.chunks import Sizes, cut, halves, is_day
 from endcap.flows.flow import Flow, Step, StepReport
 from endcap.flows.retry import why_again
+from endcap.stores.local_files import is_disk_full
 from endcap.stores.tables import Fence
 
 __all__ = ["Attempt", "do_chunks", "fault_of"]
 
-Attempt = Callable[[Flow, Step, dict[str, str], dict[str, dict[str, str]], tuple[Fence, float]], StepReport]
+Attempt = Callable[..., StepReport]
+"""`runner.attempt`: the run, the step, fingerprints, inputs, the lease, and `retry`."""
 
 _NOBODYS = frozenset(
     {
+        Code.CONFIG_MISSING,
+        Code.CONFIG_INVALID,
+        Code.CONFIG_KEY,
         Code.FENCED,
         Code.STEP_HELD,
         Code.LEDGER_UNUSABLE,
@@ -53,16 +60,20 @@ class _Doing:
         step: The step.
         pending: Partition -> fingerprint.
         inputs: Partition -> its inputs.
-        lease: The right to write, and the seconds waited for it.
+        fence: The right to write.
+        queue_s: The seconds waited for it: the first attempt tells them.
         attempt: Does one chunk.
+        retry: Of a step that is tried again: what its attempts tell of that.
     """
 
     flow: Flow
     step: Step
     pending: Mapping[str, str]
     inputs: Mapping[str, dict[str, str]]
-    lease: tuple[Fence, float]
+    fence: Fence
+    queue_s: float
     attempt: Attempt
+    retry: Mapping[str, Any]
     failed: dict[str, EndcapError] = field(default_factory=dict)
     reports: list[StepReport] = field(default_factory=list)
 
@@ -72,28 +83,36 @@ class _Doing:
         while left:
             chunk = left.pop(0)
             try:
-                self.reports.append(self.attempt(self.flow, self.step, *self._asked(chunk), self.lease))
+                lease = (self.fence, self._waited_s())
+                report = self.attempt(self.flow, self.step, *self._asked(chunk), lease, retry=self.retry)
+                self.reports.append(report)
             except Exception as error:  # noqa: BLE001 - what no day is guilty of is raised again
                 left = [*self.after_failure(chunk, error), *left]
 
     def in_workers(self, chunks: list[list[str]]) -> None:
         """Do chunks in processes of their own."""
-        workers, fence = self.flow.workers, self.lease[0]
+        workers = self.flow.workers
         tries: dict[tuple[str, ...], int] = {}
         assert workers is not None
+
+        def ask(chunk: list[str], retry: Mapping[str, Any]) -> None:
+            lease = (self.fence, self._waited_s())
+            workers.ask(self.flow, self.step, lease, *self._asked(chunk), retry=retry)
+
         try:
             for chunk in chunks:
-                workers.ask(self.flow, self.step, fence, *self._asked(chunk))
+                ask(chunk, self.retry)
             for chunk, answer in workers.answers():
                 if isinstance(answer, StepReport):
                     self.reports.append(answer)
                     continue
                 again = tries[tuple(chunk)] = tries.get(tuple(chunk), 0) + 1
-                if why_again(answer) and again < _MOST_TRIES:
-                    workers.ask(self.flow, self.step, fence, *self._asked(chunk))
+                because = why_again(answer)
+                if because and again < _MOST_TRIES:
+                    ask(chunk, {"number": again + 1, "because": because, "waited_s": 0.0})
                     continue
                 for part in self.after_failure(chunk, answer):
-                    workers.ask(self.flow, self.step, fence, *self._asked(part))
+                    ask(part, self.retry)
         except BaseException:
             workers.drop()
             raise
@@ -101,12 +120,18 @@ class _Doing:
     def after_failure(self, chunk: list[str], error: Exception) -> list[list[str]]:
         """Return the chunks to be done in the place of one that failed; a single partition is noted as failed."""
         is_nobodys = isinstance(error, OSError) or getattr(error, "code", None) in _NOBODYS
+        is_nobodys = is_nobodys or is_disk_full(error)
         if self.flow.trouble is None or is_nobodys or why_again(error):
             raise error
         if len(chunk) > 1:
             return halves(chunk) if self.step.by_day else [[each] for each in chunk]
         self.failed[chunk[0]] = error if isinstance(error, EndcapError) else fault_of(self.step, chunk[0], error)
         return []
+
+    def _waited_s(self) -> float:
+        """Return the seconds waited for the lease, once."""
+        waited_s, self.queue_s = self.queue_s, 0.0
+        return waited_s
 
     def _asked(self, chunk: list[str]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
         """Return fingerprints and inputs of a chunk.
@@ -121,15 +146,25 @@ class _Doing:
         return marks, {each: self.inputs[each] for each in chunk}
 
 
-def do_chunks(
+def do_chunks(  # noqa: PLR0913, PLR0917 - what is done, from what, under which right
     flow: Flow,
     step: Step,
     pending: Mapping[str, str],
     inputs: Mapping[str, dict[str, str]],
     lease: tuple[Fence, float],
     attempt: Attempt,
+    retry: Mapping[str, Any] = MappingProxyType({}),
 ) -> StepReport:
     """Do what is pending of a step.
+
+    Args:
+        flow: The run.
+        step: The step.
+        pending: Partition -> fingerprint.
+        inputs: Partition -> its inputs.
+        lease: The right to write, and the seconds waited for it.
+        attempt: Does one chunk.
+        retry: Of a step that is tried again: what its attempts tell of that.
 
     Returns:
         One report of all chunks; state `failed` where partitions failed and the run keeps its trouble.
@@ -137,7 +172,7 @@ def do_chunks(
     Raises:
         EndcapError: A chunk failed in a run that ends then, or for a reason that no day is guilty of.
     """
-    doing = _Doing(flow, step, pending, inputs, lease, attempt)
+    doing = _Doing(flow, step, pending, inputs, *lease, attempt, retry)
     if not step.by_day:
         doing.one_after_the_other([sorted(pending)])
     else:

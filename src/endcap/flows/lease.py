@@ -21,8 +21,9 @@ from endcap.stores.tables import Fence
 
 __all__ = ["LEASE_S", "Held", "held", "holder_of_this_process"]
 
-LEASE_S = 30
-"""Seconds that a lease lives without a heartbeat."""
+LEASE_S = 120
+"""Seconds that a lease lives without a heartbeat: longer than a machine that swaps, or a database that restarts, keeps
+a living runner from it. A dead one of this machine is replaced at once."""
 
 _log = structlog.get_logger()
 
@@ -102,17 +103,22 @@ class _Lease:
     name: str
     lease_s: float
     retry: Retry = field(default_factory=Retry)
+    tried: int = 0
 
     @in_ledger
     def take(self) -> int | None:
-        """Take the lease if it is free, has run out, or its holder is dead; return the token, or None."""
+        """Take the lease if it is free, has run out, or its holder is dead; return the token, or None.
+
+        Where it was taken and the answer was lost, it is ours all the same: nobody would give it back.
+        """
         mine, holder = lease.c.name == self.name, holder_of_this_process()
         with self.catalog.begin() as connection:
             now_us = self.catalog.now_us(connection)
             found = connection.execute(sa.select(lease).where(mine)).one_or_none()
             if found is not None and is_held(found, now_us):
-                return None
-            token = 1 if found is None else int(found.token) + 1
+                is_mine = self.tried and (found.holder, found.token) == (holder, self.tried)
+                return self.tried if is_mine else None
+            token = self.tried = 1 if found is None else int(found.token) + 1
             values = {"holder": holder, "token": token, "expires_at_us": now_us + int(self.lease_s * 1_000_000)}
             if found is None:
                 connection.execute(sa.insert(lease).values(name=self.name, **values))

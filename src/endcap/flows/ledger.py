@@ -160,11 +160,16 @@ class Ledger:
 
     @in_ledger
     def start(self, first: AttemptStart, fence: Fence) -> int:
-        """Write an attempt that begins, and mark those of dead runners as abandoned; return the attempt's number."""
+        """Write an attempt that begins, and mark those of dead runners as abandoned; return the attempt's number.
+
+        Where it was written and the answer was lost, it is not written again: it would stay open for ever.
+        """
         with self.catalog.begin() as connection:
             now_us = self.catalog.now_us(connection)
             stale = (attempt.c.step == first.step) & (attempt.c.outcome == "running") & (attempt.c.token < fence.token)
             connection.execute(sa.update(attempt).where(stale).values(outcome="abandoned", ended_at_us=now_us))
+            if (begun := _begun_already(connection, first, fence)) is not None:
+                return begun
             inserted = connection.execute(
                 sa.insert(attempt).values(
                     run_id=first.run_id,
@@ -431,6 +436,16 @@ class Ledger:
         query = sa.select(audit).order_by(audit.c.audit_id.desc()).limit(limit)
         with self.catalog.begin() as connection:
             return [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
+
+
+def _begun_already(connection: sa.Connection, first: AttemptStart, fence: Fence) -> int | None:
+    """Return the open attempt of the same run and lease at the same partitions: nobody begins one beside it."""
+    mine = (attempt.c.run_id == first.run_id) & (attempt.c.step == first.step) & (attempt.c.token == fence.token)
+    is_open = sa.select(attempt.c.attempt_id, attempt.c.fingerprints).where(mine & (attempt.c.outcome == "running"))
+    for row in connection.execute(is_open):
+        if row.fingerprints == dict(first.fingerprints):
+            return int(row.attempt_id)
+    return None
 
 
 def _source_file(row: Mapping[str, Any]) -> SourceFile:

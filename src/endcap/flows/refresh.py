@@ -31,12 +31,15 @@ class Refreshed:
         through: Last day that is in.
         bundle_id: The bundle in force afterwards; "" if there is none yet.
         steps: How each step went.
+        held_back: The bundle that was made last, where it is not in force: a backfill has held it back, or somebody
+            went back to another one; "" for none.
     """
 
     run_id: str
     through: str
     bundle_id: str
     steps: list[StepReport]
+    held_back: str = ""
 
 
 def refresh(
@@ -92,7 +95,8 @@ def refresh(
             has_scanned = any(report.step == FIRST_STEP for report in reports)
             if has_scanned and (refused := refused_source(flow, through)):
                 raise refused  # last: all that does not need these files is done
-        return Refreshed(flow.run_id, flow.through, opened.bundle_in_force(), reports)
+        in_force, made = opened.bundle_in_force(), flow.ledger.outputs("bundle").get("", {}).get("bundle_id", "")
+        return Refreshed(flow.run_id, flow.through, in_force, reports, made if made != in_force else "")
 
 
 def _step(name: str) -> Step:

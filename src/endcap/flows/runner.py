@@ -7,10 +7,9 @@ that dies in between is done again.
 Days are done in chunks under the step's one lease, each chunk an attempt of its own (`chunked`).
 """
 
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -30,7 +29,7 @@ from endcap.flows.ledger import AttemptStart, Part
 from endcap.flows.left_out import told_left_out
 from endcap.flows.retry import why_again
 from endcap.governance.access import require
-from endcap.stores.local_files import locked
+from endcap.stores.local_files import disk_full, is_disk_full, locked
 from endcap.stores.tables import Fence
 
 __all__ = ["attempt", "num_pending", "pending_of", "run_steps"]
@@ -91,7 +90,7 @@ def _tries(flow: Flow, step: Step, lease: tuple[Fence, float]) -> StepReport | N
             return None
         flow.progress(StepReport(step.name, "started", partitions=len(pending)))
         try:
-            return do_chunks(flow, step, pending, inputs, lease, partial(attempt, retry=retry))
+            return do_chunks(flow, step, pending, inputs, lease, attempt, retry)
         except Exception as error:
             because = why_again(error) or _changed_meanwhile(flow, step, pending, error)
             wait_s = next(waits, None) if because else None
@@ -170,13 +169,14 @@ def attempt(
     started = _begun(flow, step, pending, inputs, 0.0 if retry else queue_s, retry)
     attempt_id = flow.ledger.start(started, fence)
     try:
-        outcome = step.run(flow, sorted(pending))
-        done = [partition for partition in sorted(pending) if partition not in outcome.left_out]
-        writing = _Writing(flow, outcome, fence, attempt_id)
-        written = {name: writing.write(name, outcome.partitions.get(name, done)) for name in outcome.tables}
-        outcome.release()
-        flow.ledger.check_held(attempt_id)
-        outcome.put_in_force()
+        with _disk_told(step):
+            outcome = step.run(flow, sorted(pending))
+            done = [partition for partition in sorted(pending) if partition not in outcome.left_out]
+            writing = _Writing(flow, outcome, fence, attempt_id)
+            written = {name: writing.write(name, outcome.partitions.get(name, done)) for name in outcome.tables}
+            outcome.release()
+            flow.ledger.check_held(attempt_id)
+            outcome.put_in_force()
     except BaseException as error:
         code = error.code.value if isinstance(error, EndcapError) else type(error).__name__
         if code == Code.LEDGER_GONE:
@@ -197,6 +197,17 @@ def attempt(
     flow.left_out.setdefault(step.name, {}).update(outcome.left_out)
     note = "; ".join(filter(None, [outcome.note, told_left_out(outcome.left_out)]))
     return StepReport(step.name, "done", partitions=len(done), seconds=cost.wall_s, rows=rows_out, note=note)
+
+
+@contextmanager
+def _disk_told(step: Step) -> Iterator[None]:
+    """Tell a full disk as ours: delta-rs, DuckDB and others wrap it in errors of their own."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, EndcapError) or not is_disk_full(error):
+            raise
+        raise disk_full(error, where=f"step {step.name}") from error
 
 
 def _begun(

@@ -7,7 +7,10 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from queue import Queue
 from typing import Any, TextIO
@@ -32,21 +35,22 @@ def answer_chunk(flow: Flow, words: dict[str, Any]) -> dict[str, Any]:
     step = next(each for each in STEPS if each.name == words["step"])
     flow.run_id, flow.now_us, flow.through = words["run_id"], words["now_us"], words["through"]
     flow.again, flow.shares_lease = frozenset(words["again"]), True
+    lease = (Fence(*words["fence"]), words["queue_s"])
     try:
-        report = attempt(flow, step, words["pending"], words["inputs"], (Fence(*words["fence"]), 0.0))
+        report = attempt(flow, step, words["pending"], words["inputs"], lease, retry=words["retry"])
     except EndcapError as error:
         return {"error": told_error(error)}
-    except OSError as error:
-        return {"error": told_error(_of_a_place(step.name, error))}
     except Exception as error:  # noqa: BLE001 - the coordinator tells it; its words may hold a person's id
+        if is_disk_full(error):
+            return {"error": told_error(disk_full(error, where=f"step {step.name}"))}
+        if isinstance(error, OSError):
+            return {"error": told_error(_of_a_place(step.name, error))}
         return {"error": told_error(fault_of(step, ", ".join(sorted(words["pending"])), error))}
     return {"report": asdict(report)}
 
 
 def _of_a_place(step: str, error: OSError) -> StoreError:
     """Return the error of a disk or a store as ours: no day is guilty of it."""
-    if is_disk_full(error):
-        return disk_full(error, where=f"step {step}")
     return StoreError(
         f"a disk or a store could not be read or written ({type(error).__name__})",
         where=f"step {step}",
@@ -62,10 +66,21 @@ def main(words: list[str]) -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no answer
     asked: Queue[str] = Queue()
     threading.Thread(target=_listen, args=(sys.stdin, asked), daemon=True).start()
-    shop = find_shop(Path(words[0]))
-    with open_flow(shop, through="", progress=lambda _report: None, share=int(words[1])) as flow:
+    with ExitStack() as stack:
+        answer = _answering(stack, Path(words[0]), share=int(words[1]))
         while True:
-            print(json.dumps(answer_chunk(flow, json.loads(asked.get()))), file=answers, flush=True)
+            print(json.dumps(answer(json.loads(asked.get()))), file=answers, flush=True)
+
+
+def _answering(stack: ExitStack, shop: Path, *, share: int) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Open the shop; return what answers a chunk: where it cannot be opened, with the reason."""
+    try:
+        opened = find_shop(shop)
+        flow = stack.enter_context(open_flow(opened, through="", progress=lambda _report: None, share=share))
+    except EndcapError as error:
+        told = told_error(error)
+        return lambda _words: {"error": told}
+    return partial(answer_chunk, flow)
 
 
 def _listen(lines: TextIO, asked: "Queue[str]") -> None:

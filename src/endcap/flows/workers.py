@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, Queue
+from types import MappingProxyType
 from typing import Any, Self
 
 from endcap.core import errors
@@ -71,26 +72,35 @@ class Workers:
                 pass  # closes its pipes and waits for it
 
     def ask(
-        self, flow: Flow, step: Step, fence: Fence, pending: Mapping[str, str], inputs: Mapping[str, Mapping[str, str]]
+        self,
+        flow: Flow,
+        step: Step,
+        lease: tuple[Fence, float],
+        pending: Mapping[str, str],
+        inputs: Mapping[str, Mapping[str, str]],
+        *,
+        retry: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         """Have a chunk done.
 
         Args:
             flow: The run.
             step: The step; its days do not look back on each other.
-            fence: The right to write.
+            lease: The right to write, and the seconds waited for it.
             pending: Partition -> fingerprint.
             inputs: Partition -> its inputs.
+            retry: Of a chunk that is tried again: what its attempt tells of that.
         """
-        chunk = sorted(pending)
+        chunk, (fence, queue_s) = sorted(pending), lease
         self._open += 1
         self._asked.put(
             (
                 chunk,
                 {
                     "step": step.name, "pending": dict(pending), "inputs": dict(inputs),
-                    "fence": [fence.name, fence.token], "run_id": flow.run_id, "now_us": flow.now_us,
-                    "through": flow.through, "again": sorted(flow.again),
+                    "fence": [fence.name, fence.token], "queue_s": queue_s, "retry": dict(retry),
+                    "run_id": flow.run_id, "now_us": flow.now_us, "through": flow.through,
+                    "again": sorted(flow.again),
                 },
             )
         )  # fmt: skip

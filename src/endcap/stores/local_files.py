@@ -61,7 +61,8 @@ def check_room(folder: Path, num_bytes: int, *, what: str, spare: int = _SPARE) 
 def is_disk_full(error: BaseException) -> bool:
     """Whether an error, of whatever library, says that a disk or a quota is full."""
     number = getattr(error, "errno", None)
-    return number in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in str(error)
+    words = ("No space left on device", "database or disk is full")
+    return number in (errno.ENOSPC, errno.EDQUOT) or any(each in str(error) for each in words)
 
 
 def disk_full(error: BaseException, *, where: str) -> StoreError:

@@ -1,4 +1,7 @@
-"""A PostgreSQL server of one's own, for tests and benchmarks, in a temporary folder; both go with the block."""
+"""A PostgreSQL server of one's own, for tests and benchmarks, in a temporary folder; both go with the block.
+
+Where the block is killed, too: a watcher waits for the end of a pipe that goes with this process.
+"""
 
 import os
 import shutil
@@ -15,6 +18,14 @@ __all__ = ["PASSWORD", "Server", "initdb", "own_server"]
 
 PASSWORD = "a:long@word/with%20signs"  # noqa: S105 - of a server that lives for a test
 """The server's password; its signs break whoever puts it into a URL as it is."""
+
+
+_WATCH = """
+read -r _
+"$0" stop -m immediate -D "$1/data"
+rm -rf "$1"
+"""
+"""What ends the server and its folder when nobody holds the watcher's input any more."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +89,15 @@ def own_server() -> Iterator[Server]:
         as_user=other,
         options=f"-p {port} -h 127.0.0.1 -k '' -c fsync=off",
     )
-    server.start()
+    watcher = subprocess.Popen(  # noqa: S603 - our own
+        ["/bin/sh", "-c", _WATCH, server.control, str(place)],
+        **other, cwd="/", stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+    assert watcher.stdin is not None
     try:
+        server.start()
         yield server
     finally:
-        server.stop()
-        shutil.rmtree(place)
+        watcher.stdin.close()
+        watcher.wait()

@@ -52,3 +52,13 @@ def test_the_copies_of_what_a_vacuum_removes_go_with_it(store, tmp_path, monkeyp
     assert len(before) == 3
     left = {path.name for path in (tmp_path / "cache/files").rglob("*.parquet")}
     assert left == before - {name.rsplit("/", 1)[1] for name in gone}
+
+
+def test_files_that_a_vacuum_has_removed_are_not_told_again(store, monkeypatch):
+    monkeypatch.setattr("endcap.stores.adapters.delta.SAFETY_HOURS", 0)
+    for n in (1, 2):
+        rows = pa.table({"date_partition": ["a b"], "n": pa.array([n], pa.int64())})
+        store.replace(DAYS, ["a b"], rows.to_reader())
+    assert len(store.vacuum(DAYS, keep=[], dry_run=True)) == 1
+    assert len(store.vacuum(DAYS, keep=[], dry_run=False)) == 1
+    assert store.vacuum(DAYS, keep=[], dry_run=False) == []

@@ -5,6 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 
 from endcap.core.contract import Column, Kind, Table
 from endcap.core.errors import Code, LedgerError, StoreError
@@ -193,3 +194,20 @@ def test_a_table_is_read_as_it_was_until_its_files_are_gone(store, engine):
         with pytest.raises(StoreError) as told:
             store.at({"days": gone}).files(DAYS)
         assert told.value.code is Code.VERSION_GONE
+
+
+@pytest.mark.parametrize("options", [None, {"AWS_REGION": "here"}])
+def test_a_file_that_a_store_did_not_take_is_told_as_that_and_a_fault_of_rows_is_not(tmp_path, options, monkeypatch):
+    def fails(*_words, **_options):
+        raise DeltaError(f"Failed to parse parquet: External: {why}")
+
+    store = DeltaTables(tmp_path, options)
+    monkeypatch.setattr("endcap.stores.adapters.delta.write_deltalake", fails)
+    why = "Generic S3 error: Error performing PUT http://s3/lake, after 3 retries - HTTP error: error sending request"
+    with pytest.raises(StoreError if options else DeltaError) as caught:
+        store.replace(DAYS, ["a"], pa.table({"date_partition": ["a"], "n": [1]}).to_reader())
+    if options:
+        assert caught.value.code == Code.STORAGE_UNREACHABLE
+    why = "a row is broken"
+    with pytest.raises(DeltaError, match="broken"):
+        store.replace(DAYS, ["a"], pa.table({"date_partition": ["a"], "n": [1]}).to_reader())

@@ -24,7 +24,7 @@ from endcap.core.errors import Code, LedgerError, StoreError
 from endcap.core.stored_schema import check_stored
 from endcap.stores.adapters.delta_bridge import Bridge
 from endcap.stores.adapters.object_errors import is_of_a_store, storage_error
-from endcap.stores.adapters.parquet_files import files_below, written_files
+from endcap.stores.adapters.parquet_files import files_below, listed, written_files
 from endcap.stores.tables import SAFETY_HOURS, Fence
 
 __all__ = ["DeltaTables"]
@@ -161,7 +161,11 @@ class DeltaTables:
             )
 
         # Told again are files that went before: their removal stays in the log.
-        going = sorted(each for each in go(is_rehearsal=True) if _may_be_there(opened.table_uri, each))
+        with self._told():
+            told = go(is_rehearsal=True)
+            found = listed(files_below(self.folder(table), self._options), "") if told else []
+        there = {unquote(path) for path, _ in found}
+        going = sorted(each for each in told if unquote(each) in there)
         if going and not dry_run:  # where nothing goes, no commit is made
             go(is_rehearsal=False)
         return going
@@ -193,14 +197,12 @@ class DeltaTables:
                 writer_properties=WriterProperties(compression="ZSTD", compression_level=1),
                 storage_options=self._options if opened is None else None,
             )
-        except OSError as error:
-            if self._options is None or not is_of_a_store(error):
-                raise
-            raise storage_error(error, where=f"{self._root}/{table.name}") from error
-        except (CommitFailedError, DeltaError) as error:
-            is_there = opened is None and self.version(table) >= 0
+        except (OSError, DeltaError) as error:
+            is_there = opened is None and isinstance(error, DeltaError) and self.version(table) >= 0
             if not isinstance(error, CommitFailedError) and not is_there:
-                raise
+                if self._options is None or not is_of_a_store(error):
+                    raise
+                raise storage_error(error, where=f"{self._root}/{table.name}") from error
             raise LedgerError(
                 f"another writer changed {table.name} while it was being written, nothing was written: {error}",
                 where=f"table {table.name}, {len(partitions)} partitions",
@@ -309,12 +311,6 @@ def _kind(told: DataType) -> str:
     if isinstance(told, ArrayType):
         return f"list<{_kind(told.element_type)}>"
     return _KINDS.get(told.type, told.type)
-
-
-def _may_be_there(table_uri: str, path: str) -> bool:
-    """Whether a file may lie there: looked at on disks; in object stores, where a look costs, it is believed."""
-    place = table_uri.removeprefix("file://")
-    return not place.startswith("/") or (Path(unquote(place)) / path).exists()
 
 
 def _partition_of(uri: str, table: Table) -> str:
