@@ -63,8 +63,8 @@ class EngineSettings(BaseModel):
 
     name: Literal["duckdb", "spark"] = Field(
         "duckdb",
-        description="duckdb: in this process, quickest on one machine. spark: on a cluster, or on this machine to try it; "
-        "needs endcap[spark] and Java 17. Both give the same rows.",
+        description="duckdb: in this process, quickest on one machine. spark: on a cluster or this machine; "
+        "needs endcap[spark] and Java 17; not yet shown equal for every table.",
     )
     master: str = Field(
         "local[*]",
@@ -74,7 +74,7 @@ class EngineSettings(BaseModel):
     memory_limit: str = Field(
         "4GB",
         pattern=r"^[0-9]+(\.[0-9]+)?(MB|GB|TB)$",
-        description="Memory for tables; beyond it, DuckDB spills to disk. Of Spark: of the driver and of each executor.",
+        description="Memory for tables; beyond it, DuckDB spills to disk. Spark: each process.",
     )
     threads: int = Field(0, ge=0, le=1024, description="Threads, or cores of a cluster; 0 takes all.")
     rows_at_once: int = Field(

@@ -13,8 +13,7 @@ from typing import Any
 import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyspark.errors import PySparkException
-from pyspark.sql import functions as F
+from pyspark.sql import functions as F  # noqa: N812 - as everybody names it
 
 from endcap.core.contract import Kind, Table
 from endcap.core.errors import Code, ConfigError, EndcapError, EngineError, SourceError, StoreError
@@ -24,14 +23,12 @@ from endcap.engines.port import empty_table
 
 __all__ = ["SparkEngine"]
 
-_FORBIDS = re.compile(r"\.parquet\b")
-
 
 class SparkEngine:
     """The engine port on a Spark session.
 
     What is materialised lies as Parquet below `scratch`, not in the executors' memory: the plan of what follows stays
-    short, and a lost worker costs its tasks alone (see ADR 22).
+    short, and a lost worker costs its tasks alone.
 
     Args:
         master: local[*], spark://HOST:PORT or sc://HOST:PORT.
@@ -116,7 +113,7 @@ class SparkEngine:
     def partition_digests(self, materialised: ibis.Table, table: Table) -> dict[str, dict[str, Any]]:
         """Digest the content of each partition; see the port.
 
-        The digest is the sum of the rows' hashes. It compares runs of Spark alone (see ADR 22).
+        The digest is the sum of the rows' hashes. It compares runs of Spark alone.
         """
         rows = self._session.table(materialised.op().name)
         hashed = [part for column in table.columns for part in _hashable(column.name, column.kind)]
@@ -175,7 +172,7 @@ def _local(paths: Sequence[str]) -> list[str]:
 def _packer() -> Callable[[Any], Any]:
     # Made inside a function, so that it travels by value: the workers need not have Endcap.
     def packed(batches: Any) -> Any:
-        import pyarrow  # noqa: PLC0415 - of the worker
+        import pyarrow  # noqa: ICN001, PLC0415 - of the worker
 
         for batch in batches:
             sink = pyarrow.BufferOutputStream()

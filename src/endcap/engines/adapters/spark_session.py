@@ -69,6 +69,8 @@ _SESSION = {
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.sql.parquet.compression.codec": "zstd",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    # The long expressions of a reader grow beyond 64 kB a method: Spark compiles them in vain.
+    "spark.sql.codegen.wholeStage": "false",
     "spark.sql.files.ignoreMissingFiles": "false",
     "spark.sql.session.localRelationCacheThreshold": "67108864",
 }
