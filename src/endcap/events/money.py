@@ -30,6 +30,15 @@ def minor_units(amount: Any, currency: Any) -> Any:
         currency: ISO 4217.
     """
     within = ibis.ifelse(amount.abs() <= _MOST, amount, ibis.null("float64"))
-    # By way of text, which is the shortest decimal; 20 decimals hold every digit that decides.
-    scaled = within.cast("string").cast("decimal(38, 20)") * scale_of(currency)
-    return scaled.cast("decimal(38, 0)").cast("int64")
+    # By way of text, which is the shortest decimal; 20 decimals hold every digit that decides. Rounded before it is
+    # multiplied: a product of 20 decimals is beyond the 38 digits that Spark has.
+    exact = within.cast("string").cast("decimal(38, 20)")
+    return ibis.cases(
+        (currency.isin(_WITHOUT_MINOR_UNITS), _scaled(exact, 0)),
+        (currency.isin(_WITH_THOUSAND), _scaled(exact, 3)),
+        else_=_scaled(exact, 2),
+    )
+
+
+def _scaled(exact: Any, decimals: int) -> Any:
+    return (exact.cast(f"decimal(38, {decimals})") * 10**decimals).cast("int64")

@@ -5,7 +5,7 @@ The executors read and write files: the shop's folder must lie under one path fo
 
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,9 @@ from pyspark.sql import functions as F  # noqa: N812 - as everybody names it
 
 from endcap.core.contract import Kind, Table
 from endcap.core.errors import Code, ConfigError, EndcapError, EngineError, SourceError, StoreError
+from endcap.engines.adapters.spark_dialect import SparkDialect
 from endcap.engines.adapters.spark_session import open_session
+from endcap.engines.adapters.spark_workers import WorkersWatch
 from endcap.engines.contracts import read_under_contract
 from endcap.engines.port import empty_table
 
@@ -43,7 +45,9 @@ class SparkEngine:
         scratch.mkdir(parents=True, exist_ok=True)
         self._scratch = scratch.resolve()
         self._session = open_session(master, memory_limit=memory_limit, threads=threads, scratch=self._scratch)
+        self._watch = WorkersWatch(self._session) if master.startswith("spark://") else None
         self._con = ibis.pyspark.connect(session=self._session)
+        self._con.compiler = SparkDialect()
         self._num_tables = 0
         self._table_of: dict[str, str] = {}  # file of a snapshot -> its table, to say which one is damaged
 
@@ -97,18 +101,24 @@ class SparkEngine:
             return self._computed(expression).toArrow().cast(expression.schema().to_pyarrow(), safe=False)
 
     def stream(self, expression: ibis.Table) -> pa.RecordBatchReader:
-        """Compute an expression as a stream of Arrow batches, one Spark partition after the other."""
-        schema = expression.schema().to_pyarrow()
-        with self._told_as_ours():
-            packed = self._computed(expression).mapInArrow(_packer(), "batch binary")
-            rows = packed.toLocalIterator(prefetchPartitions=False)
-        return pa.RecordBatchReader.from_batches(schema, self._unpacked(rows, schema))
+        """Compute an expression as a stream of Arrow batches, by files of the scratch folder that go when it is closed.
 
-    def _unpacked(self, rows: Iterator[Any], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        Executors write them, so that neither the driver nor a worker's Python holds the rows.
+        """
+        name, schema = self._fresh_name(), expression.schema().to_pyarrow()
         with self._told_as_ours():
-            for row in rows:
-                with pa.ipc.open_stream(bytes(row[0])) as batches:
-                    yield from pa.Table.from_batches(list(batches)).cast(schema, safe=False).to_batches()
+            self._computed(expression).write.mode("error").parquet(f"file://{self._scratch}/{name}")
+        return pa.RecordBatchReader.from_batches(schema, self._rows_of(self._scratch / name, schema))
+
+    def _rows_of(self, folder: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a folder in the order of its files, which Spark numbers in the order of its partitions."""
+        try:
+            for path in sorted(folder.glob("part-*.parquet")):
+                with pq.ParquetFile(path) as opened:
+                    for batch in opened.iter_batches():
+                        yield from pa.Table.from_batches([batch]).cast(schema, safe=False).to_batches()
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def partition_digests(self, materialised: ibis.Table, table: Table) -> dict[str, dict[str, Any]]:
         """Digest the content of each partition; see the port.
@@ -135,6 +145,8 @@ class SparkEngine:
 
     def close(self) -> None:
         """Free all that the engine holds."""
+        if self._watch:
+            self._watch.close()
         self._session.stop()
         shutil.rmtree(self._scratch, ignore_errors=True)
 
@@ -158,6 +170,8 @@ class SparkEngine:
         except EndcapError:
             raise
         except Exception as error:
+            if self._watch and self._watch.has_given_up:
+                raise _lost("all its workers", "none of them has come back") from error
             told = _told(error, self._table_of)
             if told is None:
                 raise
@@ -167,20 +181,6 @@ class SparkEngine:
 def _local(paths: Sequence[str]) -> list[str]:
     """Return paths as URLs: a cluster may take a bare path for one of its own file system."""
     return [path if "://" in path else f"file://{Path(path).resolve()}" for path in paths]
-
-
-def _packer() -> Callable[[Any], Any]:
-    # Made inside a function, so that it travels by value: the workers need not have Endcap.
-    def packed(batches: Any) -> Any:
-        import pyarrow  # noqa: ICN001, PLC0415 - of the worker
-
-        for batch in batches:
-            sink = pyarrow.BufferOutputStream()
-            with pyarrow.ipc.new_stream(sink, batch.schema) as writer:
-                writer.write_batch(batch)
-            yield pyarrow.RecordBatch.from_pydict({"batch": [sink.getvalue().to_pybytes()]})
-
-    return packed
 
 
 def _for_spark(table: pa.Table) -> pa.Table:
@@ -203,10 +203,33 @@ def _hashable(name: str, kind: Kind) -> list[Any]:
     return [column.isNull(), column, *([F.size(column)] if is_list else [])]
 
 
+_GONE = (
+    r"ExecutorLostFailure|Connection refused|SparkContext was shut down|SparkContext has been shut|stopped SparkContext"
+    r"|Master removed our application|All masters are unresponsive|Answer from Java side is empty|Py4JNetworkError"
+    r"|StatusCode.UNAVAILABLE"
+)
+
+
+def _first_line(text: str) -> str:
+    """Return the line that says what happened: Py4J puts one before it that says where."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith("An error occurred while calling")]
+    return re.sub(r"^: (\w+\.)+", "", told[0]) if told else ""
+
+
+def _lost(who: str, what: str) -> EngineError:
+    return EngineError(
+        f"Spark lost {who}, and gave the work up: {what}",
+        where="$.engine.master",
+        fix="run the command again when the cluster is whole; what is done is kept",
+        code=Code.ENGINE_FAILED,
+    )
+
+
 def _told(error: Exception, table_of: dict[str, str]) -> EndcapError | None:
     """Return our error for one of Spark's that a user can mend, else None."""
     text = str(error)
-    first = text.splitlines()[0] if text else type(error).__name__
+    first = _first_line(text) or type(error).__name__
     if "OutOfMemoryError" in text or "Java heap space" in text:
         return ConfigError(
             f"the engine ran out of memory: {first}",
@@ -214,14 +237,9 @@ def _told(error: Exception, table_of: dict[str, str]) -> EndcapError | None:
             fix="raise engine.memory_limit, or refresh fewer days at once with --through",
             code=Code.OUT_OF_MEMORY,
         )
-    if re.search(r"ExecutorLostFailure|Connection refused|SparkContext was shut down|SparkContext has been shut", text):
-        return EngineError(
-            f"Spark lost a worker or its master, and gave the work up: {first}",
-            where="$.engine.master",
-            fix="run the command again when the cluster is whole; what is done is kept",
-            code=Code.ENGINE_FAILED,
-        )
-    named = [Path(each).name for each in re.findall(r"[^\s\"':]+\.parquet", text)]
+    if re.search(_GONE, text):
+        return _lost("a worker, its master or its own Java", first)
+    named = [Path(each).name for each in re.findall(r"/[^\s\"']+\.parquet", text)]
     table = next((table_of[name] for name in named if name in table_of), None)
     if table is not None:
         return StoreError(

@@ -1,5 +1,6 @@
 """Opens the Spark session of an engine: says at once what is missing, and keeps Spark quiet."""
 
+import logging
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from endcap.core.errors import Code, ConfigError, EngineError
+from endcap.engines.adapters.spark_workers import require_workers
 
 __all__ = ["open_session"]
 
@@ -32,9 +34,10 @@ def open_session(master: str, *, memory_limit: str, threads: int, scratch: Path)
         scratch: Folder for what the driver spills.
 
     Raises:
-        ConfigError: No Java, or the master cannot be reached or named so.
+        ConfigError: No Java, or the master cannot be reached or named so, or it has no workers.
         EngineError: Spark does not start.
     """
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)  # it writes each error's stack trace
     warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas", category=FutureWarning)
     if not re.fullmatch(r"local(\[(\*|\d+)\])?|spark://[^/]+|sc://.+", master):
         raise _no_master(master, "is no master that Endcap knows")
@@ -52,7 +55,7 @@ def open_session(master: str, *, memory_limit: str, threads: int, scratch: Path)
         builder = builder.config(name, value)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     try:
-        return builder.getOrCreate()
+        session = builder.getOrCreate()
     except (PySparkException, ImportError, OSError) as error:
         raise EngineError(
             f"Spark does not start: {str(error).splitlines()[0]}",
@@ -60,12 +63,20 @@ def open_session(master: str, *, memory_limit: str, threads: int, scratch: Path)
             fix='see what Spark wrote above; engine.name = "duckdb" needs no Spark',
             code=Code.ENGINE_FAILED,
         ) from error
+    if master.startswith("spark://"):
+        try:
+            require_workers(session, master, memory_limit)
+        except ConfigError:
+            session.stop()
+            raise
+    return session
 
 
 _SESSION = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "false",
     "spark.sql.caseSensitive": "true",
+    "spark.sql.legacy.sizeOfNull": "false",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.sql.parquet.compression.codec": "zstd",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
