@@ -11,7 +11,7 @@ import pytest
 from endcap.engines.adapters.duckdb import DuckDBEngine
 from endcap.testing.postgres import PASSWORD as POSTGRES_PASSWORD
 from endcap.testing.postgres import initdb, own_server
-from endcap.testing.spark import is_installed
+from endcap.testing.spark import CHEAP_JAVA, is_installed
 
 ROOT = Path(__file__).parent.parent
 
@@ -30,6 +30,7 @@ def spark_engine(tmp_path_factory):
         is_missing("Spark", "pip install 'endcap[spark]'; apt-get install openjdk-17-jre-headless")
     from endcap.engines.adapters.spark import SparkEngine  # noqa: PLC0415 - an extra
 
+    os.environ["JAVA_TOOL_OPTIONS"] = CHEAP_JAVA
     made = SparkEngine(
         master="local[2]", memory_limit="1GB", threads=0, scratch=tmp_path_factory.mktemp("spark") / "scratch"
     )

@@ -4,7 +4,7 @@ from endcap.engines.adapters.duckdb import DuckDBEngine
 from endcap.testing.engines import ENGINE_CHECKS
 
 
-class Forgetful(DuckDBEngine):
+class Blind(DuckDBEngine):
     """An engine whose digests see no value."""
 
     def partition_digests(self, materialised, table):
@@ -12,19 +12,8 @@ class Forgetful(DuckDBEngine):
         return {day: {**told, "digest": "0" * 32} for day, told in found.items()}
 
 
-@pytest.mark.parametrize("check", ENGINE_CHECKS, ids=lambda check: check.__name__)
-def test_duckdb_is_an_engine(check, engine, tmp_path):
-    check(engine, tmp_path)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("check", ENGINE_CHECKS, ids=lambda check: check.__name__)
-def test_spark_is_an_engine(check, spark_engine, tmp_path):
-    check(spark_engine, tmp_path)
-
-
 def test_an_engine_whose_digests_see_nothing_does_not_pass(tmp_path):
-    blind = Forgetful(memory_limit="1GB", threads=1, spill=tmp_path / "spill")
+    blind = Blind(memory_limit="1GB", threads=1, spill=tmp_path / "spill")
     (check,) = (each for each in ENGINE_CHECKS if "changed_value" in each.__name__)
     with pytest.raises(AssertionError):
         check(blind, tmp_path)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def a_damaged_file_of_a_table_is_told_with_the_table(engine: Engine, folder: Pat
             file.unlink()
         else:
             file.write_bytes(file.read_bytes()[:-20])
-        error = _error(lambda file=file: engine.materialise(engine.read_snapshot([str(file)], _COUNTS)))
+        error = _error(partial(_materialised, engine, str(file)))
         assert error.code is Code.TABLE_DAMAGED
         assert "the table counts cannot be read" in str(error)
         assert "move SHOP/lake/counts away" in error.fix
@@ -139,6 +140,10 @@ def _days(*rows: tuple[str, int]) -> pa.Table:
 
 def _digests(engine: Engine, *rows: tuple[str, int]) -> dict[str, dict[str, Any]]:
     return engine.partition_digests(engine.materialise(engine.read_arrow(_days(*rows))), _COUNTS)
+
+
+def _materialised(engine: Engine, file: str) -> Any:
+    return engine.materialise(engine.read_snapshot([file], _COUNTS))
 
 
 def _rows(engine: Engine, expression: Any) -> list[dict[str, Any]]:

@@ -6,14 +6,32 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-__all__ = ["connect_server", "is_installed", "standalone"]
+__all__ = ["CHEAP_JAVA", "Cluster", "connect_server", "is_installed", "standalone"]
 
 _START_S = 60.0
+
+
+CHEAP_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""For JAVA_TOOL_OPTIONS: a Java that starts quickly and has few threads, where several share two cores."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A standalone cluster of this machine.
+
+    Args:
+        url: Of the master.
+        workers: Process group of each worker, with its executors.
+    """
+
+    url: str
+    workers: Sequence[int]
 
 
 def is_installed() -> bool:
@@ -22,8 +40,8 @@ def is_installed() -> bool:
 
 
 @contextmanager
-def standalone(folder: Path, *, workers: int) -> Iterator[str]:
-    """Run a standalone master on loopback with workers of one core each, for the length of the block; yield its URL.
+def standalone(folder: Path, *, workers: int) -> Iterator[Cluster]:
+    """Run a standalone master on loopback with workers of one core each, for the length of the block.
 
     Args:
         folder: For what the workers keep, and the logs.
@@ -34,12 +52,14 @@ def standalone(folder: Path, *, workers: int) -> Iterator[str]:
     with ExitStack() as stack:
         master = ("org.apache.spark.deploy.master.Master", "--port", str(port))
         stack.enter_context(_daemon(folder, "master", *master, said="New state: ALIVE"))
+        groups = []
         for number in range(workers):
             name = f"worker-{number}"
             worker = ("org.apache.spark.deploy.worker.Worker", "--cores", "1", "--memory", "1g")
             place = ("-d", str(folder / name), url)
-            stack.enter_context(_daemon(folder, name, *worker, *place, said="Successfully registered with master"))
-        yield url
+            daemon = _daemon(folder, name, *worker, *place, said="Successfully registered with master")
+            groups.append(stack.enter_context(daemon))
+        yield Cluster(url, groups)
 
 
 @contextmanager
@@ -68,8 +88,8 @@ def connect_server(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def _daemon(folder: Path, name: str, main: str, *words: str, said: str) -> Iterator[None]:
-    """Run a class of Spark's until the block ends, once it has said that it is there."""
+def _daemon(folder: Path, name: str, main: str, *words: str, said: str) -> Iterator[int]:
+    """Run a class of Spark's until the block ends, once it has said that it is there; yield its process group."""
     import pyspark  # noqa: PLC0415 - an extra
 
     home = Path(pyspark.__file__).parent
@@ -77,7 +97,12 @@ def _daemon(folder: Path, name: str, main: str, *words: str, said: str) -> Itera
     folder.mkdir(parents=True, exist_ok=True)
     bound = ("--host", "127.0.0.1", "--webui-port", "0") if ".deploy.SparkSubmit" not in main else ()
     memory = "256m" if bound else "1g"
-    environment = os.environ | {"SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_DAEMON_MEMORY": memory}
+    environment = os.environ | {
+        "SPARK_HOME": str(home),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_DAEMON_MEMORY": memory,
+        "JAVA_TOOL_OPTIONS": CHEAP_JAVA,
+    }
     with log.open("w") as told:
         # A group of its own: a worker's executors go with it.
         process = subprocess.Popen(  # noqa: S603 - our own command
@@ -90,7 +115,7 @@ def _daemon(folder: Path, name: str, main: str, *words: str, said: str) -> Itera
             if process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"Spark's {name} did not start: {text[-2000:]}")
             time.sleep(0.1)
-        yield
+        yield process.pid
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)

@@ -23,7 +23,7 @@ def require_workers(session: Any, master: str, memory_limit: str) -> None:
     while not _num_executors(session):
         if time.monotonic() > deadline:
             raise ConfigError(
-                f"the Spark master {master} answers, and in {_WAIT_S:.0f} s none of its workers has started an executor",
+                f"the Spark master {master} answers, but in {_WAIT_S:.0f} s none of its workers has begun",
                 where="$.engine.master",
                 fix="start workers there, or free their cores; each needs the memory of engine.memory_limit "
                 f"({memory_limit}) and a tenth more, at least 384 MB",

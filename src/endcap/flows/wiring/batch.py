@@ -132,11 +132,11 @@ def _places(shop: Shop) -> Places:
 
 def _engine(settings: EngineSettings, scratch: Path, run_id: str, *, share: int) -> Engine:
     if settings.name == "spark":
-        return _spark(settings, scratch / f"spark-{run_id}-{os.getpid()}", share=share)
+        return _spark(settings, scratch / f"spark-{run_id}-{os.getpid()}")
     return _duckdb(settings, scratch, run_id, share=share)
 
 
-def _spark(settings: EngineSettings, scratch: Path, *, share: int) -> Engine:
+def _spark(settings: EngineSettings, scratch: Path) -> Engine:
     try:
         from endcap.engines.adapters.spark import SparkEngine  # noqa: PLC0415 - an extra
     except ImportError as error:
