@@ -207,7 +207,7 @@ def instant_us(value: Any, *, unit_us: int = 1, zone_offset_us: Any = None) -> A
     if kind.is_timestamp() or kind.is_date():
         return _timestamp_us(value.try_cast("timestamp") if kind.is_date() else value, zone_offset_us)
     read = text(value)
-    has_zone = read.re_search(r"[0-9](Z|[+-][0-9]{2}(:?[0-9]{2})?)$") & read.contains(":")
+    has_zone = read.re_search(r"[0-9] ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$") & read.contains(":")
     # Joined: DuckDB passes over an offset that a space parts from the time, "10:00:00 -0500".
     joined = read.replace(" +", "+").replace(" -", "-")
     zoned = _timestamp_us(joined.try_cast("timestamp('UTC')"), None)

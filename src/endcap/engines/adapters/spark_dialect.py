@@ -46,6 +46,8 @@ CASE WHEN isnan(v) THEN 'nan' WHEN v = DOUBLE('Infinity') THEN 'inf' WHEN v = DO
 class SparkDialect(PySparkCompiler):  # type: ignore[misc] # Ibis has no types
     """Ibis' compiler for Spark, and what it leaves to chance."""
 
+    SIMPLE_OPS = {ops.Hash: "xxhash64"}  # noqa: RUF012 - Ibis' name; of 32 bits, a hundred thousand rows share some
+
     def visit_Cast(self, op: Any, *, arg: Any, to: Any) -> Any:
         """Write a float as DuckDB does, and round it to a whole number instead of cutting it off."""
         if op.arg.dtype.is_floating() and to.is_string():
@@ -87,10 +89,6 @@ class SparkDialect(PySparkCompiler):  # type: ignore[misc] # Ibis has no types
         return self.cast(
             self.f.anon.pmod(self.f.anon.unix_micros(self.cast(arg, dt.Timestamp("UTC"))), 1_000_000), dt.int32
         )
-
-    def visit_Hash(self, op: Any, *, arg: Any) -> Any:  # noqa: ARG002 - Ibis' names
-        """64 bits: of 32, a hundred thousand rows already share some."""
-        return self.f.anon.xxhash64(arg)
 
     def visit_RegexSearch(self, op: Any, *, arg: Any, pattern: Any) -> Any:
         """Have `$` mean the end of the text: to Java it also stands before a last line break."""
