@@ -110,6 +110,18 @@ class SparkEngine:
             self._computed(expression).write.mode("error").parquet(f"file://{self._scratch}/{name}")
         return pa.RecordBatchReader.from_batches(schema, self._rows_of(self._scratch / name, schema))
 
+    def write_files(self, expression: ibis.Table, table: Table, folder: str) -> None:
+        """Have the executors write the files of a table; see the port.
+
+        What Spark adds to them goes: it is no data, and would be taken for what a dead attempt has left.
+        """
+        with self._told_as_ours():
+            writer = self._computed(expression).write.mode("error")
+            writer = writer.partitionBy(table.partition) if table.partition else writer
+            writer.parquet(f"file://{Path(folder).resolve()}")
+        for path in [*Path(folder).rglob("_SUCCESS"), *Path(folder).rglob(".*.crc")]:
+            path.unlink()
+
     def _rows_of(self, folder: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a folder in the order of its files, which Spark numbers in the order of its partitions."""
         try:
