@@ -64,7 +64,7 @@ class EngineSettings(BaseModel):
     name: Literal["duckdb", "spark"] = Field(
         "duckdb",
         description="duckdb: in this process, quickest on one machine. spark: on a cluster or this machine; "
-        "needs endcap[spark] and Java 17; not yet shown equal for every table.",
+        "needs endcap[spark] and Java 17. Both give the same rows; see docs/engines.md.",
     )
     master: str = Field(
         "local[*]",
