@@ -57,6 +57,15 @@ def test_a_digest_tells_what_is_missing_from_what_is_empty(spark_engine):
     assert len(digests) == len(told)
 
 
+def test_lists_beside_each_other_are_refused_where_spark_would_make_every_pair(spark_engine):
+    rows = spark_engine.read_arrow(pa.table({"one": [[1, 2]], "other": [[3, 4]]}))
+    with pytest.raises(AssertionError, match="zip them first"):
+        spark_engine.to_arrow(rows.select(one=rows.one.unnest(), other=rows.other.unnest()))
+    zipped = rows.select(both=rows.one.zip(rows.other).unnest())
+    found = spark_engine.to_arrow(zipped.select(one=zipped.both.f1, other=zipped.both.f2).order_by("one"))
+    assert found.to_pylist() == [{"one": 1, "other": 3}, {"one": 2, "other": 4}]
+
+
 def run(shop, *, master=""):
     """The whole data part by the command line."""
     engine = {"ENDCAP__ENGINE__NAME": "spark", "ENDCAP__ENGINE__MASTER": master} if master else {}
@@ -102,4 +111,4 @@ def test_spark_makes_the_same_rows_as_duckdb(rough, where, tmp_path):
         assert compared.tables >= 15
         if where == "local":
             assert "unchanged" in run(shop, master=master)
-    assert not list((shop / "scratch").glob("spark-*"))
+    assert list((shop / "scratch").rglob("*.parquet")) == []

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import ibis
+import ibis.expr.operations as ops
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import functions as F  # noqa: N812 - as everybody names it
@@ -163,6 +164,9 @@ class SparkEngine:
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _computed(self, expression: ibis.Table) -> Any:
+        for each in expression.op().find(ops.Project):
+            unnested = [value for value in each.values.values() if value.find(ops.Unnest)]
+            assert len(unnested) < 2, "lists beside each other become every pair: zip them first"
         return self._session.sql(self._con.compile(expression))
 
     def _as_table(self, found: Any, name: str = "") -> ibis.Table:
