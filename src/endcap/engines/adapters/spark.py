@@ -165,7 +165,7 @@ class SparkEngine:
 
     def _computed(self, expression: ibis.Table) -> Any:
         for each in expression.op().find(ops.Project):
-            unnested = [value for value in each.values.values() if value.find(ops.Unnest)]
+            unnested = [value for value in each.values.values() if value.find(ops.Unnest, filter=ops.Value)]
             assert len(unnested) < 2, "lists beside each other become every pair: zip them first"
         return self._session.sql(self._con.compile(expression))
 
