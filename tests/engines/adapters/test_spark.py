@@ -2,19 +2,24 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from contextlib import nullcontext
 
 import pyarrow as pa
 import pytest
 
 from endcap.core.contract import Column, Kind, Table
+from endcap.core.tables import TABLES
 from endcap.flows.init import init_shop
 from endcap.simulation.faults.choice import parse_faults
 from endcap.simulation.policies import Popular
 from endcap.simulation.settings import make_world
 from endcap.simulation.shop import simulate
+from endcap.stores.adapters.delta import DeltaTables
+from endcap.stores.tables import Fence
 from endcap.testing.compared import compare_tables
 from endcap.testing.engines import ENGINE_CHECKS
 from endcap.testing.spark import CHEAP_JAVA, connect_server, standalone
@@ -66,16 +71,24 @@ def test_lists_beside_each_other_are_refused_where_spark_would_make_every_pair(s
     assert found.to_pylist() == [{"one": 1, "other": 3}, {"one": 2, "other": 4}]
 
 
-def run(shop, *, master=""):
-    """The whole data part by the command line."""
+def started(shop, *, master=""):
+    """The whole data part by the command line, in a process group of its own."""
     engine = {"ENDCAP__ENGINE__NAME": "spark", "ENDCAP__ENGINE__MASTER": master} if master else {}
     environment = os.environ | engine | {"ENDCAP__ENGINE__MEMORY_LIMIT": "768MB", "JAVA_TOOL_OPTIONS": CHEAP_JAVA}
     script = (
         f"import sys; from endcap.cli.main import main; sys.exit(max(main([verb, {str(shop)!r}]) for verb in {VERBS}))"
     )
-    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
+    return subprocess.Popen(
+        [sys.executable, "-c", script],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+
+
+def run(shop, *, master=""):
+    done = started(shop, master=master)
+    out, err = done.communicate()
+    assert done.returncode == 0, err[-3000:]
+    return out
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +125,19 @@ def test_spark_makes_the_same_rows_as_duckdb(rough, where, tmp_path):
         if where == "local":
             assert run(shop, master=master).count("nothing to do") == len(VERBS)
     assert list((shop / "scratch").rglob("*.parquet")) == []
+
+
+def test_a_killed_run_on_spark_is_completed_by_the_next_one(rough, tmp_path):
+    shop = shutil.copytree(rough / "fresh", tmp_path / "spark")
+    first = started(shop, master="local[2]")
+    while first.poll() is None and not list((shop / "lake").glob("items/attempt-*")):
+        time.sleep(0.01)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.communicate()
+    assert first.returncode == -signal.SIGKILL
+    run(shop, master="local[2]")
+    compared = compare_tables(rough / "duckdb", shop, scratch=tmp_path)
+    assert compared.columns_that_differ == {}
+    store = DeltaTables(shop / "lake")
+    left = {table.name: store.clean(table, fence=Fence("nobody", 1)) for table in TABLES.values()}
+    assert {name: paths for name, paths in left.items() if paths} == {}
