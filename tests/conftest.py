@@ -7,6 +7,7 @@ from endcap.engines.adapters.duckdb import DuckDBEngine
 from endcap.testing.postgres import PASSWORD as POSTGRES_PASSWORD
 from endcap.testing.postgres import initdb, own_server
 from endcap.testing.s3_server import CREDENTIALS, make_bucket, own_s3, s3_program
+from endcap.testing.spark import CHEAP_JAVA, is_installed
 
 ROOT = Path(__file__).parent.parent
 
@@ -14,6 +15,21 @@ ROOT = Path(__file__).parent.parent
 @pytest.fixture
 def engine(tmp_path):
     made = DuckDBEngine(memory_limit="1GB", threads=1, spill=tmp_path / "spill")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def spark_engine(tmp_path_factory):
+    """One Spark of this process for all tests: its Java takes seconds to start."""
+    if not is_installed():
+        is_missing("Spark", "pip install 'endcap[spark]'; apt-get install openjdk-17-jre-headless")
+    from endcap.engines.adapters.spark import SparkEngine  # noqa: PLC0415 - an extra
+
+    os.environ["JAVA_TOOL_OPTIONS"] = CHEAP_JAVA
+    made = SparkEngine(
+        master="local[2]", memory_limit="1GB", threads=0, scratch=tmp_path_factory.mktemp("spark") / "scratch"
+    )
     yield made
     made.close()
 

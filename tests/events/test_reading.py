@@ -40,7 +40,14 @@ def test_a_number_is_tried_and_what_is_none_is_kept_as_text(engine, arrow_rows):
 
 
 @pytest.mark.parametrize(
-    "value", ["2026-08-01 10:00:00.900001", "2026-08-01T10:00:00.900001Z", "2026-08-01T12:00:00.900001+02:00", str(AT)]
+    "value",
+    [
+        "2026-08-01 10:00:00.900001",
+        "2026-08-01T10:00:00.900001Z",
+        "2026-08-01T12:00:00.900001+02:00",
+        "2026-08-01 05:00:00.900001 -0500",
+        str(AT),
+    ],
 )
 def test_an_instant_written_as_text_is_read_to_the_microsecond(engine, arrow_rows, value):
     assert _one(engine, arrow_rows, [value], instant_us) == [AT]

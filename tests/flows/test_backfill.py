@@ -135,3 +135,9 @@ def test_steps_go_by_their_names_or_verbs_and_a_wrong_one_is_told():
 def test_days_in_the_wrong_order_are_told(shop):
     with pytest.raises(UsageError, match="is later than"):
         backfill(shop, first=TO, last=FROM)
+
+
+def test_spark_computes_in_parallel_by_itself_and_says_so(shop, monkeypatch):
+    monkeypatch.setenv("ENDCAP__ENGINE__NAME", "spark")
+    with pytest.raises(UsageError, match="2 processes were asked for, and the engine is spark"):
+        backfill(shop, first=FROM, last=TO, parallel=2)

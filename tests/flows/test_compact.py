@@ -9,7 +9,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from endcap.core.errors import LedgerError
 from endcap.core.tables import EVENTS, QUARANTINE, TABLES
-from endcap.flows.compact import _hold_all, _rearrange, compact_table, compact_where_needed
+from endcap.flows.compact import _hold_all, _rearrange, clean_dead_attempts, compact_table, compact_where_needed
 from endcap.flows.lease import held
 from endcap.flows.refresh import refresh
 from endcap.stores.tables import Fence
@@ -111,3 +111,23 @@ def test_a_compaction_beside_a_refresh_loses_nothing_of_either(own_shop, grown_s
     assert seen
     assert shop_content(own_shop) == shop_content(grown_shop)
     assert {each.state for each in compact_where_needed(flow_of(own_shop))} == {"unchanged"}
+
+
+def test_what_executors_wrote_in_a_dead_attempt_goes_unless_another_run_writes_the_table(
+    own_shop, flow_of, monkeypatch
+):
+    dead = own_shop / "lake" / "events" / "attempt-dead" / "date_partition=2026-01-01" / "part-0.parquet"
+    dead.parent.mkdir(parents=True)
+    dead.write_bytes(b"half a file")
+    flow = flow_of(own_shop)
+    assert clean_dead_attempts(flow, [EVENTS]) == []  # DuckDB has no executors: nothing is looked for
+    monkeypatch.setenv("ENDCAP__ENGINE__NAME", "spark")
+    flow = flow_of(own_shop)
+    before = flow.tables.files(EVENTS)
+    with held(flow.ledger.catalog, flow.ledger.lease_name("ingest"), wait_s=0.0):
+        assert clean_dead_attempts(flow, [EVENTS]) == []
+    assert clean_dead_attempts(flow, [EVENTS, QUARANTINE]) == [
+        "events/attempt-dead/date_partition=2026-01-01/part-0.parquet"
+    ]
+    assert not dead.exists()
+    assert flow.tables.files(EVENTS) == before

@@ -9,6 +9,7 @@ The whole tree::
     ├── ModelError      a model cannot be fitted, saved or loaded
     ├── BundleError     a bundle is missing, damaged or of another code version
     ├── LedgerError     another runner holds the step, or the ledger cannot be used
+    ├── EngineError     the engine does not start, or gave its work up
     ├── StoreError      a table, a store or a log of the server cannot be written or read
     ├── AccessError     the actor may not do this
     ├── RequestError    a request to the server cannot be understood
@@ -30,6 +31,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "EndcapError",
+    "EngineError",
     "LedgerError",
     "ModelError",
     "RequestError",
@@ -105,6 +107,9 @@ class Code(StrEnum):
     DISK_FULL = "disk-full"
     INTERNAL = "internal"
     OUT_OF_MEMORY = "out-of-memory"
+    ENGINE_MISSING = "engine-missing"
+    ENGINE_UNREACHABLE = "engine-unreachable"
+    ENGINE_FAILED = "engine-failed"
     PORT_UNUSABLE = "port-unusable"
     USAGE = "usage"
 
@@ -169,6 +174,10 @@ class BundleError(EndcapError):
 
 class LedgerError(EndcapError):
     """Another runner holds the step, or the ledger cannot be used."""
+
+
+class EngineError(EndcapError):
+    """The engine does not start, or gave its work up."""
 
 
 class StoreError(EndcapError):

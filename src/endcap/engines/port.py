@@ -1,14 +1,14 @@
 """What the house asks of an engine. Adapters stand in `engines/adapters` and are chosen in `flows/wiring` alone."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import ibis
 import pyarrow as pa
 
 from endcap.core.contract import Table
 
-__all__ = ["Engine", "arrow_schema", "empty_table"]
+__all__ = ["Engine", "FileWriter", "arrow_schema", "empty_table"]
 
 
 class Engine(Protocol):
@@ -61,6 +61,21 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Free all that the engine holds."""
+        ...
+
+
+@runtime_checkable
+class FileWriter(Protocol):
+    """An engine on a cluster, whose executors write the files of a table by themselves; a table store adopts them."""
+
+    def write_files(self, expression: ibis.Table, table: Table, folder: str) -> None:
+        """Write Parquet files below a folder that is not there yet: `<partition>=<value>/`, in the expression's order.
+
+        Args:
+            expression: Rows under the contract.
+            table: The contract.
+            folder: A path that all executors see.
+        """
         ...
 
 

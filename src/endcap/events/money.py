@@ -36,5 +36,18 @@ def minor_units(amount: Any, currency: Any) -> Any:
     # decimals hold every digit that decides. To do so with every amount would take ten times as long.
     near = within * scale
     is_clear = (near.abs() < _FEW) & ((near - near.floor() - 0.5).abs() > _HALF)
-    exact = (within.cast("string").cast("decimal(38, 20)") * scale).cast("decimal(38, 0)").cast("int64")
-    return ibis.ifelse(is_clear, (near + 0.5).floor().cast("int64"), exact)
+    return ibis.ifelse(is_clear, (near + 0.5).floor().cast("int64"), _exactly(within, currency))
+
+
+def _exactly(amount: Any, currency: Any) -> Any:
+    """Return it by way of text; rounded before it is multiplied: Spark's decimals have no more than 38 digits."""
+    exact = amount.cast("string").cast("decimal(38, 20)")
+    return ibis.cases(
+        (currency.isin(_WITHOUT_MINOR_UNITS), _scaled(exact, 0)),
+        (currency.isin(_WITH_THOUSAND), _scaled(exact, 3)),
+        else_=_scaled(exact, 2),
+    )
+
+
+def _scaled(exact: Any, decimals: int) -> Any:
+    return (exact.cast(f"decimal(38, {decimals})") * 10**decimals).cast("int64")

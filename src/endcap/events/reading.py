@@ -225,8 +225,10 @@ def instant_us(value: Any, *, unit_us: int = 1, zone_offset_us: Any = None) -> A
     if kind.is_timestamp() or kind.is_date():
         return _timestamp_us(value.try_cast("timestamp") if kind.is_date() else value, zone_offset_us)
     read = text(value)
-    has_zone = read.re_search(r"[0-9](Z|[+-][0-9]{2}(:?[0-9]{2})?)$") & read.contains(":")
-    zoned = _timestamp_us(read.try_cast("timestamp('UTC')"), None)
+    has_zone = read.re_search(r"[0-9] ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$") & read.contains(":")
+    # Joined: DuckDB passes over an offset that a space parts from the time, "10:00:00 -0500".
+    joined = read.replace(" +", "+").replace(" -", "-")
+    zoned = _timestamp_us(joined.try_cast("timestamp('UTC')"), None)
     # A zone by its name is not understood by every engine: DuckDB reads "10:00 PST" as 10:00.
     has_word = read.re_search(r"[A-Za-z]{2,}$") & ~read.re_search(r"(?i)(UTC|GMT)$")
     plain = ibis.ifelse(has_word, ibis.null("string"), read)

@@ -128,7 +128,9 @@ def check_negatives(
     }
     try:
         _refuse(engine, examples, EXAMPLES, faults)
-        drawn = examples.select("date_partition", target=examples.item_id, item_id=items.unnest(), kind=kinds.unnest())
+        # Zipped: two lists unnested beside each other are row by row to DuckDB, and every pair to Spark.
+        each = examples.select("date_partition", target=examples.item_id, draw=items.zip(kinds).unnest())
+        drawn = each.select("date_partition", "target", item_id=each.draw.f1, kind=each.draw.f2)
         drawn = drawn.distinct().left_join(known.mutate(is_known=True), ["date_partition", "item_id"])
         is_of_pool = drawn.kind.isin(list(POOL_NEGATIVES))
         faults = {

@@ -40,16 +40,20 @@ def leaks_of_sequences(engine: Engine, tables: ShopTables) -> tuple[list[Finding
 
 def _elements(sequences: ibis.Table) -> ibis.Table:
     """Return one row for each element of every sequence."""
-    return sequences.select(
+    # Zipped: lists unnested beside each other are every pair to Spark.
+    lists = sequences.item_ids.zip(sequences.event_ids, sequences.at_us_list)
+    each = sequences.select(
         "date_partition",
         "scope",
         "user_key",
         "session_id",
         day_us=sequences.date_partition.cast("date").epoch_days().cast("int64") * DAY_US,
-        item_id=sequences.item_ids.unnest(),
-        event_id=sequences.event_ids.unnest(),
-        at_us=sequences.at_us_list.unnest(),
+        told=lists.unnest(),
     )
+    return each.select(
+        "date_partition", "scope", "user_key", "session_id", "day_us",
+        item_id=each.told.f1, event_id=each.told.f2, at_us=each.told.f3,
+    )  # fmt: skip
 
 
 def _num(engine: Engine, sequences: ibis.Table, scope: str) -> int:

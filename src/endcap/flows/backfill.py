@@ -112,6 +112,13 @@ def backfill(  # noqa: PLR0913 - each is a choice of the user's
         )
     wanted, span = steps_named(steps), Span(first, last)
     opened = find_shop(shop)
+    if parallel > 1 and opened.config.engine.name == "spark":
+        raise UsageError(
+            f"{parallel} processes were asked for, and the engine is spark, which computes in parallel by itself",
+            where="--parallel",
+            fix='leave --parallel out, or set engine.name = "duckdb"',
+            code=Code.USAGE,
+        )
     with open_flow(opened, through="", progress=progress, clock=clock) as flow:
         require(flow.actor, Action.SHOP_READ, opened.resource("shop"), audit=flow.ledger, at_us=flow.now_us)
         flow.holds_back = True

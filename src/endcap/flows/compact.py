@@ -18,7 +18,7 @@ from endcap.flows.lease import held
 from endcap.flows.steps import STEPS
 from endcap.stores.tables import Fence
 
-__all__ = ["Compacted", "compact_table", "compact_where_needed"]
+__all__ = ["Compacted", "clean_dead_attempts", "compact_table", "compact_where_needed"]
 
 _BATCH_BYTES = 1_000_000_000
 """Bytes of files that are read and committed at once: a run that is stopped loses at most that much work."""
@@ -66,6 +66,25 @@ def compact_where_needed(
         for table in tables
         if flow.tables.version(table) >= 0
     ]
+
+
+def clean_dead_attempts(flow: Flow, tables: Iterable[Table]) -> list[str]:
+    """Remove the files that executors wrote in attempts which died before their commit; return table/path of each.
+
+    Only where the engine is one whose executors write. A table that another run writes now is left for the next time.
+    """
+    if flow.shop.config.engine.name != "spark":
+        return []
+    gone = []
+    for table in tables:
+        try:
+            with ExitStack() as stack:
+                for fence in _hold_all(flow, table, stack, 0.0):
+                    gone += [f"{table.name}/{path}" for path in flow.tables.clean(table, fence=fence)]
+        except LedgerError as error:
+            if error.code not in {Code.STEP_HELD, Code.FENCED}:
+                raise
+    return gone
 
 
 def compact_table(flow: Flow, table: Table, *, dry_run: bool = False, wait_s: float | None = 0.0) -> Compacted:

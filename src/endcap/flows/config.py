@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -61,12 +61,22 @@ class EngineSettings(BaseModel):
 
     model_config = _frozen
 
+    name: Literal["duckdb", "spark"] = Field(
+        "duckdb",
+        description="duckdb: in this process, quickest on one machine. spark: on a cluster or this machine; "
+        "needs endcap[spark] and Java 17. Both give the same rows; see docs/engines.md.",
+    )
+    master: str = Field(
+        "local[*]",
+        description="Where Spark runs: local[*], spark://HOST:7077 or sc://HOST:15002 (Spark Connect). local[*]: no "
+        "cluster is needed. The shop's folder must lie under the same path on every worker.",
+    )
     memory_limit: str = Field(
         "4GB",
         pattern=r"^[0-9]+(\.[0-9]+)?(MB|GB|TB)$",
-        description="Memory for tables; beyond it, DuckDB spills to disk.",
+        description="Memory for tables; beyond it, DuckDB spills to disk. Spark: each process.",
     )
-    threads: int = Field(0, ge=0, le=1024, description="Threads; 0 takes every core.")
+    threads: int = Field(0, ge=0, le=1024, description="Threads, or cores of a cluster; 0 takes all.")
     rows_at_once: int = Field(
         5_000_000,
         ge=1,

@@ -6,7 +6,7 @@ from pathlib import Path
 from endcap.core.clock import Clock, day_of, system_clock
 from endcap.core.errors import Code, DataError, UsageError, near
 from endcap.core.tables import EVENTS, TABLES
-from endcap.flows.compact import compact_where_needed
+from endcap.flows.compact import clean_dead_attempts, compact_where_needed
 from endcap.flows.flow import Flow, Progress, Step, StepReport
 from endcap.flows.retention import vacuum_when_due
 from endcap.flows.room import check_room_for_days
@@ -89,6 +89,7 @@ def refresh(
             tidy(flow)
             if done := {report.step for report in reports if report.state == "done"}:
                 written = {table.name: table for step in STEPS if step.name in done for table in step.writes}
+                clean_dead_attempts(flow, written.values())
                 compact_where_needed(flow, written.values())
                 vacuum_when_due(flow)
         finally:

@@ -20,6 +20,7 @@ from endcap.core.errors import Code, DataError, EndcapError
 from endcap.core.tables import TABLES
 from endcap.core.version import __version__
 from endcap.engines.contracts import check_contract, under_contract
+from endcap.engines.port import FileWriter
 from endcap.flows.chunked import do_chunks
 from endcap.flows.cost import Meter
 from endcap.flows.fingerprint import code_digest, fingerprint, made_from
@@ -170,9 +171,10 @@ def attempt(
     attempt_id = flow.ledger.start(started, fence)
     try:
         with _disk_told(step):
+            read_versions = _versions_before(flow, step)
             outcome = step.run(flow, sorted(pending))
             done = [partition for partition in sorted(pending) if partition not in outcome.left_out]
-            writing = _Writing(flow, outcome, fence, attempt_id)
+            writing = _Writing(flow, outcome, fence, attempt_id, read_versions)
             written = {name: writing.write(name, outcome.partitions.get(name, done)) for name in outcome.tables}
             outcome.release()
             flow.ledger.check_held(attempt_id)
@@ -210,6 +212,16 @@ def _disk_told(step: Step) -> Iterator[None]:
         raise disk_full(error, where=f"step {step.name}") from error
 
 
+def _versions_before(flow: Flow, step: Step) -> dict[str, int]:
+    """Return the versions of the tables that the step writes, where executors will write the files of them.
+
+    Noted before the first input is read: files are adopted only by partitions that still hold what they held then.
+    """
+    if not step.writes or "://" in flow.tables.folder(step.writes[0]) or not isinstance(flow.engine, FileWriter):
+        return {}
+    return {table.name: flow.tables.version(table) for table in step.writes}
+
+
 def _begun(
     flow: Flow,
     step: Step,
@@ -241,12 +253,14 @@ class _Writing:
         outcome: What the step has made.
         fence: The right to write.
         attempt_id: The attempt in the ledger.
+        read_versions: Table -> its version before the first input was read, where executors write its files.
     """
 
     flow: Flow
     outcome: Outcome
     fence: Fence
     attempt_id: int
+    read_versions: Mapping[str, int]
 
     def write(self, name: str, pending: list[str]) -> dict[str, Any]:
         """Write those pending partitions of a table whose content is new; return what the ledger shall say of it."""
@@ -277,13 +291,26 @@ class _Writing:
         ledger.writing(self.attempt_id, table.name, changed)
         wanted = result.filter(result[table.partition].isin(changed)) if table.partition else result
         order = [table.partition, *table.key] if table.partition else list(table.key)
-        # Closed before the rows are let go of, also where writing fails: an open stream holds them.
-        with closing(engine.stream(wanted.order_by(order))) as rows, self._alone(table):
-            version = self.flow.tables.replace(table, changed, rows, fence=self.fence)
+        if table.name in self.read_versions:
+            version = self._adopt(table, wanted.order_by(order), changed)
+        else:
+            # Closed before the rows are let go of, also where writing fails: an open stream holds them.
+            with closing(engine.stream(wanted.order_by(order))) as rows, self._alone(table):
+                version = self.flow.tables.replace(table, changed, rows, fence=self.fence)
         ledger.wrote(
             table.name, {each: _part(found.get(each), version) for each in changed}, attempt_id=self.attempt_id
         )
         return version
+
+    def _adopt(self, table: Table, wanted: ibis.Table, changed: list[str]) -> int:
+        """Have the engine's executors write the files, below a name that is used once, and commit them; see ADR 11."""
+        engine, tables = self.flow.engine, self.flow.tables
+        assert isinstance(engine, FileWriter), "else no version was noted"
+        name = f"{self.flow.run_id}-{self.attempt_id}"
+        engine.write_files(wanted, table, f"{tables.folder(table)}/attempt-{name}")
+        files = tables.written(table, name)
+        read_version = self.read_versions[table.name]
+        return tables.adopt(table, changed, files, read_version=read_version, fence=self.fence)
 
     def _alone(self, table: Table) -> AbstractContextManager[None]:
         """Have workers commit one after the other; never behind a holder that was taken over, which may be asleep.

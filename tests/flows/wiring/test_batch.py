@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from endcap.core.clock import fixed_clock
-from endcap.core.errors import AccessError, Code, LedgerError
+from endcap.core.errors import AccessError, Code, ConfigError, LedgerError
 from endcap.core.tables import EVENTS
 from endcap.flows.runner import run_steps
 from endcap.flows.shop import find_shop
@@ -122,3 +122,16 @@ def test_a_wrong_password_is_told_without_it(own_shop, postgres_server, monkeypa
         pytest.fail("opened")
     assert caught.value.code is Code.LEDGER_UNUSABLE
     assert "guessed" not in str(caught.value)
+
+
+def test_spark_without_a_java_or_without_pyspark_is_told_before_anything_is_computed(own_shop, monkeypatch, tmp_path):
+    monkeypatch.setenv("ENDCAP__ENGINE__NAME", "spark")
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with opened(own_shop) as flow, pytest.raises(ConfigError, match="Spark needs Java 17 or newer") as caught:
+        flow.engine  # noqa: B018 - asking makes it
+    assert (caught.value.code, caught.value.where) == (Code.ENGINE_MISSING, "$.engine.name")
+    monkeypatch.setitem(sys.modules, "endcap.engines.adapters.spark", None)
+    with opened(own_shop) as flow, pytest.raises(ConfigError, match="PySpark cannot be loaded") as caught:
+        flow.engine  # noqa: B018 - asking makes it
+    assert caught.value.code is Code.ENGINE_MISSING
+    assert "pip install 'endcap[spark]'" in caught.value.fix

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from endcap.core.clock import Clock, day_of, system_clock
+from endcap.core.errors import Code, ConfigError
 from endcap.core.ids import digest_of
 from endcap.engines.port import Engine
 from endcap.flows.config import EngineSettings
@@ -78,7 +79,7 @@ def open_flow(
             shop=shop,
             ledger=ledger,
             tables=tables,
-            make_engine=lambda: make_duckdb(shop.config.engine, shop.scratch, run_id, share=share),
+            make_engine=lambda: _engine(shop.config.engine, shop.scratch, run_id, share=share),
             make_raw_ids=lambda: open_raw_ids(shop),
             places=_places(shop),
             through=through,
@@ -128,6 +129,27 @@ def _places(shop: Shop) -> Places:
         return open_query(shop.root, settings)
 
     return Places(open_query=query, open_objects=lambda: open_objects(shop.config.events))
+
+
+def _engine(settings: EngineSettings, scratch: Path, run_id: str, *, share: int) -> Engine:
+    if settings.name == "spark":
+        return _spark(settings, scratch / f"spark-{run_id}-{os.getpid()}")
+    return make_duckdb(settings, scratch, run_id, share=share)
+
+
+def _spark(settings: EngineSettings, scratch: Path) -> Engine:
+    try:
+        from endcap.engines.adapters.spark import SparkEngine  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise ConfigError(
+            f"engine.name is spark, and PySpark cannot be loaded: {error}",
+            where="$.engine.name",
+            fix="pip install 'endcap[spark]', or set engine.name = \"duckdb\"",
+            code=Code.ENGINE_MISSING,
+        ) from error
+    return SparkEngine(
+        master=settings.master, memory_limit=settings.memory_limit, threads=settings.threads, scratch=scratch
+    )
 
 
 def make_duckdb(settings: EngineSettings, scratch: Path, run_id: str = "", *, share: int = 1) -> Engine:
