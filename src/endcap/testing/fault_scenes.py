@@ -4,14 +4,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from endcap.cli.main import main
 from endcap.core.errors import SourceError
 from endcap.flows.init import init_shop
 from endcap.flows.refresh import refresh
 from endcap.flows.shop import USER_KEY_VARIABLE
-from endcap.simulation.faults.choice import Faults
-from endcap.simulation.policies import Popular
-from endcap.simulation.settings import make_world
-from endcap.simulation.shop import simulate
 from endcap.testing.fault_runs import BUCKET, Scene
 from endcap.testing.forked import run_forked
 
@@ -47,12 +44,11 @@ def make_scene(folder: Path, *, is_backfill: bool, far: str = "") -> Scene:
 
 
 def _init(world: Path, shop: Path, *, is_backfill: bool) -> None:
-    if is_backfill:
-        made = make_world("small", days=6, visitors=14, items=20)
-        export = simulate(made, world, Popular(), faults=Faults(schema_change=_CHANGE)).export
-    else:
-        export = simulate(make_world("small", days=2, visitors=12, items=20), world, Popular()).export
-    init_shop(shop, source=export)
+    told = ["--days", "6", "--visitors", "14"] if is_backfill else ["--days", "2", "--visitors", "12"]
+    broken = ["--faults", f"schema_change={_CHANGE}"] if is_backfill else []
+    if main(["simulate", str(world), "--items", "20", *told, *broken]):
+        raise RuntimeError("the export could not be simulated")
+    init_shop(shop, source=world / "export")
 
 
 def _refresh(shop: Path) -> None:
