@@ -101,7 +101,7 @@ BREACHES = {
     "core and metrics know nothing": ("metrics/ranking.py", "import pyarrow"),
     "Adapters are chosen in one place": ("flows/runner.py", "import endcap.stores.adapters.delta"),
     "Nobody imports the test kit": ("flows/runner.py", "import endcap.testing.algorithms"),
-    "Only the command line and scenes of faults start the simulated shop": (
+    "Only the command line starts the simulated shop": (
         "flows/runner.py",
         "import endcap.simulation.shop",
     ),
