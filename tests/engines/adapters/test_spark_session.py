@@ -73,9 +73,7 @@ def test_spark_connect_without_its_packages_is_told_with_how_to_get_them(tmp_pat
     script.write_text(WITHOUT_GRPC)
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"sc://127.0.0.1:{server.getsockname()[1]}"
-        told = subprocess.run(
-            [sys.executable, "-c", WITHOUT_GRPC, url], capture_output=True, text=True, check=True
-        ).stdout
+        told = subprocess.run([sys.executable, script, url], capture_output=True, text=True, check=True).stdout
     assert told.startswith("ConfigError Spark Connect cannot be loaded: ")
     assert "[engine-missing]" in told
     assert "pip install 'endcap[spark]'" in told
