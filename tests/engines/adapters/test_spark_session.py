@@ -1,3 +1,7 @@
+import socket
+import subprocess
+import sys
+
 import pytest
 
 from endcap.core.errors import Code, ConfigError
@@ -50,3 +54,26 @@ def test_what_is_no_master_is_told_with_those_that_are(master, tmp_path):
     error = refused(master, tmp_path)
     assert f"the Spark master {master} is no master that Endcap knows" in str(error)
     assert "local[*], spark://HOST:7077 or sc://HOST:15002" in error.fix
+
+
+WITHOUT_GRPC = """
+import sys
+from pathlib import Path
+sys.modules["grpc"] = None
+from endcap.engines.adapters.spark_session import open_session
+try:
+    open_session(sys.argv[1], memory_limit="1GB", threads=0, scratch=Path("."))
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+def test_spark_connect_without_its_packages_is_told_with_how_to_get_them(tmp_path):
+    script = tmp_path / "open.py"  # a file: PySpark takes a script of `python -c` for a doctest, and ends it
+    script.write_text(WITHOUT_GRPC)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"sc://127.0.0.1:{server.getsockname()[1]}"
+        told = subprocess.run([sys.executable, script, url], capture_output=True, text=True, check=True).stdout
+    assert told.startswith("ConfigError Spark Connect cannot be loaded: ")
+    assert "[engine-missing]" in told
+    assert "pip install 'endcap[spark]'" in told

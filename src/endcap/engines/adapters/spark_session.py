@@ -34,7 +34,7 @@ def open_session(master: str, *, memory_limit: str, threads: int, scratch: Path)
         scratch: Folder for what the driver spills.
 
     Raises:
-        ConfigError: No Java, or the master cannot be reached or named so, or it has no workers.
+        ConfigError: No Java, no gRPC for Spark Connect, or the master cannot be reached or named so, or has no workers.
         EngineError: Spark does not start.
     """
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)  # it writes each error's stack trace
@@ -56,7 +56,14 @@ def open_session(master: str, *, memory_limit: str, threads: int, scratch: Path)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     try:
         session = builder.getOrCreate()
-    except (PySparkException, ImportError, OSError) as error:
+    except ImportError as error:
+        raise ConfigError(
+            f"Spark Connect cannot be loaded: {str(error).splitlines()[0]}",
+            where="$.engine.master",
+            fix="pip install 'endcap[spark]', which brings what it needs, or name a spark:// master",
+            code=Code.ENGINE_MISSING,
+        ) from error
+    except (PySparkException, OSError) as error:
         raise EngineError(
             f"Spark does not start: {str(error).splitlines()[0]}",
             where="$.engine.master",

@@ -25,7 +25,7 @@ def require_workers(session: Any, master: str, memory_limit: str) -> None:
             raise ConfigError(
                 f"the Spark master {master} answers, but in {_WAIT_S:.0f} s none of its workers has begun",
                 where="$.engine.master",
-                fix=f"start workers there, or free their cores; each needs engine.memory_limit ({memory_limit})",
+                fix=f"start workers there, or free their cores; each needs {memory_limit} (engine.memory_limit)",
                 code=Code.ENGINE_UNREACHABLE,
             )
         time.sleep(_LOOK_S)
