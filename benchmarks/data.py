@@ -44,7 +44,7 @@ from benchmarks.report import arguments, report
 from endcap.flows.shop import USER_KEY_VARIABLE
 
 _REPEATS = 5
-_TEN_MILLION = {"days": 7, "visitors": 37_500}
+_TEN_MILLION = {"days": 7, "visitors": 50_000}
 """About ten million rows of events x items."""
 _A_DAY = 1_000_000
 _SIZES = (1, 10, 100)

@@ -1,5 +1,7 @@
 """The steps from events and sessions to what models learn from: daily counts, features, sequences, examples."""
 
+from functools import reduce
+
 import ibis
 
 from endcap.core.clock import next_day
@@ -162,12 +164,21 @@ def run_examples(flow: Flow, pending: list[str]) -> Outcome:
         check_examples(flow.engine, made, config)
         check_negatives(flow.engine, made, counted, config, days=pending)
 
+    # A day at a time in memory: an example is many times as large as what it is made from.
+    made = [
+        make_examples(flow.engine, flow.read(SEQUENCES, [day]), sources, config, days=[day], seed=flow.seed)
+        for day in pending
+    ]
+
+    def release() -> None:
+        for of_day in made:
+            flow.engine.drop(of_day)
+
     return Outcome(
-        tables={"examples": make_examples(
-            flow.engine, flow.read(SEQUENCES, pending), sources, config, days=pending, seed=flow.seed
-        )},
+        tables={"examples": reduce(lambda left, right: left.union(right), made)},
         checks={"examples": check},
-    )  # fmt: skip
+        release=release,
+    )
 
 
 def _neighbours(flow: Flow) -> Neighbours:
