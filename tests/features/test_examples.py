@@ -1,8 +1,10 @@
+import pyarrow as pa
 import pytest
 
 from endcap.core.tables import EXAMPLES
 from endcap.engines.contracts import check_contract
 from endcap.features.config import FeaturesConfig
+from endcap.features.examples import together
 from endcap.features.negatives_config import PopularityNegatives
 
 DAYS = ["2016-09-01", "2016-09-02", "2016-09-03"]
@@ -96,3 +98,8 @@ def test_the_negatives_of_a_session_do_not_depend_on_other_sessions(made, rows_o
 def test_days_without_steps_give_no_examples(told):
     assert told(["ann 0 view_item A", "bob 1 view_item B"]) == []
     assert told(["ann 0 view_item A", "ann 1 view_item B"], days=[]) == []
+
+
+def test_the_days_of_a_year_can_be_put_together(engine, rows_of):
+    days = [engine.read_arrow(pa.table({"day": [number]})) for number in range(365)]
+    assert sorted(rows_of(together(days), "day")) == [(number,) for number in range(365)]

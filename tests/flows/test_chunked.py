@@ -122,6 +122,7 @@ def test_a_day_that_looks_back_on_one_that_failed_is_done_and_stays_pending(worl
         (OSError(28, "No space left on device"), StoreError),
         (ValueError("io: No space left on device"), StoreError),
         (ConfigError("its key is gone", fix="bring it back", code=Code.CONFIG_KEY), ConfigError),
+        (ConfigError("no worker has begun", fix="start one", code=Code.ENGINE_UNREACHABLE), ConfigError),
     ],
 )
 def test_a_fault_that_no_day_is_guilty_of_ends_the_run(world, error, kind):

@@ -68,6 +68,7 @@ def test_once_people_were_forgotten_no_older_version_is_read():
         (manifest(attempt("ingest", DAYS)), "has done nothing that can be made again"),
         (manifest(attempt("sessions", DAYS, "failed"), outcome="failed"), "it failed before"),
         (manifest(attempt("sessions", DAYS), tables=[]), "does not tell which versions"),
+        (manifest(attempt("sessions", DAYS), settings={"engine": {"name": "spark"}}), "was computed by spark"),
     ],
 )
 def test_a_run_that_cannot_be_made_again_is_told_with_the_reason(run, told):

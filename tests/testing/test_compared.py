@@ -6,7 +6,7 @@ from deltalake import DeltaTable
 
 from endcap.core.tables import QUALITY
 from endcap.stores.adapters.delta import DeltaTables
-from endcap.testing.compared import compare_tables
+from endcap.testing.compared import _differences, compare_tables
 
 
 def test_a_shop_is_like_its_copy_until_a_row_is_another(whole, tmp_path):
@@ -25,3 +25,11 @@ def test_a_shop_is_like_its_copy_until_a_row_is_another(whole, tmp_path):
     assert list(other.columns_that_differ) == ["quality.value"]
     store.replace(QUALITY, days, rows.slice(1).to_reader())
     assert compare_tables(whole, copy, scratch=tmp_path).columns_that_differ == {"quality rows": 1}
+
+
+def test_no_number_is_like_one_that_is_missing_or_endless():
+    one = pa.chunked_array([[1.0, float("nan"), float("inf"), 3.0]])
+    other = pa.chunked_array([[float("nan"), float("nan"), 2.0, 3.0 + 1e-12]])
+    bad, largest = _differences(one, other)
+    assert bad == {0, 2}
+    assert 0 < largest < 1e-11

@@ -22,7 +22,7 @@ from endcap.features.config import FeaturesConfig
 from endcap.features.negative_pools import Neighbours, Pools, hard_pools, shown_only, unclicked_pools
 from endcap.features.negatives import KnownItems, draw_negatives, known_items
 
-__all__ = ["NegativeSources", "make_examples"]
+__all__ = ["NegativeSources", "examples_by_day", "make_examples", "together"]
 
 Int64 = NDArray[np.int64]
 
@@ -78,9 +78,35 @@ def make_examples(
     days: Sequence[str],
     seed: int,
 ) -> ibis.Table:
+    """Make the examples of the sessions that start on the given days; see `examples_by_day`.
+
+    Returns:
+        EXAMPLES in no order.
+    """
+    return together(examples_by_day(engine, sequences, sources, config, days=days, seed=seed))
+
+
+def together(tables: Sequence[ibis.Table]) -> ibis.Table:
+    """Return all rows of one table or more; by halves, as a chain of a hundred unions is too deep for Ibis."""
+    if len(tables) == 1:
+        return tables[0]
+    middle = len(tables) // 2
+    return together(tables[:middle]).union(together(tables[middle:]))
+
+
+def examples_by_day(
+    engine: Engine,
+    sequences: ibis.Table,
+    sources: NegativeSources,
+    config: FeaturesConfig,
+    *,
+    days: Sequence[str],
+    seed: int,
+) -> list[ibis.Table]:
     """Make the examples of the sessions that start on the given days.
 
-    Each day is made by itself, so the examples of a day do not depend on which other days are asked for.
+    Each day is made by itself, so the examples of a day do not depend on which other days are asked for, and one alone
+    is held in memory: an example is many times as large as what it is made from.
 
     Args:
         engine: Reads the sequences into memory, a day's lists at a time, and takes the examples back.
@@ -91,17 +117,18 @@ def make_examples(
         seed: Of the run.
 
     Returns:
-        EXAMPLES in no order. On a shop's first day no item is known before: only unclicked items are drawn, if any.
+        EXAMPLES in no order, a materialised table a day, for the caller to drop; one without rows where there is no
+        day. On a shop's first day no item is known before: only unclicked items are drawn, if any.
     """
     known = known_items(engine, sources.item_days, days=days)
-    made = [arrow_schema(EXAMPLES).empty_table()]
+    made = []
     for day in sorted(known):
         of_day = sequences.filter((sequences.scope == "session") & (sequences.date_partition == day))
         sessions = engine.to_arrow(of_day.order_by(["started_us", "user_key", "session_id"])).combine_chunks()
         shown = shown_only(engine, sources.exposures, of_day) if "unclicked" in config.num_by_kind else None
         material = _Material(day, known[day], shown, sources.neighbours)
-        made.append(_of_day(sessions, material, config, seed=seed))
-    return engine.read_arrow(pa.concat_tables(made))
+        made.append(engine.read_arrow(_of_day(sessions, material, config, seed=seed)))
+    return made or [engine.read_arrow(arrow_schema(EXAMPLES).empty_table())]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """The steps from events and sessions to what models learn from: daily counts, features, sequences, examples."""
 
-from functools import reduce
-
 import ibis
 
 from endcap.core.clock import next_day
@@ -22,7 +20,7 @@ from endcap.core.tables import (
 from endcap.features import daily, negative_pools
 from endcap.features import sequences as sequence_room
 from endcap.features.checks import check_days, check_examples, check_features, check_negatives, check_sequences
-from endcap.features.examples import NegativeSources, make_examples
+from endcap.features.examples import NegativeSources, examples_by_day, together
 from endcap.features.item_features import item_features
 from endcap.features.negative_pools import Neighbours
 from endcap.features.sequences import sequences
@@ -164,18 +162,14 @@ def run_examples(flow: Flow, pending: list[str]) -> Outcome:
         check_examples(flow.engine, made, config)
         check_negatives(flow.engine, made, counted, config, days=pending)
 
-    # A day at a time in memory: an example is many times as large as what it is made from.
-    made = [
-        make_examples(flow.engine, flow.read(SEQUENCES, [day]), sources, config, days=[day], seed=flow.seed)
-        for day in pending
-    ]
+    made = examples_by_day(flow.engine, flow.read(SEQUENCES, pending), sources, config, days=pending, seed=flow.seed)
 
     def release() -> None:
         for of_day in made:
             flow.engine.drop(of_day)
 
     return Outcome(
-        tables={"examples": reduce(lambda left, right: left.union(right), made)},
+        tables={"examples": together(made)},
         checks={"examples": check},
         release=release,
     )

@@ -78,6 +78,13 @@ def plan_replay(manifest: RunManifest, *, latest: Mapping[str, int]) -> ReplayPl
         LedgerError: The manifest does not tell enough, or the run did nothing that can be made again
             (RUN_NOT_REPLAYABLE).
     """
+    engine = manifest.settings.get("engine", {}).get("name", "duckdb")
+    if engine != "duckdb":
+        raise _not_replayable(
+            manifest,
+            f"run {manifest.run_id} was computed by {engine}, whose digests compare with no other engine's",
+            "replay a run that DuckDB has computed; its rows are the same",
+        )
     done: dict[str, set[str]] = {}
     for attempt in manifest.attempts:
         if attempt["outcome"] == "done" and attempt["step"] not in NOT_REPLAYED:

@@ -175,8 +175,10 @@ def attempt(
             outcome = step.run(flow, sorted(pending))
             done = [partition for partition in sorted(pending) if partition not in outcome.left_out]
             writing = _Writing(flow, outcome, fence, attempt_id, read_versions)
-            written = {name: writing.write(name, outcome.partitions.get(name, done)) for name in outcome.tables}
-            outcome.release()
+            try:
+                written = {name: writing.write(name, outcome.partitions.get(name, done)) for name in outcome.tables}
+            finally:
+                outcome.release()
             flow.ledger.check_held(attempt_id)
             outcome.put_in_force()
     except BaseException as error:

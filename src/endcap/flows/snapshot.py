@@ -20,9 +20,9 @@ def snapshot(table: str, parts: Mapping[str, Part], *, schema: int = 0) -> Snaps
     Example:
         >>> ref = snapshot("days", {"b": Part("d2", 3, 7), "a": Part("d1", 2, 5), "c": Part("empty", 0, 9)})
         >>> ref.version, ref.rows, ref.digest == snapshot("days", {"a": Part("d1", 2, 1), "b": Part("d2", 3, 1)}).digest
-        (7, 5, True)
+        (9, 5, True)
     """
     full = {name: parts[name] for name in sorted(parts) if parts[name].rows}
     total = hashlib.sha256("".join(f"{name}={part.digest};" for name, part in full.items()).encode())
-    version = max((part.version for part in full.values()), default=-1)
+    version = max((part.version for part in parts.values()), default=-1)  # also where a partition was emptied
     return SnapshotRef(table, version, total.hexdigest()[:32], sum(part.rows for part in full.values()), schema)

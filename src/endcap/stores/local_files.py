@@ -36,7 +36,7 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def check_room(folder: Path, num_bytes: int, *, what: str, spare: int = _SPARE) -> None:
+def check_room(folder: Path, num_bytes: int, *, what: str, spare: int | None = None) -> None:
     """Refuse what does not fit on the disk of a folder before any of it is written.
 
     Args:
@@ -49,7 +49,7 @@ def check_room(folder: Path, num_bytes: int, *, what: str, spare: int = _SPARE) 
         StoreError: There is less room than that and what is to be left free (DISK_FULL).
     """
     free = shutil.disk_usage(next(each for each in (folder, *folder.parents) if each.is_dir())).free
-    if free < num_bytes + spare:
+    if free < num_bytes + (_SPARE if spare is None else spare):
         raise StoreError(
             f"{what} {num_bytes / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB of the disk are free",
             where=str(folder),

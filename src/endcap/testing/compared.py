@@ -1,5 +1,6 @@
 """Two shops' tables side by side, row for row: what one engine has made and what another one has."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,5 +101,7 @@ def _relative(one: Any, other: Any) -> float:
     if one == other or (isinstance(one, float) and isinstance(other, float) and one != one and other != other):  # noqa: PLR0124 - NaN
         return 0.0
     if not isinstance(one, float) or not isinstance(other, float):
+        return float("inf")
+    if not (math.isfinite(one) and math.isfinite(other)):
         return float("inf")
     return abs(one - other) / max(abs(one), abs(other))

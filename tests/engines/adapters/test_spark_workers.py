@@ -1,5 +1,6 @@
 """A cluster without workers is told of, and does not hang; in processes of their own: one Java has one Spark alone."""
 
+import os
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ from endcap.testing.spark import is_installed, standalone
 
 pytestmark = pytest.mark.slow
 
-if not is_installed():
+if not is_installed() and not os.environ.get("CI"):  # there the import below fails
     pytest.skip("Spark is not installed", allow_module_level=True)
 
 ALONE = """

@@ -43,7 +43,8 @@ class SparkEngine:
     name = "spark"
 
     def __init__(self, *, master: str, memory_limit: str, threads: int, scratch: Path) -> None:
-        scratch.mkdir(parents=True, exist_ok=True)
+        # Readers stand there with raw ids; on a cluster the workers must get in, whoever they run as.
+        scratch.mkdir(mode=0o700 if master.startswith("local") else 0o777, parents=True, exist_ok=True)
         self._scratch = scratch.resolve()
         self._session = open_session(master, memory_limit=memory_limit, threads=threads, scratch=self._scratch)
         self._watch = WorkersWatch(self._session) if master.startswith("spark://") else None

@@ -11,6 +11,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
@@ -20,6 +21,7 @@ from endcap.engines.adapters.spark_workers import require_workers
 __all__ = ["open_session"]
 
 _JAVA = 17
+_LEAST_MB = 512
 _REACH_S = 5.0
 _LOG4J = Path(__file__).with_name("spark_log4j2.properties")
 
@@ -40,7 +42,14 @@ def open_session(master: str, *, memory_limit: str, threads: int, scratch: Path)
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)  # it writes each error's stack trace
     warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas", category=FutureWarning)
     if not re.fullmatch(r"local(\[(\*|\d+)\])?|spark://[^/]+|sc://.+", master):
-        raise _no_master(master, "is no master that Endcap knows")
+        raise _no_master(master.partition(";")[0], "is no master that Endcap knows")
+    if "token=" in master.lower():  # settings stand in manifests and in what `show` prints
+        raise ConfigError(
+            f"engine.master holds a token after {master.partition(';')[0]}",
+            where="$.engine.master",
+            fix="take it out, and put it into the environment as SPARK_CONNECT_AUTHENTICATE_TOKEN",
+            code=Code.CONFIG_INVALID,
+        )
     if not master.startswith("local"):
         _require_answer(master)
     builder = SparkSession.builder.appName("endcap")
@@ -63,9 +72,9 @@ def open_session(master: str, *, memory_limit: str, threads: int, scratch: Path)
             fix="pip install 'endcap[spark]', which brings what it needs, or name a spark:// master",
             code=Code.ENGINE_MISSING,
         ) from error
-    except (PySparkException, OSError) as error:
+    except (PySparkException, Py4JError, OSError) as error:
         raise EngineError(
-            f"Spark does not start: {str(error).splitlines()[0]}",
+            f"Spark does not start: {_reason(error)}",
             where="$.engine.master",
             fix='see what Spark wrote above; engine.name = "duckdb" needs no Spark',
             code=Code.ENGINE_FAILED,
@@ -77,6 +86,12 @@ def open_session(master: str, *, memory_limit: str, threads: int, scratch: Path)
             session.stop()
             raise
     return session
+
+
+def _reason(error: Exception) -> str:
+    """Return the line of an error that says what is wrong: the first of one that came from Java names a class alone."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.startswith("\tat")]
+    return next((line for line in lines if "An error occurred while calling" not in line), type(error).__name__)
 
 
 _SESSION = {
@@ -97,6 +112,13 @@ _SESSION = {
 def _of_process(master: str, memory_limit: str, threads: int, scratch: Path) -> dict[str, str]:
     """Return what is set when the driver's JVM starts."""
     memory = _java_size(memory_limit)
+    if int(memory[:-1]) < _LEAST_MB:
+        raise ConfigError(
+            f"engine.memory_limit is {memory_limit}, and Spark needs {_LEAST_MB} MB for each process",
+            where="$.engine.memory_limit",
+            fix='raise it, or set engine.name = "duckdb"',
+            code=Code.CONFIG_INVALID,
+        )
     settings = {
         "spark.driver.memory": memory,
         "spark.ui.enabled": "false",
