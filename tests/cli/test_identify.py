@@ -42,7 +42,7 @@ def test_whose_a_hash_is_and_which_hash_somebody_has(shop, capsys):
 def test_each_asking_stands_in_the_audit_log(shop, capsys):
     asked(capsys, str(shop), "1" * 32)
     with open_ledger(find_shop(shop)) as ledger:
-        rows = ledger.audit_rows(limit=5)
+        rows = ledger.audit.rows(limit=5)
     assert any(row["action"] == "personal.read" and "1" * 32 in row["resource"] for row in rows)
 
 

@@ -17,10 +17,10 @@ def test_what_is_foreseen_counts_as_made_and_nothing_is_written(flow_of, hand):
     assert not is_foreseen({"sessions/2026-03-01": seen["2026-03-01"].digest})
     ledger.forget("sessions")
     ledger.lose(EVENTS.name, ["ingest"])
-    ledger.keep_source_files([])
+    ledger.sources.keep_files([])
     assert flow.ledger.parts(SESSIONS.name) == before
     assert flow.ledger.fingerprints("sessions")
-    assert flow.ledger.source_files()
+    assert flow.ledger.sources.files()
 
 
 def test_a_day_whose_writer_was_killed_will_be_made(flow_of, hand):

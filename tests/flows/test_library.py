@@ -8,7 +8,7 @@ from endcap.flows.shop import find_shop
 
 
 def audit_of(flow_of, root):
-    return [(row["action"], row["resource"]) for row in flow_of(root).ledger.audit_rows(limit=200)]
+    return [(row["action"], row["resource"]) for row in flow_of(root).ledger.audit.rows(limit=200)]
 
 
 def known_cookie(root):

@@ -63,7 +63,7 @@ def test_the_first_run_is_made_again_to_the_byte_though_data_and_settings_have_c
         assert (now / name).read_bytes() == (then / name).read_bytes()
     assert stamps(root, leave_out=("replays", "endcap.db", "scratch")) == before
     assert find_shop(root).bundle_in_force() == second.bundle_id
-    (row,) = [row for row in flow_of(root).ledger.audit_rows(limit=500) if row["action"] == "run.replay"]
+    (row,) = [row for row in flow_of(root).ledger.audit.rows(limit=500) if row["action"] == "run.replay"]
     assert (row["resource"], row["outcome"]) == (f"run/{first.run_id}", "allowed")
     told = msgspec.json.decode((found.place / REPORT).read_bytes())
     assert told["verdict"]["equal"] is True

@@ -49,7 +49,7 @@ def test_what_fits_by_the_lower_bound_and_what_is_done_is_not_refused(tmp_path, 
     flow = flow_of(shutil.copytree(fresh_shop, tmp_path / "tiny"))
     with pytest.raises(StoreError) as caught:
         check_room_for_days(flow, INGEST)
-    num_rows = sum(rows for file in flow.ledger.source_files() for rows in file.day_rows)
+    num_rows = sum(rows for file in flow.ledger.sources.files() for rows in file.day_rows)
     assert f"with {num_rows:,} rows" in caught.value.what
     disk(num_rows * LEAST_BYTES_A_ROW - 1)
     with pytest.raises(StoreError):
@@ -60,6 +60,6 @@ def test_what_fits_by_the_lower_bound_and_what_is_done_is_not_refused(tmp_path, 
 
 def test_the_bound_lies_below_what_a_real_shop_takes(tiny_shop, flow_of):
     flow = flow_of(tiny_shop)
-    num_rows = sum(rows for file in flow.ledger.source_files() for rows in file.day_rows)
+    num_rows = sum(rows for file in flow.ledger.sources.files() for rows in file.day_rows)
     taken = sum(path.stat().st_size for path in (tiny_shop / "lake").rglob("*") if path.is_file())
     assert num_rows * LEAST_BYTES_A_ROW < taken

@@ -227,7 +227,7 @@ def test_what_was_done_stands_in_the_ledger_and_in_the_audit_log(world):
     world.go()
     attempt = world.flow.ledger.attempts()[0]
     assert (attempt["rows_out"], attempt["outcome"], attempt["partitions"]) == (3, "done", ["2026-01-01", "2026-01-02"])
-    audit = world.flow.ledger.audit_rows()[0]
+    audit = world.flow.ledger.audit.rows()[0]
     assert (audit["action"], audit["resource"], audit["outcome"]) == ("events.ingest", "step/made_up", "allowed")
 
 

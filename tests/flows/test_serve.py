@@ -39,7 +39,7 @@ def start(root, told, *, host="", port=None, workers=None):
 
 
 def starts(flow_of, root):
-    rows = flow_of(root).ledger.audit_rows(limit=200)
+    rows = flow_of(root).ledger.audit.rows(limit=200)
     return [row["resource"] for row in rows if row["action"] == "serving.start"]
 
 

@@ -138,7 +138,7 @@ def test_a_day_in_force_whose_file_came_again_broken_stays_as_it_was(own_shop, t
     assert {day: part for day, part in held.items() if day in parts} == parts
     assert "2026-01-04" in held
     assert versions(own_shop)["events"] == written["events"] + 1
-    told = [(each.version, each.file) for each in flow_of(own_shop).ledger.source_schemas()]
+    told = [(each.version, each.file) for each in flow_of(own_shop).ledger.sources.schemas()]
     assert told == [(1, "events_20260101.parquet"), (2, "events_20260103.parquet")]  # that of the fourth was there
 
 

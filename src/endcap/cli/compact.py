@@ -32,7 +32,7 @@ def compact(
     opened = find_shop(shop)
     with open_flow(opened, through="", progress=lambda _report: None) as flow:
         resource = opened.resource("tables")
-        require(flow.actor, Action.TABLES_COMPACT, resource, audit=flow.ledger, at_us=flow.now_us)
+        require(flow.actor, Action.TABLES_COMPACT, resource, audit=flow.ledger.audit, at_us=flow.now_us)
         compacted = compact_where_needed(flow, dry_run=dry_run, wait_s=flow.wait_s)
         removed = vacuum(flow, dry_run=dry_run)
     if json_wanted:

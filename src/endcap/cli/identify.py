@@ -51,12 +51,14 @@ def identify(
         )
     opened = find_shop(shop)
     with open_ledger(opened) as ledger:
-        require(local_actor(), Action.PERSONAL_READ, opened.resource("people"), audit=ledger, at_us=system_clock())
+        require(
+            local_actor(), Action.PERSONAL_READ, opened.resource("people"), audit=ledger.audit, at_us=system_clock()
+        )
         own = _hashed(checked_user_key(opened, ledger), user_id, user_pseudo_id)
         wanted = [*keys, *own]
         for key in wanted:
             resource = opened.resource(f"user/{key}")
-            require(local_actor(), Action.PERSONAL_READ, resource, audit=ledger, at_us=system_clock())
+            require(local_actor(), Action.PERSONAL_READ, resource, audit=ledger.audit, at_us=system_clock())
     found = own | (_found(opened, keys) if keys else {})
     told = {key: found.get(key) for key in wanted}
     rows = [[key, name or "not known"] for key, name in told.items()]

@@ -22,7 +22,7 @@ def promote_verb(shop: Path, bundle: str) -> None:
     opened = find_shop(shop)
     with open_flow(opened, through="", progress=lambda _report: None) as flow:
         named = opened.resource(f"bundle/{bundle}")
-        require(flow.actor, Action.BUNDLE_DEPLOY, named, audit=flow.ledger, at_us=flow.now_us)
+        require(flow.actor, Action.BUNDLE_DEPLOY, named, audit=flow.ledger.audit, at_us=flow.now_us)
         before = opened.bundle_in_force()
         promote(flow, bundle)
     print(f"in force: bundle {bundle}; before: {before or 'none'}")

@@ -72,7 +72,7 @@ def show(
     opened = find_shop(shop)
     action = Action.AUDIT_READ if what == "audit" else Action.SHOP_READ
     with open_ledger(opened) as ledger:
-        require(local_actor(), action, opened.resource(what), audit=ledger, at_us=system_clock())
+        require(local_actor(), action, opened.resource(what), audit=ledger.audit, at_us=system_clock())
         view = partial(_quality, day) if what == "quality" else _VIEWS[what]
         value, text = view(opened, ledger, limit)
     print(json.dumps(value) if json_wanted else text)
@@ -191,7 +191,7 @@ def _report(name: str) -> Callable[[Shop, Ledger, int], tuple[Any, str]]:
 
 
 def _audit(_shop: Shop, ledger: Ledger, limit: int) -> tuple[Any, str]:
-    rows = ledger.audit_rows(limit=limit)
+    rows = ledger.audit.rows(limit=limit)
     told = [[_when(row["at_us"]), row["actor"], row["action"], row["resource"], row["outcome"]] for row in rows]
     return rows, table(["at", "actor", "action", "resource", "outcome"], told)
 

@@ -120,7 +120,7 @@ def backfill(  # noqa: PLR0913 - each is a choice of the user's
             code=Code.USAGE,
         )
     with open_flow(opened, through="", progress=progress, clock=clock) as flow:
-        require(flow.actor, Action.SHOP_READ, opened.resource("shop"), audit=flow.ledger, at_us=flow.now_us)
+        require(flow.actor, Action.SHOP_READ, opened.resource("shop"), audit=flow.ledger.audit, at_us=flow.now_us)
         flow.holds_back = True
         plan = look_ahead(flow, span, wanted)
         planned(plan)

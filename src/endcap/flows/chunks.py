@@ -52,7 +52,7 @@ class Sizes:
     def _rows_of_files(self) -> dict[str, int]:
         if self._of_files is None:
             self._of_files = {}
-            for file in self.flow.ledger.source_files():
+            for file in self.flow.ledger.sources.files():
                 for day, rows in zip(file.days, file.day_rows, strict=False):
                     self._of_files[day] = self._of_files.get(day, 0) + rows
         return self._of_files

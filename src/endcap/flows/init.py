@@ -90,7 +90,7 @@ def init_shop(
     schema = json.dumps(ShopConfig.model_json_schema(), indent=1, sort_keys=True)
     write_atomically(root / "endcap.schema.json", schema.encode() + b"\n")
     with open_ledger(shop) as ledger:
-        require(local_actor(), Action.SHOP_INIT, shop.resource("shop"), audit=ledger, at_us=clock())
+        require(local_actor(), Action.SHOP_INIT, shop.resource("shop"), audit=ledger.audit, at_us=clock())
     write_atomically(config, text.encode())  # last: a folder without it is no shop, and init can be run again
     return Made(config, seen.found, seen.ignored)
 

@@ -39,13 +39,13 @@ def _source_files(flow: Flow) -> list[SourceFile]:
     The versions of their schemas are noted first: a run that dies in between notes the files once more.
     """
     config = flow.shop.config.events
-    known = flow.ledger.source_files()
+    known = flow.ledger.sources.files()
     cache = cache_of(known)
     files = scan_files(lambda: flow.engine, config, flow.shop.source, cache=cache)
     files += scan_landing(lambda: flow.engine, config, flow.shop.landing / "events", cache=cache)
     keep_schemas(flow, files)
     if set(files) != set(known):
-        flow.ledger.keep_source_files(files)
+        flow.ledger.sources.keep_files(files)
     return files
 
 

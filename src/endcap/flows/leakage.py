@@ -50,7 +50,7 @@ def leakage_of_shop(shop: Path, *, clock: Clock = system_clock) -> LeakageReport
     """
     opened = find_shop(shop)
     with open_flow(opened, through="", progress=lambda _report: None, clock=clock) as flow:
-        require(flow.actor, Action.SHOP_READ, opened.resource("leakage"), audit=flow.ledger, at_us=flow.now_us)
+        require(flow.actor, Action.SHOP_READ, opened.resource("leakage"), audit=flow.ledger.audit, at_us=flow.now_us)
         _check_there(flow)
         read = {table.name: flow.read(table) for table in _READ}
         # Of people, as every step after ingest reads them: their events under the user's key, no bots.

@@ -4,27 +4,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 
 from endcap.core.errors import Code, LedgerError
-from endcap.events.files import SourceFile
-from endcap.events.source_schema import SourceSchema
+from endcap.flows.audit_log import AuditLog
 from endcap.flows.cost import Cost
 from endcap.flows.holder import is_held
+from endcap.flows.known_sources import KnownSources
 from endcap.flows.retry import Retry, in_ledger
-from endcap.governance.audit import AuditRow
-from endcap.stores.catalog import (
-    Catalog,
-    attempt,
-    audit,
-    fact,
-    lease,
-    partition_state,
-    source_file,
-    source_schema,
-    table_part,
-)
+from endcap.stores.catalog import Catalog, attempt, fact, lease, partition_state, table_part
 from endcap.stores.tables import Fence
 
 __all__ = ["AttemptStart", "Ledger", "Part", "Scope"]
@@ -102,6 +90,16 @@ class Ledger:
     catalog: Catalog
     scope: Scope
     retry: Retry = field(default_factory=Retry)
+
+    @property
+    def sources(self) -> KnownSources:
+        """What is known of the source's files."""
+        return KnownSources(self.catalog, self.retry)
+
+    @property
+    def audit(self) -> AuditLog:
+        """The audit log."""
+        return AuditLog(self.catalog, self.retry)
 
     @in_ledger
     def fingerprints(self, step: str) -> dict[str, str]:
@@ -389,54 +387,6 @@ class Ledger:
             rows = connection.execute(query.order_by(attempt.c.attempt_id.desc()).limit(limit)).mappings().all()
         return [dict(row) for row in rows]
 
-    @in_ledger
-    def source_files(self) -> list[SourceFile]:
-        """Return what is known of the source's files, by source and name."""
-        query = sa.select(source_file).order_by(source_file.c.source, source_file.c.name)
-        with self.catalog.begin() as connection:
-            rows = connection.execute(query).mappings().all()
-        return [_source_file(dict(row)) for row in rows]
-
-    @in_ledger
-    def keep_source_files(self, files: Sequence[SourceFile]) -> None:
-        """Note what is known of the source's files; of those that are gone, the days made from them know."""
-        with self.catalog.begin() as connection:
-            connection.execute(sa.delete(source_file))
-            if files:
-                connection.execute(
-                    sa.insert(source_file),
-                    [{**asdict(file), "days": list(file.days), "day_rows": list(file.day_rows)} for file in files],
-                )
-
-    @in_ledger
-    def source_schemas(self) -> list[SourceSchema]:
-        """Return the versions of the schemas that sources ever had, by source and version."""
-        query = sa.select(source_schema).order_by(source_schema.c.source, source_schema.c.version)
-        with self.catalog.begin() as connection:
-            return [SourceSchema(**row) for row in connection.execute(query).mappings()]
-
-    @in_ledger
-    def keep_source_schemas(self, schemas: Sequence[SourceSchema]) -> None:
-        """Note versions that are new; one that another run has noted just now stays as it is."""
-        with self.catalog.begin() as connection:
-            known = {(row.source, row.version) for row in connection.execute(sa.select(source_schema))}
-            fresh = [asdict(each) for each in schemas if (each.source, each.version) not in known]
-            if fresh:
-                connection.execute(sa.insert(source_schema), fresh)
-
-    @in_ledger
-    def append(self, row: AuditRow) -> None:
-        """Write a row of the audit log: the port of `governance.audit`."""
-        with self.catalog.begin() as connection:
-            connection.execute(sa.insert(audit).values(**msgspec.structs.asdict(row)))
-
-    @in_ledger
-    def audit_rows(self, *, limit: int = 50) -> list[dict[str, Any]]:
-        """Return the latest rows of the audit log, newest first."""
-        query = sa.select(audit).order_by(audit.c.audit_id.desc()).limit(limit)
-        with self.catalog.begin() as connection:
-            return [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
-
 
 def _begun_already(connection: sa.Connection, first: AttemptStart, fence: Fence) -> int | None:
     """Return the open attempt of the same run and lease at the same partitions: nobody begins one beside it."""
@@ -446,10 +396,6 @@ def _begun_already(connection: sa.Connection, first: AttemptStart, fence: Fence)
         if row.fingerprints == dict(first.fingerprints):
             return int(row.attempt_id)
     return None
-
-
-def _source_file(row: Mapping[str, Any]) -> SourceFile:
-    return SourceFile(**{**row, "days": tuple(row["days"]), "day_rows": tuple(row["day_rows"])})
 
 
 def _states_of(begun: Any, partitions: Sequence[str]) -> sa.ColumnElement[bool]:

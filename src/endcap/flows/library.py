@@ -62,7 +62,7 @@ class OpenShop:
             who = user_key(user_id=user_id, user_pseudo_id=user_pseudo_id, key=key)
             # A person who looks at what a shopper is shown reads personal data: this is written down.
             action, name = (Action.PERSONAL_READ, f"user/{who}") if who else (Action.SERVING_RECOMMEND, "placements")
-            require(local_actor(), action, self.shop.resource(name), audit=ledger, at_us=system_clock())
+            require(local_actor(), action, self.shop.resource(name), audit=ledger.audit, at_us=system_clock())
         if self._recommender is None:
             self._recommender = open_recommender(self.shop)
         return self._recommender.recommend(

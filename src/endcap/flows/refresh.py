@@ -70,13 +70,13 @@ def refresh(
     redone = [_step(name) for name in again]
     opened = find_shop(shop)
     with open_flow(opened, through=through, progress=progress, clock=clock) as flow:
-        require(flow.actor, Action.SHOP_READ, opened.resource("shop"), audit=flow.ledger, at_us=flow.now_us)
+        require(flow.actor, Action.SHOP_READ, opened.resource("shop"), audit=flow.ledger.audit, at_us=flow.now_us)
         flow.check_stores()
         if verbs is None or "bundle" in verbs:  # what is found broken is made again in this run
             flow.bundles.confirm()
         for step in redone:
             named = opened.resource(f"step/{step.name}")
-            require(flow.actor, step.action, named, audit=flow.ledger, at_us=flow.now_us)
+            require(flow.actor, step.action, named, audit=flow.ledger.audit, at_us=flow.now_us)
             flow.ledger.forget(step.name)
         flow.again = frozenset(again)
         outcome = "failed"

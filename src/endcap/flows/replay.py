@@ -101,7 +101,7 @@ def replay(
     """
     opened = find_shop(shop)
     with open_flow(opened, through="", progress=progress, clock=clock) as flow:
-        require(flow.actor, Action.SHOP_READ, opened.resource("shop"), audit=flow.ledger, at_us=flow.now_us)
+        require(flow.actor, Action.SHOP_READ, opened.resource("shop"), audit=flow.ledger.audit, at_us=flow.now_us)
         manifest = find_run(flow, name)
         plan = plan_replay(manifest, latest={name: flow.tables.version(table) for name, table in TABLES.items()})
         place = Shop(opened.root / "replays" / manifest.run_id, _config(manifest))
@@ -112,7 +112,7 @@ def replay(
         if is_dry_run:
             return Replayed(plan, place.root)
         named = opened.resource(f"run/{manifest.run_id}")
-        require(flow.actor, Action.RUN_REPLAY, named, audit=flow.ledger, at_us=flow.now_us)
+        require(flow.actor, Action.RUN_REPLAY, named, audit=flow.ledger.audit, at_us=flow.now_us)
         plan = _lend(flow.shop, place, plan)
         with open_replay(flow, place, plan) as again:
             result = _run(flow, again, plan)

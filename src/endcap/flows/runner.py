@@ -63,7 +63,9 @@ def _run_step(flow: Flow, step: Step) -> StepReport:
         report = StepReport(step.name, "unchanged", seconds=meter.read().wall_s)
         flow.progress(report)
         return report
-    require(flow.actor, step.action, flow.shop.resource(f"step/{step.name}"), audit=flow.ledger, at_us=flow.now_us)
+    require(
+        flow.actor, step.action, flow.shop.resource(f"step/{step.name}"), audit=flow.ledger.audit, at_us=flow.now_us
+    )
 
     def waiting(who: str) -> None:
         flow.progress(StepReport(step.name, "waiting", note=f"for {who}, which does this step"))

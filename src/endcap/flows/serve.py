@@ -49,7 +49,7 @@ def serve_shop(
     with open_ledger(shop) as ledger:
         checked_user_key(shop, ledger)  # said here once and not by each worker
         resource = shop.resource(f"bundle/{manifest.bundle_id}")
-        require(local_actor(), Action.SERVING_START, resource, audit=ledger, at_us=system_clock())
+        require(local_actor(), Action.SERVING_START, resource, audit=ledger.audit, at_us=system_clock())
     os.environ[SHOP_VARIABLE] = str(shop.root)
     settings = shop.config.serving
     serve(

@@ -24,7 +24,9 @@ def example_session(root: Path) -> list[tuple[str, str, str]]:
     """
     shop = find_shop(root)
     with open_flow(shop, through="", progress=lambda _report: None) as flow:
-        require(flow.actor, Action.SHOP_READ, shop.resource("table/sequences"), audit=flow.ledger, at_us=flow.now_us)
+        require(
+            flow.actor, Action.SHOP_READ, shop.resource("table/sequences"), audit=flow.ledger.audit, at_us=flow.now_us
+        )
         for day in reversed(flow.days(SEQUENCES)):
             sequences = flow.read(SEQUENCES, [day])
             wanted = sequences.filter(

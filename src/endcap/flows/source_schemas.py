@@ -22,7 +22,7 @@ _SHOWN = 4
 
 def keep_schemas(flow: Flow, files: Sequence[SourceFile]) -> None:
     """Number the schemas that no file had before, in the order of the files' days."""
-    known, config = flow.ledger.source_schemas(), flow.shop.config.events
+    known, config = flow.ledger.sources.schemas(), flow.shop.config.events
     version_of = {(each.source, each.digest): each.version for each in known}
     fresh: list[SourceSchema] = []
     before: dict[str, int] = {}
@@ -40,12 +40,12 @@ def keep_schemas(flow: Flow, files: Sequence[SourceFile]) -> None:
             )  # fmt: skip
         before[file.source] = version_of[mark]
     if fresh:
-        flow.ledger.keep_source_schemas(fresh)
+        flow.ledger.sources.keep_schemas(fresh)
 
 
 def new_schemas_told(flow: Flow) -> str:
     """Return a line about the versions that this run saw first, "" if there are none to compare with another."""
-    known = flow.ledger.source_schemas()
+    known = flow.ledger.sources.schemas()
     told = []
     for each in known:
         if each.run_id == flow.run_id and each.before:
@@ -77,16 +77,16 @@ def refused_source(flow: Flow, through: str) -> EndcapError | None:
 
 def _stopped_by_files(ledger: Ledger) -> dict[str, list[str]]:
     made_of = {day: output.get("files", {}) for day, output in ledger.outputs("ingest").items()}
-    return stopped_days(ledger.source_files(), made_of)
+    return stopped_days(ledger.sources.files(), made_of)
 
 
 def _refused_files(flow: Flow, through: str) -> SourceError | None:
     days = {day: names for day, names in _stopped_by_files(flow.ledger).items() if day <= (through or day)}
     named = {name for names in days.values() for name in names}
-    broken = [file for file in flow.ledger.source_files() if file.broken and file.name in named]
+    broken = [file for file in flow.ledger.sources.files() if file.broken and file.name in named]
     if not broken:
         return None
-    return refusal(broken, flow.ledger.source_schemas(), flow.shop.config.events, days=list(days))
+    return refusal(broken, flow.ledger.sources.schemas(), flow.shop.config.events, days=list(days))
 
 
 def schema_rows(ledger: Ledger, config: EventsConfig) -> list[dict[str, Any]]:
@@ -97,7 +97,7 @@ def schema_rows(ledger: Ledger, config: EventsConfig) -> list[dict[str, Any]]:
         be read), `before` (the version it is compared with, 0 for none), `changes` (what, column, before, after) and
         `columns` (path -> type).
     """
-    known, files = ledger.source_schemas(), ledger.source_files()
+    known, files = ledger.sources.schemas(), ledger.sources.files()
     rows = []
     for each in known:
         own = [file for file in files if (file.source, file.schema) == (each.source, each.digest)]

@@ -145,8 +145,8 @@ def written_by_many_at_once(open_catalog: Open) -> None:
         ledger.writing(attempt, "events", [f"d{number}", "all"])
         ledger.wrote("events", {f"d{number}": Part("x", number, 0), "all": Part("y", 1, 0)}, attempt_id=attempt)
         ledger.finish(attempt, output={}, ending=_ENDING, cost=_COST)
-        ledger.keep_source_files([])
-        ledger.append(AuditRow(at_us=1, actor="a", action="b", resource="c", outcome="allowed", organisation="o",
+        ledger.sources.keep_files([])
+        ledger.audit.append(AuditRow(at_us=1, actor="a", action="b", resource="c", outcome="allowed", organisation="o",
                                project="p", region="r"))  # fmt: skip
         catalog.close()
 
@@ -156,7 +156,7 @@ def written_by_many_at_once(open_catalog: Open) -> None:
     ledger = _ledger(catalog)
     _expect(sorted(ledger.parts("events")), sorted(["all", *(f"d{number}" for number in range(_RUNNERS))]))
     _expect(sorted(ledger.fingerprints("ingest")), [f"d{number}" for number in range(_RUNNERS)])
-    _expect((len(ledger.attempts()), len(ledger.audit_rows()), ledger.settled("key")), (_RUNNERS, _RUNNERS, "one"))
+    _expect((len(ledger.attempts()), len(ledger.audit.rows()), ledger.settled("key")), (_RUNNERS, _RUNNERS, "one"))
     catalog.close()
 
 

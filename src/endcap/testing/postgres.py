@@ -5,7 +5,6 @@ Where the block is killed, too: a watcher waits for the end of a pipe that goes 
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from endcap.serving.process import free_port
 
 __all__ = ["PASSWORD", "Server", "initdb", "own_server"]
 
@@ -79,9 +80,7 @@ def own_server() -> Iterator[Server]:
     options = ["-D", str(place / "data"), "-U", "reader", "-A", "scram-sha-256", "--pwfile", str(place / "password")]
     command = [initdb(), *options, "--no-sync", "--no-locale", "-E", "UTF8"]
     subprocess.run(command, **other, cwd=place, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port("127.0.0.1", 0)
     server = Server(
         url=f"postgresql+psycopg://reader@127.0.0.1:{port}/postgres",
         control=str(Path(initdb()).with_name("pg_ctl")),

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from endcap.serving.process import free_port
+
 __all__ = ["CREDENTIALS", "make_bucket", "own_s3", "s3_program"]
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1"}
@@ -34,9 +36,7 @@ def s3_program() -> str:
 @contextmanager
 def own_s3() -> Iterator[str]:
     """Start a server for the length of the block, without a thread in this process; yield its endpoint."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port("127.0.0.1", 0)
     watcher = subprocess.Popen(  # noqa: S603 - our own
         ["/bin/sh", "-c", _WATCH, s3_program(), "-H", "127.0.0.1", "-p", str(port)],
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+
+from endcap.serving.process import free_port
 
 __all__ = ["CHEAP_JAVA", "Cluster", "connect_server", "is_installed", "standalone"]
 
@@ -47,7 +48,7 @@ def standalone(folder: Path, *, workers: int) -> Iterator[Cluster]:
         folder: For what the workers keep, and the logs.
         workers: How many; 0 for a master alone.
     """
-    port = _free_port()
+    port = free_port("127.0.0.1", 0)
     url = f"spark://127.0.0.1:{port}"
     with ExitStack() as stack:
         master = ("org.apache.spark.deploy.master.Master", "--port", str(port))
@@ -65,7 +66,7 @@ def standalone(folder: Path, *, workers: int) -> Iterator[Cluster]:
 @contextmanager
 def connect_server(folder: Path) -> Iterator[str]:
     """Run a Spark Connect server on loopback for the length of the block; yield its URL."""
-    port = _free_port()
+    port = free_port("127.0.0.1", 0)
     settings = {
         "spark.master": "local[2]",
         "spark.connect.grpc.binding.port": str(port),
@@ -120,9 +121,3 @@ def _daemon(folder: Path, name: str, main: str, *words: str, said: str) -> Itera
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

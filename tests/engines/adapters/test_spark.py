@@ -137,6 +137,7 @@ def test_a_killed_run_on_spark_is_completed_by_the_next_one(rough, tmp_path):
     first = started(shop, master="local[2]")
     while first.poll() is None and not list((shop / "lake").glob("items/attempt-*")):
         time.sleep(0.01)
+    assert first.poll() is None, "the run ended before its first file of items was seen"
     os.killpg(first.pid, signal.SIGKILL)
     first.communicate()
     assert first.returncode == -signal.SIGKILL

@@ -90,7 +90,7 @@ def test_who_asks_is_the_user_of_the_machine_unless_another_is_named(own_shop):
         flow.ledger.forget("ingest")
         with pytest.raises(AccessError, match=r"person:eve may not events\.ingest"):
             run_steps(flow, [step for step in STEPS if step.name == FIRST_STEP])
-        refused = flow.ledger.audit_rows(limit=1)[0]
+        refused = flow.ledger.audit.rows(limit=1)[0]
     assert (refused["actor"], refused["outcome"]) == ("person:eve", "refused")
 
 

@@ -73,12 +73,12 @@ def test_events_land_in_the_shop_and_count_at_once_also_for_python(served):
 
 
 def test_what_is_served_is_told_by_the_slates_and_not_by_the_audit_log(served, flow_of):
-    before = flow_of(served).ledger.audit_rows()
+    before = flow_of(served).ledger.audit.rows()
     with TestClient(create()) as client:
         answer = client.post("/v1/recommend", json={"placement": "home", "user_pseudo_id": "c1", "n": 2}).json()
     (slate,) = landed(served, "slates")
     assert slate["recommendation_id"] == answer["recommendation_id"]
-    assert flow_of(served).ledger.audit_rows() == before
+    assert flow_of(served).ledger.audit.rows() == before
 
 
 def test_a_worker_that_finds_no_shop_or_no_key_says_so(served, monkeypatch):

@@ -50,7 +50,7 @@ class WorkersWatch:
         while not self._ended.wait(_LOOK_S):
             try:
                 if _num_executors(self._session):
-                    seen = time.monotonic()
+                    seen, self.has_given_up = time.monotonic(), False
                 elif time.monotonic() - seen > _WAIT_S:
                     self.has_given_up = True
                     self._session.sparkContext.cancelAllJobs()
