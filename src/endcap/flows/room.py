@@ -21,11 +21,12 @@ count as rows.
 
 
 def check_room_for_days(flow: Flow, ingest: Step) -> None:
-    """Refuse a refresh whose tables certainly do not fit on the disk of the lake, before anything is written.
+    """Refuse a refresh whose tables most likely do not fit on the disk of the lake, before anything is written.
 
-    What is certain is a lower bound: rows of the files of pending days, as they were counted when the files were
-    looked at, by the fewest bytes that a row was ever seen to take. What is spilled meanwhile is not counted, nor are
-    days whose rows nobody has counted. A lake in a bucket is not looked at: nobody can say how much room there is.
+    A low estimate: rows of the files of pending days, as they were counted when the files were looked at, by half of the
+    fewest bytes that a row was seen to take; an export of copies alone would take less. What is spilled meanwhile is
+    not counted, nor are days whose rows nobody has counted. A lake in a bucket is not looked at: nobody can say how
+    much room there is.
 
     Args:
         flow: The run, before its first step that writes tables.
@@ -41,4 +42,4 @@ def check_room_for_days(flow: Flow, ingest: Step) -> None:
     num_rows = sum(sizes.rows(ingest, day, inputs[day]) for day in pending)
     days = f"{len(pending):,} days" if len(pending) > 1 else f"the day {next(iter(pending), '')}"
     what = f"the tables of {days} with {num_rows:,} rows would take at least"
-    check_room(Path(flow.shop.lake), num_rows * LEAST_BYTES_A_ROW, what=what, spare=0)  # no alarm that may be false
+    check_room(Path(flow.shop.lake), num_rows * LEAST_BYTES_A_ROW, what=what, spare=0)

@@ -19,7 +19,7 @@ from pyspark.sql import functions as F  # noqa: N812 - as everybody names it
 from endcap.core.contract import Kind, Table
 from endcap.core.errors import Code, ConfigError, EndcapError, EngineError, SourceError, StoreError
 from endcap.engines.adapters.spark_dialect import SparkDialect
-from endcap.engines.adapters.spark_session import open_session
+from endcap.engines.adapters.spark_session import first_line, open_session
 from endcap.engines.adapters.spark_workers import WorkersWatch
 from endcap.engines.contracts import read_under_contract
 from endcap.engines.port import empty_table
@@ -227,13 +227,6 @@ _GONE = (
 )
 
 
-def _first_line(text: str) -> str:
-    """Return the line that says what happened: Py4J puts one before it that says where."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    told = [line for line in lines if not line.startswith("An error occurred while calling")]
-    return re.sub(r"^: (\w+\.)+", "", told[0]) if told else ""
-
-
 def _lost(who: str, what: str) -> EngineError:
     return EngineError(
         f"Spark lost {who}, and gave the work up: {what}",
@@ -246,7 +239,7 @@ def _lost(who: str, what: str) -> EngineError:
 def _told(error: Exception, table_of: dict[str, str]) -> EndcapError | None:
     """Return our error for one of Spark's that a user can mend, else None."""
     text = str(error)
-    first = _first_line(text) or type(error).__name__
+    first = first_line(text) or type(error).__name__
     if "OutOfMemoryError" in text or "Java heap space" in text:
         return ConfigError(
             f"the engine ran out of memory: {first}",

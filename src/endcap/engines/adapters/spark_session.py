@@ -18,7 +18,7 @@ from pyspark.sql import SparkSession
 from endcap.core.errors import Code, ConfigError, EngineError
 from endcap.engines.adapters.spark_workers import require_workers
 
-__all__ = ["open_session"]
+__all__ = ["first_line", "open_session"]
 
 _JAVA = 17
 _LEAST_MB = 512
@@ -74,7 +74,7 @@ def open_session(master: str, *, memory_limit: str, threads: int, scratch: Path)
         ) from error
     except (PySparkException, Py4JError, OSError) as error:
         raise EngineError(
-            f"Spark does not start: {_reason(error)}",
+            f"Spark does not start: {first_line(str(error)) or type(error).__name__}",
             where="$.engine.master",
             fix='see what Spark wrote above; engine.name = "duckdb" needs no Spark',
             code=Code.ENGINE_FAILED,
@@ -88,10 +88,11 @@ def open_session(master: str, *, memory_limit: str, threads: int, scratch: Path)
     return session
 
 
-def _reason(error: Exception) -> str:
-    """Return the line of an error that says what is wrong: the first of one that came from Java names a class alone."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.startswith("\tat")]
-    return next((line for line in lines if "An error occurred while calling" not in line), type(error).__name__)
+def first_line(text: str) -> str:
+    """Return the line that says what happened: Py4J puts one before it that says where."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith("An error occurred while calling")]
+    return re.sub(r"^: (\w+\.)+", "", told[0]) if told else ""
 
 
 _SESSION = {
