@@ -18,6 +18,7 @@ def test_what_is_foreseen_counts_as_made_and_nothing_is_written(flow_of, hand):
     ledger.forget("sessions")
     ledger.lose(EVENTS.name, ["ingest"])
     ledger.sources.keep_files([])
+    ledger.sources.keep_schemas([])
     assert flow.ledger.parts(SESSIONS.name) == before
     assert flow.ledger.fingerprints("sessions")
     assert flow.ledger.sources.files()

@@ -10,6 +10,7 @@ from typing import Any
 
 from endcap.core.contract import Table
 from endcap.flows.flow import Step
+from endcap.flows.known_sources import KnownSources
 from endcap.flows.ledger import Ledger, Part
 
 __all__ = ["FORESEEN", "ForesightLedger"]
@@ -62,17 +63,24 @@ class ForesightLedger(Ledger):
         """Return what each partition left behind, or will."""
         return {**super().outputs(step), **self._outputs.get(step, {})}
 
-    def keep_source_files(self, files: Sequence[Any]) -> None:
-        """Keep nothing."""
-
-    def keep_source_schemas(self, schemas: Sequence[Any]) -> None:
-        """Keep nothing."""
+    @property
+    def sources(self) -> KnownSources:
+        """What is known of the source's files, to be read alone."""
+        return _ReadSources(self.catalog, self.retry)
 
     def lose(self, table: str, steps: Sequence[str]) -> None:
         """Forget nothing."""
 
     def forget(self, step: str) -> None:
         """Forget nothing."""
+
+
+class _ReadSources(KnownSources):
+    def keep_files(self, files: Sequence[Any]) -> None:
+        """Keep nothing."""
+
+    def keep_schemas(self, schemas: Sequence[Any]) -> None:
+        """Keep nothing."""
 
 
 def is_foreseen(inputs: Mapping[str, str]) -> bool:

@@ -23,9 +23,9 @@ count as rows.
 def check_room_for_days(flow: Flow, ingest: Step) -> None:
     """Refuse a refresh whose tables most likely do not fit on the disk of the lake, before anything is written.
 
-    A low estimate: rows of the files of pending days, as they were counted when the files were looked at, by half of the
-    fewest bytes that a row was seen to take; an export of copies alone would take less. What is spilled meanwhile is
-    not counted, nor are days whose rows nobody has counted. A lake in a bucket is not looked at: nobody can say how
+    A low estimate: rows of the files of pending days, as they were counted when the files were looked at, by half of
+    the fewest bytes that a row was seen to take; an export of copies alone would take less. What is spilled meanwhile
+    is not counted, nor are days whose rows nobody has counted. A lake in a bucket is not looked at: nobody can say how
     much room there is.
 
     Args:
