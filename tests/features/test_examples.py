@@ -5,7 +5,7 @@ from endcap.core.tables import EXAMPLES
 from endcap.engines.contracts import check_contract
 from endcap.features.config import FeaturesConfig
 from endcap.features.examples import together
-from endcap.features.negatives_config import PopularityNegatives
+from endcap.features.negatives_config import PopularityNegatives, UnclickedNegatives
 
 DAYS = ["2016-09-01", "2016-09-02", "2016-09-03"]
 
@@ -103,3 +103,27 @@ def test_days_without_steps_give_no_examples(told):
 def test_the_days_of_a_year_can_be_put_together(engine, rows_of):
     days = [engine.read_arrow(pa.table({"day": [number]})) for number in range(365)]
     assert sorted(rows_of(together(days), "day")) == [(number,) for number in range(365)]
+
+
+def test_how_many_sessions_are_made_at_a_time_makes_no_difference(made, rows_of, monkeypatch):
+    world = [
+        f"{visitor} {day}d+{60 * visit + minute} {step}"
+        for day in (0, 1, 2)
+        for visitor in ("ann", "bob", "cy")
+        for visit in (0, 2)
+        for minute, step in enumerate(["view_item_list A B C D", "view_item A", "view_item B"])
+    ]
+    samplers = (UnclickedNegatives(num=2), PopularityNegatives(num=3))
+
+    def examples():
+        config = FeaturesConfig(negatives=samplers)
+        return rows_of(made(world, DAYS, all_days=DAYS, config=config, features=False)["examples"], *EXAMPLES.names)
+
+    whole = examples()
+    assert len(whole) == 18
+    assert {kind for row in whole for kind in row[EXAMPLES.names.index("negative_kinds")]} == {
+        "unclicked",
+        "popularity",
+    }
+    monkeypatch.setattr("endcap.features.examples._SESSIONS_AT_ONCE", 1)
+    assert examples() == whole

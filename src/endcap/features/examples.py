@@ -26,6 +26,9 @@ __all__ = ["NegativeSources", "examples_by_day", "make_examples", "together"]
 
 Int64 = NDArray[np.int64]
 
+_SESSIONS_AT_ONCE = 50_000
+_SESSION = ("session_id", "user_key", "item_ids", "event_names", "at_us_list")
+
 
 @dataclass(frozen=True)
 class NegativeSources:
@@ -105,8 +108,8 @@ def examples_by_day(
 ) -> list[ibis.Table]:
     """Make the examples of the sessions that start on the given days.
 
-    Each day is made by itself, so the examples of a day do not depend on which other days are asked for, and one alone
-    is held in memory: an example is many times as large as what it is made from.
+    Some sessions of a day are made at a time: an example is many times as large as what it is made from, and depends
+    neither on other sessions nor on which other days are asked for.
 
     Args:
         engine: Reads the sequences into memory, a day's lists at a time, and takes the examples back.
@@ -117,17 +120,20 @@ def examples_by_day(
         seed: Of the run.
 
     Returns:
-        EXAMPLES in no order, a materialised table a day, for the caller to drop; one without rows where there is no
-        day. On a shop's first day no item is known before: only unclicked items are drawn, if any.
+        EXAMPLES in no order, as materialised tables of some sessions each, for the caller to drop; one without rows
+        where there is no day. On a shop's first day no item is known before: only unclicked items are drawn, if any.
     """
     known = known_items(engine, sources.item_days, days=days)
     made = []
     for day in sorted(known):
         of_day = sequences.filter((sequences.scope == "session") & (sequences.date_partition == day))
-        sessions = engine.to_arrow(of_day.order_by(["started_us", "user_key", "session_id"])).combine_chunks()
+        in_order = of_day.order_by(["started_us", "user_key", "session_id"]).select(_SESSION)
+        sessions = engine.to_arrow(in_order).combine_chunks()
         shown = shown_only(engine, sources.exposures, of_day) if "unclicked" in config.num_by_kind else None
         material = _Material(day, known[day], shown, sources.neighbours)
-        made.append(engine.read_arrow(_of_day(sessions, material, config, seed=seed)))
+        for first in range(0, max(1, len(sessions)), _SESSIONS_AT_ONCE):
+            some = sessions.slice(first, _SESSIONS_AT_ONCE)
+            made.append(engine.read_arrow(_of_sessions(some, material, config, seed=seed)))
     return made or [engine.read_arrow(arrow_schema(EXAMPLES).empty_table())]
 
 
@@ -148,8 +154,8 @@ class _Material:
     neighbours: Neighbours
 
 
-def _of_day(sessions: pa.Table, material: _Material, config: FeaturesConfig, *, seed: int) -> pa.Table:
-    """Make the examples of one day's sessions."""
+def _of_sessions(sessions: pa.Table, material: _Material, config: FeaturesConfig, *, seed: int) -> pa.Table:
+    """Make the examples of some of a day's sessions."""
     visits = _visits(sessions)
     targets = np.flatnonzero(visits.positions > 0)
     session_E, position_E = visits.sessions[targets], visits.positions[targets]

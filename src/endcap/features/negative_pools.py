@@ -80,7 +80,7 @@ def unclicked_pools(shown: pa.Table, session_ids: pa.Array, session_E: Int64, at
 
     Args:
         shown: What `shown_only` made.
-        session_ids: Ids of the day's sessions.
+        session_ids: Ids of some of the day's sessions; what others were shown is passed over.
         session_E: Numbers of the examples' sessions among them.
         at_us_E: Instants of the targets.
 
@@ -88,6 +88,7 @@ def unclicked_pools(shown: pa.Table, session_ids: pa.Array, session_E: Int64, at
         Pools in order of (first shown, item id): an item shown later changes no earlier draw.
     """
     told = shown.append_column("session", pc.index_in(shown["session_id"], value_set=session_ids))
+    told = told.filter(pc.is_valid(told["session"]))
     told = told.sort_by([("session", "ascending"), ("shown_us", "ascending"), ("item_id", "ascending")])
     session_P, shown_P = (np.asarray(told[name], np.int64) for name in ("session", "shown_us"))
     if len(session_P) == 0 or len(session_E) == 0:

@@ -284,6 +284,8 @@ class Step:
         is_there: Says whether what the ledger knows of a partition's output besides tables still lies on disk.
         by_day: Whether its partitions may be done in chunks: each is the same whatever is done beside it.
         in_order: Whether a day looks back on what was made of the day before: chunks are done one after the other.
+        rows_each: How many rows, of the size of an event's, a row that it is made from may come to: `rows_at_once`
+            counts these.
     """
 
     name: str
@@ -298,3 +300,4 @@ class Step:
     is_there: Callable[[Flow, str], bool] = lambda _flow, _partition: True
     by_day: bool = False
     in_order: bool = False
+    rows_each: int = 1

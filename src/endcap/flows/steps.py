@@ -70,6 +70,10 @@ _STEPS_OF = {
 _WHOLE = ("catalogue", "items")
 """Data steps whose partitions are made together: a feed is judged by the one before it, items are one table."""
 
+_ROWS_EACH = {"user_features": 10, "examples": 20}
+"""Data steps that make much of little: a user of 30 days stands in each day's features, a session's example holds its
+context and its negatives."""
+
 _IN_ORDER = ("ingest",)
 """Data steps whose days look back: the last hour of the day before, as it was taken in."""
 
@@ -91,6 +95,7 @@ def _data_step(name: str, verb: str, action: Action, section: str, *writes: Tabl
     return Step(
         name, verb, action, (*code, *people), _SECTIONS[section], plan, run, writes,
         by_day=name not in _WHOLE, in_order=name in _IN_ORDER,
+        rows_each=_ROWS_EACH.get(name, 1),
     )  # fmt: skip
 
 
