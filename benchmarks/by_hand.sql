@@ -1,6 +1,6 @@
 -- What the data path does to a GA4 export, as somebody would write it by hand for DuckDB alone: users hashed under a key,
 -- rows judged and those that are bad put aside with a reason, copies left out, visits found, each item shown joined with
--- what came of it, counts a day, features of 30 days. $files are the export's files, $inner and $outer the two padded
+-- what came of it, counts a day, what sequences are made of, features of 30 days. $files are the export's files, $inner and $outer the two padded
 -- keys of HMAC-SHA256, $last_us what lies in the future. At "-- write" a table goes to Parquet, a file a day, in the
 -- order told. One shop's script: no other could be read by it, nothing of it is checked, and it starts anew each time.
 
@@ -216,6 +216,11 @@ LEFT JOIN (
     SELECT date_partition, user_key, count(*) AS num_sessions FROM sessions GROUP BY date_partition, user_key
 ) USING (date_partition, user_key);
 
+CREATE TEMP TABLE elements AS
+SELECT date_partition, user_key, at_us, item_id, event_id, item_ordinal, event_name
+FROM events WHERE event_name IN ('view_item', 'add_to_cart', 'purchase') AND item_id IS NOT NULL;
+
+-- write elements ORDER BY user_key, at_us, item_id, event_id, item_ordinal
 -- write item_days ORDER BY item_id
 -- write user_days ORDER BY user_key
 

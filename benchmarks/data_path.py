@@ -15,6 +15,7 @@ import duckdb
 from endcap.core.clock import fixed_clock
 from endcap.core.contract import Kind
 from endcap.core.tables import (
+    ELEMENTS,
     EVENTS,
     EXPOSURES,
     ITEM_DAYS,
@@ -59,7 +60,7 @@ VERBS = ("ingest", "sessionize", "featurize")
 STEPS = ("ingest", "sessions", "exposures", "daily", "item_features", "user_features")
 """The steps of a refresh that make what the SQL makes; the others do what it leaves out."""
 
-_TABLES = (QUARANTINE, EVENTS, SESSIONS, EXPOSURES, ITEM_DAYS, USER_DAYS, ITEM_FEATURES, USER_FEATURES)
+_TABLES = (QUARANTINE, EVENTS, SESSIONS, EXPOSURES, ITEM_DAYS, USER_DAYS, ELEMENTS, ITEM_FEATURES, USER_FEATURES)
 _SQL = Path(__file__).with_name("by_hand.sql")
 _WRITE = re.compile(r"^-- write (\w+) ORDER BY (.+)$", re.MULTILINE)
 _WINDOWS = {
@@ -77,6 +78,8 @@ most_events_a_day = 0
 most_views_without_a_cart = 0
 """
 """The SQL knows neither whose a device is nor who is a bot."""
+_NO_RAW_IDS = ("[shop]\n", "[shop]\nkeep_raw_ids = false\n")
+"""Nor does it keep which key is which raw id."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,7 @@ def by_refresh(export: Path, folder: Path) -> tuple[Cost, list[StepReport]]:
     """Make a shop of the export, which is not counted, and refresh it as far as features."""
     make_shop(folder, export)
     config = folder / "endcap.toml"
-    head, _, tail = config.read_text(encoding="utf-8").partition("[identities]")
+    head, _, tail = config.read_text(encoding="utf-8").replace(*_NO_RAW_IDS).partition("[identities]")
     config.write_text(f"{head}{_NOBODY_ELSE}[sessions]{tail.partition('[sessions]')[2]}", encoding="utf-8")
     return refreshed(folder, VERBS)
 
