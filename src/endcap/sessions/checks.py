@@ -28,7 +28,9 @@ def check_sessions(engine: Engine, sessions: ibis.Table, events: ibis.Table, *, 
         DataError: A check fails (CONTRACT_BROKEN); every failure is named with its number.
     """
     complete = [day for day in days if next_day(day, -1) in set(days)]
-    told = events.select("user_key", "at_us", "event_id", "date_partition").distinct()
+    reach = {*days, *(next_day(day) for day in days)}
+    told = events.filter(events.date_partition.isin(sorted(reach)))
+    told = told.select("user_key", "at_us", "event_id", "date_partition").distinct()
     # An event is named by more than its id: a sender may use an id twice, days apart.
     named = ("user_key", "at_us", "event_id")
     found = engine.materialise(in_sessions(told, sessions).select(*named, "date_partition"))

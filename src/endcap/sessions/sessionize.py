@@ -49,10 +49,12 @@ def sessionize(events: ibis.Table, config: SessionsConfig, *, days: Sequence[str
     Returns:
         SESSIONS in no order, one row for each session that starts on one of the days.
     """
-    opened = _opened(events.select(*_INSTANT).distinct(), gap_us=config.gap_minutes * _MINUTE_US)
+    gap_us = config.gap_minutes * _MINUTE_US
+    opened = _opened(_instants(events, days, gap_us=gap_us), gap_us=gap_us)
     # Of the days around, the instants tell where sessions start; no more is looked at of what starts on them.
     wanted = opened.filter((opened.started_us // DAY_US).isin([day_start_us(day) // DAY_US for day in days]))
-    within = events.join(wanted, list(_INSTANT))
+    ends_on = {*days, *(next_day(day) for day in days)}
+    within = events.filter(events.date_partition.isin(sorted(ends_on))).join(wanted, list(_INSTANT))
     placed = _told(within)
     touched = within.filter(within.event_name.isin(_TOUCHES) & within.item_id.notnull())
     session = ["user_key", "started_us"]
@@ -88,6 +90,18 @@ def _told(events: ibis.Table) -> ibis.Table:
         country=events.country.max(),
         device_category=events.device_category.max(),
     )
+
+
+def _instants(events: ibis.Table, days: Sequence[str], *, gap_us: int) -> ibis.Table:
+    """Return the instants of the days, and of the days around those of users for whom these may matter.
+
+    A session reaches over midnight only where its user has an event within the gap before it: few have.
+    """
+    instants = events.select(*_INSTANT)
+    is_wanted = instants.date_partition.isin(list(days))
+    reaching = instants.filter(instants.at_us % DAY_US >= DAY_US - gap_us).select("user_key")
+    around = instants.filter(~is_wanted).semi_join(reaching, "user_key")
+    return instants.filter(is_wanted).union(around).distinct()
 
 
 def _opened(instants: ibis.Table, *, gap_us: int) -> ibis.Table:
