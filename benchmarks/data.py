@@ -70,7 +70,7 @@ def main() -> int:
             _against_sql(folder / "sql", **({"days": 4, "visitors": 5_000} if options.quick else _TEN_MILLION))
         )
         figures |= _told(_by_size(folder, _QUICK_SIZES if options.quick else _SIZES, unmeasured))
-        size = {"history_days": 30, "visitors": 22_000} if options.quick else {"history_days": 90, "visitors": 430_000}
+        size = {"history_days": 30, "visitors": 22_000} if options.quick else {"history_days": 90, "visitors": 66_000}
         figures |= one_more_day(folder / "days", repeats=_REPEATS, **size)
     report("data", figures, options, unmeasured=unmeasured)
     # A fifth of slack, as machines are noisy.

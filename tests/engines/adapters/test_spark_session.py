@@ -43,7 +43,7 @@ def test_a_java_that_is_too_old_is_named_with_its_version(tmp_path, monkeypatch)
     assert f"{java} is Java 11" in str(refused("local[*]", tmp_path))
 
 
-@pytest.mark.parametrize("master", ["spark://127.0.0.1:1", "sc://127.0.0.1:1"])
+@pytest.mark.parametrize("master", ["spark://127.0.0.1:1", "spark://127.0.0.1:1,127.0.0.1:2", "sc://127.0.0.1:1"])
 def test_a_master_at_which_nobody_listens_is_told_at_once(master, tmp_path):
     error = refused(master, tmp_path)
     assert error.code is Code.ENGINE_UNREACHABLE

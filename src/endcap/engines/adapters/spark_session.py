@@ -174,15 +174,22 @@ def _no_java(what: str) -> ConfigError:
 
 
 def _require_answer(master: str) -> None:
-    """Refuse a master at which nobody listens: Spark itself tries for a minute."""
-    address = re.split(r"[/;,]", master.split("://", 1)[1])[0]
-    host, _, port = address.rpartition(":")
-    if not host:
-        host, port = address, "15002" if master.startswith("sc://") else "7077"
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_S).close()
-    except (OSError, ValueError) as error:
-        raise _no_master(master, f"cannot be reached: {error}") from error
+    """Refuse a master at which nobody listens: Spark itself tries for a minute.
+
+    Of several (`spark://one:7077,other:7077`, where a second stands by), one that answers is enough.
+    """
+    refused: list[Exception] = []
+    for address in re.split(r"[/;]", master.split("://", 1)[1])[0].split(","):
+        host, _, port = address.rpartition(":")
+        if not host:
+            host, port = address, "15002" if master.startswith("sc://") else "7077"
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_S).close()
+        except (OSError, ValueError) as error:
+            refused.append(error)
+        else:
+            return
+    raise _no_master(master, f"cannot be reached: {'; '.join(map(str, refused))}") from refused[-1]
 
 
 def _no_master(master: str, what: str) -> ConfigError:
