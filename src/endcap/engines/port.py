@@ -36,7 +36,7 @@ class Engine(Protocol):
         ...
 
     def materialise(self, expression: ibis.Table) -> ibis.Table:
-        """Compute an expression once and keep its rows until the engine is closed or `drop` is called."""
+        """Compute an expression once and keep its rows, in no order, until the engine is closed or `drop` is called."""
         ...
 
     def drop(self, materialised: ibis.Table) -> None:
@@ -44,7 +44,7 @@ class Engine(Protocol):
         ...
 
     def to_arrow(self, expression: ibis.Table) -> pa.Table:
-        """Compute an expression into an Arrow table in memory."""
+        """Compute an expression into an Arrow table in memory; in no order but one that the expression asks for."""
         ...
 
     def stream(self, expression: ibis.Table) -> pa.RecordBatchReader:

@@ -21,6 +21,9 @@ _GROWN = Table(
     "counts", "a count", (*_COUNTS.columns, Column("m", Kind.INT64, "more", nullable=True)), ("n",), version=2
 )
 
+_MANY = 250_000
+_ODD = 'n"24'
+
 
 def parquet_rows_know_their_file_and_their_place_in_it(engine: Engine, folder: Path) -> None:
     """Columns are united by name; `_file` has no folder, `_row` begins at 0."""
@@ -99,13 +102,26 @@ def a_damaged_file_of_a_table_is_told_with_the_table(engine: Engine, folder: Pat
 
 
 def a_stream_keeps_the_order_asked_for(engine: Engine, _folder: Path) -> None:
-    """Read to its end, or closed before."""
+    """Read to its end, or closed before; also of more rows than one batch or thread takes."""
+    many = engine.materialise(engine.read_arrow(_days(*(("a", n * 7 % _MANY) for n in range(_MANY)))))
+    with closing(engine.stream(many.order_by("n"))) as rows:
+        assert rows.read_all()["n"].to_pylist() == list(range(_MANY))
+    engine.drop(many)
     table = engine.materialise(engine.read_arrow(_days(("b", 2), ("a", 3), ("a", 1))))
     asked = table.order_by(["date_partition", "n"])
     with closing(engine.stream(asked)) as rows:
         assert rows.read_all()["n"].to_pylist() == [1, 3, 2]
     engine.stream(asked).close()
     assert engine.stream(asked.filter(asked.n > 9)).read_all().num_rows == 0
+
+
+def what_is_materialised_keeps_its_names_and_types(engine: Engine, _folder: Path) -> None:
+    """Odd names too, and a sum, which engines make wider than its summands."""
+    odd = engine.read_arrow(_days(("a", 1), ("a", 2))).rename({_ODD: "n"})
+    made = engine.materialise(odd.group_by("date_partition").aggregate(**{_ODD: odd[_ODD].sum(), "num": odd.count()}))
+    assert made.columns == ("date_partition", _ODD, "num")
+    assert [str(dtype.copy(nullable=True)) for dtype in made.schema().values()] == ["string", "int64", "int64"]
+    assert _rows(engine, made) == [{"date_partition": "a", _ODD: 3, "num": 2}]
 
 
 def a_dropped_table_is_gone_and_others_stay(engine: Engine, _folder: Path) -> None:
@@ -129,6 +145,7 @@ ENGINE_CHECKS: tuple[Callable[[Engine, Path], None], ...] = (
     what_an_older_contract_did_not_have_is_missing,
     a_damaged_file_of_a_table_is_told_with_the_table,
     a_stream_keeps_the_order_asked_for,
+    what_is_materialised_keeps_its_names_and_types,
     a_dropped_table_is_gone_and_others_stay,
 )
 """All that an engine must do."""

@@ -136,8 +136,8 @@ def _of_process(master: str, memory_limit: str, threads: int, scratch: Path) -> 
     else:
         settings |= {"spark.executor.memory": memory, "spark.scheduler.maxRegisteredResourcesWaitingTime": "20s"}
         settings |= {"spark.cores.max": str(threads)} if threads else {}
-        host, _, _ = master.removeprefix("spark://").partition(":")
-        if host in ("127.0.0.1", "localhost"):
+        hosts = {address.partition(":")[0] for address in master.removeprefix("spark://").split(",")}
+        if hosts <= {"127.0.0.1", "localhost"}:
             settings |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
     return settings
 
