@@ -95,7 +95,8 @@ def _told(events: ibis.Table) -> ibis.Table:
 def _instants(events: ibis.Table, days: Sequence[str], *, gap_us: int) -> ibis.Table:
     """Return the instants of the days, and of the days around those of users for whom these may matter.
 
-    A session reaches over midnight only where its user has an event within the gap before it: few have.
+    Without an event within the gap before any midnight, each first instant of a day is a natural start: no session of
+    that user reaches over midnight, and none is forced. Few have one.
     """
     instants = events.select(*_INSTANT)
     is_wanted = instants.date_partition.isin(list(days))
