@@ -125,5 +125,6 @@ def test_how_many_sessions_are_made_at_a_time_makes_no_difference(made, rows_of,
         "unclicked",
         "popularity",
     }
-    monkeypatch.setattr("endcap.features.examples._SESSIONS_AT_ONCE", 1)
-    assert examples() == whole
+    for at_once in (1, 3, 5):
+        monkeypatch.setattr("endcap.features.examples._ELEMENTS_AT_ONCE", at_once)
+        assert examples() == whole

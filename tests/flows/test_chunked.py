@@ -62,7 +62,7 @@ def failure(code=Code.CONTRACT_BROKEN):
 @pytest.fixture
 def sized(monkeypatch):
     """Each day counts as one row, so that each is a chunk of its own at one row at once."""
-    monkeypatch.setattr("endcap.flows.chunks.Sizes.rows", lambda *_: 1)
+    monkeypatch.setattr("endcap.flows.chunks.Sizes.held", lambda *_: 1)
 
 
 @pytest.mark.usefixtures("sized")

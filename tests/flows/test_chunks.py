@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,3 +38,22 @@ def test_rows_are_those_of_the_same_day_else_of_a_day_on_average(flow_of, hand):
     ingest = next(step for step in STEPS if step.name == "ingest")
     assert sizes.rows(ingest, "2026-03-05", {}) == 4
     assert Part("", 0, 0).rows == 0
+
+
+def test_a_row_that_comes_to_many_counts_as_many_where_days_are_cut(flow_of, hand):
+    flow = flow_of(hand)
+    sizes, step = Sizes(flow), replace(STEPS[-1], name="any", rows_each={"sessions": 20})
+    named = {"sessions/2026-03-05": "x", "events/2026-03-05": "x"}
+    rows = {table: flow.ledger.parts(table)["2026-03-05"].rows for table in ("sessions", "events")}
+    assert min(rows.values()) > 0
+    assert sizes.held(step, "2026-03-05", named) == 20 * rows["sessions"] + rows["events"]
+    assert sizes.rows(step, "2026-03-05", named) == sum(rows.values())
+
+
+def test_each_table_whose_rows_count_as_many_is_one_that_the_step_is_made_from(flow_of, hand):
+    flow = flow_of(hand)
+    for step in STEPS:
+        read = (
+            {name.split("/")[0] for inputs in step.plan(flow).values() for name in inputs} if step.rows_each else set()
+        )
+        assert set(step.rows_each) <= read

@@ -4,10 +4,10 @@ A session's elements are collapsed: consecutive elements of one item are one vis
 element. Visit 0 can only be context; visit p >= 1 is the target of the example at position p. A -> B -> A makes two
 examples.
 
-Shapes: E examples, T elements over all sessions of a day, V visits over all sessions of a day, K negatives.
+Shapes: S sessions, E examples, T elements and V visits over all sessions that are made at a time, K negatives.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import ibis
@@ -26,7 +26,9 @@ __all__ = ["NegativeSources", "examples_by_day", "make_examples", "together"]
 
 Int64 = NDArray[np.int64]
 
-_SESSIONS_AT_ONCE = 50_000
+_ELEMENTS_AT_ONCE = 250_000
+"""An example holds up to `max_sequence` items and its negatives: of sessions of 100 elements, so many took 0.5 GB, of
+sessions of five 0.2 GB (2026-11-27)."""
 _SESSION = ("session_id", "user_key", "item_ids", "event_names", "at_us_list")
 
 
@@ -47,7 +49,7 @@ class NegativeSources:
 
 @dataclass(frozen=True)
 class _Visits:
-    """The collapsed sessions of a day.
+    """The collapsed sessions that are made at a time.
 
     Args:
         sessions: V rows of the visits' sessions, ascending.
@@ -123,18 +125,34 @@ def examples_by_day(
         EXAMPLES in no order, as materialised tables of some sessions each, for the caller to drop; one without rows
         where there is no day. On a shop's first day no item is known before: only unclicked items are drawn, if any.
     """
+    made: list[ibis.Table] = []
+    try:
+        made.extend(_slice_by_slice(engine, sequences, sources, config, days=days, seed=seed))
+    except BaseException:
+        for table in made:  # those before the one that failed
+            engine.drop(table)
+        raise
+    return made or [engine.read_arrow(arrow_schema(EXAMPLES).empty_table())]
+
+
+def _slice_by_slice(
+    engine: Engine,
+    sequences: ibis.Table,
+    sources: NegativeSources,
+    config: FeaturesConfig,
+    *,
+    days: Sequence[str],
+    seed: int,
+) -> Iterator[ibis.Table]:
     known = known_items(engine, sources.item_days, days=days)
-    made = []
     for day in sorted(known):
         of_day = sequences.filter((sequences.scope == "session") & (sequences.date_partition == day))
         in_order = of_day.order_by(["started_us", "user_key", "session_id"]).select(_SESSION)
         sessions = engine.to_arrow(in_order).combine_chunks()
         shown = shown_only(engine, sources.exposures, of_day) if "unclicked" in config.num_by_kind else None
         material = _Material(day, known[day], shown, sources.neighbours)
-        for first in range(0, max(1, len(sessions)), _SESSIONS_AT_ONCE):
-            some = sessions.slice(first, _SESSIONS_AT_ONCE)
-            made.append(engine.read_arrow(_of_sessions(some, material, config, seed=seed)))
-    return made or [engine.read_arrow(arrow_schema(EXAMPLES).empty_table())]
+        for some in _slices(sessions):
+            yield engine.read_arrow(_of_sessions(some, material, config, seed=seed))
 
 
 @dataclass(frozen=True)
@@ -152,6 +170,17 @@ class _Material:
     known: KnownItems
     shown: pa.Table | None
     neighbours: Neighbours
+
+
+def _slices(sessions: pa.Table) -> list[pa.Table]:
+    """Cut a day's sessions into runs of about equal elements; one slice at least."""
+    if not len(sessions):
+        return [sessions]
+    lengths_S = np.asarray(pc.list_value_length(sessions["item_ids"]), np.int64)
+    slice_S = (np.cumsum(lengths_S) - lengths_S) // _ELEMENTS_AT_ONCE
+    starts = np.flatnonzero(np.diff(slice_S, prepend=-1))
+    ends = [*starts[1:], len(sessions)]
+    return [sessions.slice(first, end - first) for first, end in zip(starts, ends, strict=True)]
 
 
 def _of_sessions(sessions: pa.Table, material: _Material, config: FeaturesConfig, *, seed: int) -> pa.Table:

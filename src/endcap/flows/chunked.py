@@ -180,7 +180,7 @@ def do_chunks(  # noqa: PLR0913, PLR0917 - what is done, from what, under which 
         doing.one_after_the_other([sorted(pending)])
     else:
         sizes = Sizes(flow)
-        rows = {each: step.rows_each * sizes.rows(step, each, inputs[each]) for each in pending}
+        rows = {each: sizes.held(step, each, inputs[each]) for each in pending}
         parallel = 1 if step.in_order or flow.workers is None else flow.workers.num
         chunks = cut(rows, rows_at_once=flow.shop.config.engine.rows_at_once, parallel=parallel)
         if parallel > 1 and len(chunks) > 1:

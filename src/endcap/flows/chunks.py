@@ -31,9 +31,17 @@ class Sizes:
 
     def rows(self, step: Step, partition: str, inputs: Mapping[str, str]) -> int:
         """Return about how many rows of one day go into a partition; 0 where nothing tells."""
+        return self._of_a_day(step, partition, inputs, {})
+
+    def held(self, step: Step, partition: str, inputs: Mapping[str, str]) -> int:
+        """Return likewise how many rows of the size of an event's a partition comes to."""
+        return self._of_a_day(step, partition, inputs, step.rows_each)
+
+    def _of_a_day(self, step: Step, partition: str, inputs: Mapping[str, str], each: Mapping[str, int]) -> int:
         if step.name == "ingest":
             return self._rows_of_files().get(partition, 0)
-        sizes = {tuple(name.split("/", 1)): self._rows_of(name) for name in inputs if "/" in name}
+        names = [tuple(name.split("/", 1)) for name in inputs if "/" in name]
+        sizes = {(table, day): each.get(table, 1) * self._rows_of(f"{table}/{day}") for table, day in names}
         own = sum(size for (_, day), size in sizes.items() if day == partition)
         tables = {table for table, _ in sizes}
         return own or (sum(sizes.values()) * len(tables) // len(sizes) if sizes else 0)

@@ -80,8 +80,9 @@ class EngineSettings(BaseModel):
     rows_at_once: int = Field(
         5_000_000,
         ge=1,
-        description="Rows of days that are done in one attempt; days beyond are done in the next one. 5,000,000: a few "
-        "GB in memory, and what is lost by a kill is made again in minutes.",
+        description="Rows of days that are done in one attempt; days beyond are done in the next one. A row that comes "
+        "to many, as a session's to its examples, counts as many. 5,000,000: a few GB in memory, and what is lost by a "
+        "kill is made again in minutes.",
     )
 
 

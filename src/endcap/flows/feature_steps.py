@@ -165,8 +165,8 @@ def run_examples(flow: Flow, pending: list[str]) -> Outcome:
     made = examples_by_day(flow.engine, flow.read(SEQUENCES, pending), sources, config, days=pending, seed=flow.seed)
 
     def release() -> None:
-        for of_day in made:
-            flow.engine.drop(of_day)
+        for some in made:
+            flow.engine.drop(some)
 
     return Outcome(
         tables={"examples": together(made)},

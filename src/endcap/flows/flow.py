@@ -1,6 +1,6 @@
 """What a running flow holds: the shop, its stores and engine, what was asked for, and how progress is told."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -284,8 +284,8 @@ class Step:
         is_there: Says whether what the ledger knows of a partition's output besides tables still lies on disk.
         by_day: Whether its partitions may be done in chunks: each is the same whatever is done beside it.
         in_order: Whether a day looks back on what was made of the day before: chunks are done one after the other.
-        rows_each: How many rows, of the size of an event's, a row that it is made from may come to: `rows_at_once`
-            counts these.
+        rows_each: Table that it is made from -> about how many rows, of the size of an event's, each of its rows comes
+            to: `rows_at_once` counts these. One where nothing is said.
     """
 
     name: str
@@ -300,4 +300,4 @@ class Step:
     is_there: Callable[[Flow, str], bool] = lambda _flow, _partition: True
     by_day: bool = False
     in_order: bool = False
-    rows_each: int = 1
+    rows_each: Mapping[str, int] = field(default_factory=dict)

@@ -70,9 +70,9 @@ _STEPS_OF = {
 _WHOLE = ("catalogue", "items")
 """Data steps whose partitions are made together: a feed is judged by the one before it, items are one table."""
 
-_ROWS_EACH = {"user_features": 10, "examples": 20}
-"""Data steps that make much of little: a user of 30 days stands in each day's features, a session's example holds its
-context and its negatives."""
+_ROWS_EACH = {"user_features": {USER_DAYS.name: 10}, "examples": {SEQUENCES.name: 20}}
+"""Data steps that make much of little: a user stands in the features of each of 30 days after, ten where he comes three
+times; a session of eight visits makes seven examples, each with its context and its negatives."""
 
 _IN_ORDER = ("ingest",)
 """Data steps whose days look back: the last hour of the day before, as it was taken in."""
@@ -95,7 +95,7 @@ def _data_step(name: str, verb: str, action: Action, section: str, *writes: Tabl
     return Step(
         name, verb, action, (*code, *people), _SECTIONS[section], plan, run, writes,
         by_day=name not in _WHOLE, in_order=name in _IN_ORDER,
-        rows_each=_ROWS_EACH.get(name, 1),
+        rows_each=_ROWS_EACH.get(name, {}),
     )  # fmt: skip
 
 
