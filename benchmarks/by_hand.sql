@@ -1,8 +1,9 @@
--- What the data path does to a GA4 export, as somebody would write it by hand for DuckDB alone: users hashed under a key,
--- rows judged and those that are bad put aside with a reason, copies left out, visits found, each item shown joined with
--- what came of it, counts a day, what sequences are made of, features of 30 days. $files are the export's files, $inner and $outer the two padded
--- keys of HMAC-SHA256, $last_us what lies in the future. At "-- write" a table goes to Parquet, a file a day, in the
--- order told. One shop's script: no other could be read by it, nothing of it is checked, and it starts anew each time.
+-- What the data path does to a GA4 export, as somebody would write it by hand for DuckDB alone: users hashed under a
+-- key, rows judged and those that are bad put aside with a reason, copies left out, visits found, each item shown
+-- joined with what came of it, counts a day, what sequences are made of, features of 30 days. $files are the export's
+-- files, $inner and $outer the two padded keys of HMAC-SHA256, $last_us what lies in the future. At "-- write" a table
+-- goes to Parquet, a file a day, in the order told. One shop's script: no other could be read by it, nothing of it is
+-- checked, and it starts anew each time.
 
 CREATE TEMP MACRO said(value) AS nullif(nullif(value, ''), '(not set)');
 CREATE TEMP MACRO minor(amount) AS round(amount * 100)::BIGINT;  -- this shop sells in dollars alone

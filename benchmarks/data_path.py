@@ -155,7 +155,9 @@ def by_refresh(export: Path, folder: Path) -> tuple[Cost, list[StepReport]]:
     """Make a shop of the export, which is not counted, and refresh it as far as features."""
     make_shop(folder, export)
     config = folder / "endcap.toml"
-    head, _, tail = config.read_text(encoding="utf-8").replace(*_NO_RAW_IDS).partition("[identities]")
+    text = config.read_text(encoding="utf-8")
+    assert _NO_RAW_IDS[0] in text
+    head, _, tail = text.replace(*_NO_RAW_IDS).partition("[identities]")
     config.write_text(f"{head}{_NOBODY_ELSE}[sessions]{tail.partition('[sessions]')[2]}", encoding="utf-8")
     return refreshed(folder, VERBS)
 

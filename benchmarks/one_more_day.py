@@ -33,7 +33,7 @@ def one_more_day(folder: Path, *, history_days: int, visitors: int, repeats: int
     Args:
         folder: An empty folder.
         history_days: Days before the last one.
-        visitors: Of the world (preset small); each makes some 200 rows in 90 days.
+        visitors: Of the world (preset small); each makes some 480 rows in 90 days.
         repeats: Turns.
     """
     world = make_world("small", days=history_days + 1, visitors=visitors)
