@@ -6,8 +6,11 @@ from endcap.core.clock import fixed_clock
 from endcap.core.errors import Code, DataError
 from endcap.core.tables import EVENTS, QUALITY
 from endcap.flows.intake import intake_rows
+from endcap.flows.ledger import AttemptStart
 from endcap.flows.quality_steps import PAGE, quality_of
 from endcap.flows.refresh import refresh
+from endcap.flows.steps import STEPS
+from endcap.stores.tables import Fence
 
 LATER = fixed_clock("2026-03-10T13:00:00")
 
@@ -78,3 +81,24 @@ def test_a_day_without_a_profile_is_refused_with_those_there_are(hand, flow_of):
 def test_no_id_of_a_person_is_in_the_page(hand, rows_of):
     page = (hand / "reports" / PAGE).read_text()
     assert not any(row["user_key"] in page for row in rows_of(hand, EVENTS))
+
+
+@pytest.mark.parametrize(
+    "step",
+    [step for step in STEPS if step.by_day and step.writes and step.name != "slates"],
+    ids=lambda step: step.name,
+)
+def test_a_day_whose_writer_was_killed_is_completed_on_a_shop_with_days_before(own_hand, flow_of, step):
+    flow = flow_of(own_hand)
+    parts = {table.name: flow.ledger.parts(table.name) for table in step.writes}
+    written = {name: max(found) for name, found in parts.items() if found}
+    killed = AttemptStart(
+        "run-0", "os_user:ann", step.name, dict.fromkeys(written.values(), "f"), {}, "c", "d", "0", 0.0
+    )
+    attempt = flow.ledger.start(killed, Fence(flow.ledger.lease_name(step.name), 10**6))
+    for name, day in written.items():
+        flow.ledger.writing(attempt, name, [day])
+    refresh(own_hand, verbs=("ingest", "sessionize", "featurize"), clock=LATER)
+    assert {name: flow.ledger.parts(name)[day].digest for name, day in written.items()} == {
+        name: parts[name][day].digest for name, day in written.items()
+    }

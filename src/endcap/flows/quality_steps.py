@@ -41,8 +41,13 @@ _FIRST_DAY = "1970-01-02"  # rows of which nothing tells a day are booked on the
 
 
 def is_quality_there(flow: Flow, partition: str) -> bool:
-    """Whether the page is still there, asked for the last day alone: it is made with it."""
-    return partition != _last_day(flow) or (flow.shop.reports / PAGE).is_file()
+    """Whether the page is still there, asked for the last day alone: it is made with it.
+
+    A day whose writer was killed counts: this step is asked before it completes that day.
+    """
+    known = {day: part for day, part in flow.ledger.parts(QUALITY.name).items() if day <= (flow.through or day)}
+    last = max((day for day, part in known.items() if part.rows or not part.digest), default="")
+    return partition != last or (flow.shop.reports / PAGE).is_file()
 
 
 def run_quality(flow: Flow, pending: list[str]) -> Outcome:
