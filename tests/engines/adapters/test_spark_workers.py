@@ -3,9 +3,12 @@
 import os
 import subprocess
 import sys
+import time
+from types import SimpleNamespace
 
 import pytest
 
+from endcap.engines.adapters import spark_workers
 from endcap.testing.spark import is_installed, standalone
 
 pytestmark = pytest.mark.slow
@@ -15,6 +18,8 @@ if not is_installed() and not os.environ.get("CI"):  # there the import below fa
 
 ALONE = """
 import sys
+import time
+from types import SimpleNamespace
 from pathlib import Path
 from endcap.engines.adapters import spark_workers
 from endcap.engines.adapters.spark import SparkEngine
@@ -64,3 +69,25 @@ def test_workers_that_are_lost_end_the_work_instead_of_hanging_it(tmp_path):
         found = told(LOST, cluster.url, str(tmp_path / "scratch"), str(cluster.workers[0]))
     assert "EngineError Spark lost" in found
     assert "engine-failed" in found
+
+
+def test_workers_that_came_back_are_no_longer_called_lost(monkeypatch):
+    executors, cancelled = [0], []
+    session = SimpleNamespace(sparkContext=SimpleNamespace(cancelAllJobs=lambda: cancelled.append(1)))
+    monkeypatch.setattr(spark_workers, "_num_executors", lambda _session: executors[0])
+    monkeypatch.setattr(spark_workers, "_LOOK_S", 0.01)
+    monkeypatch.setattr(spark_workers, "_WAIT_S", 0.05)
+    watch = spark_workers.WorkersWatch(session)
+    try:
+        until(lambda: watch.has_given_up and cancelled)
+        executors[0] = 1
+        until(lambda: not watch.has_given_up)
+    finally:
+        watch.close()
+
+
+def until(holds):
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
