@@ -70,9 +70,13 @@ _STEPS_OF = {
 _WHOLE = ("catalogue", "items")
 """Data steps whose partitions are made together: a feed is judged by the one before it, items are one table."""
 
-_ROWS_EACH = {"user_features": {USER_DAYS.name: 10}, "examples": {SEQUENCES.name: 20}}
-"""Data steps that make much of little: a user stands in the features of each of 30 days after, ten where he comes three
-times; a session of eight visits makes seven examples, each with its context and its negatives."""
+_ROWS_EACH = {
+    "item_features": {ITEM_DAYS.name: 30},
+    "user_features": {USER_DAYS.name: 30},
+    "examples": {SEQUENCES.name: 20},
+}
+"""Data steps that make much of little: a day of an item or a user is summed up for each of 30 days after; a session of
+eight visits makes seven examples, each with its context and its negatives."""
 
 _IN_ORDER = ("ingest",)
 """Data steps whose days look back: the last hour of the day before, as it was taken in."""
