@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from endcap.core.errors import Code, DataError, SourceError
+from endcap.core.sequences import EVENT_KINDS
 from endcap.flows.interactions import read_interactions
 
 COLUMNS = {"user": "who", "item": "what", "time": "at"}
@@ -36,6 +37,19 @@ def test_a_session_is_one_users_also_where_names_are_equal(tmp_path):
     file = written(tmp_path, who=["u", "v", "u"], what=["a", "b", "c"], at=[1, 2, 3], visit=[1, 1, None])
     found = read_interactions(file, **COLUMNS, session="visit")
     assert told(found) == [(0, [0], [1]), (1, [1], [2]), (0, [2], [3])]
+
+
+def test_kinds_of_events_are_known_by_their_usual_names_and_the_order_of_rows_does_not_matter(tmp_path):
+    names = ["view", "addtocart", "Transaction", "purchase", "scroll", None, "view_item", "add_to_cart"]
+    rows = {"who": ["u"] * 8, "what": list("aabbccdd"), "at": [1, 1, 2, 3, 4, 5, 6, 6], "did": names}
+    found = read_interactions(written(tmp_path, **rows), **COLUMNS, event="did").sequences
+    assert [EVENT_KINDS[number] for number in found.events] == [
+        "view_item", "add_to_cart", "purchase", "purchase", "", "", "view_item", "add_to_cart"
+    ]  # fmt: skip
+    backwards = {name: values[::-1] for name, values in rows.items()}
+    again = read_interactions(written(tmp_path, **backwards), **COLUMNS, event="did").sequences
+    assert again.events.tolist() == found.events.tolist()
+    assert read_interactions(written(tmp_path, **rows), **COLUMNS).sequences.events is None
 
 
 def test_rows_without_a_user_an_item_or_an_instant_are_left_out_and_counted(tmp_path):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -52,6 +54,19 @@ def test_leave_one_out_asks_for_the_last_item_of_each_user_with_two():
     assert split.train.items.tolist() == [4, 5, 9]
     assert split.train.starts.tolist() == [0, 2, 3]
     assert split.train.users.tolist() == [1, 2]
+
+
+def test_a_question_tells_what_was_done_with_each_item_and_when_of_equal_neighbours_the_strongest():
+    sessions = replace(shop(), events=np.array([1, 2, 1, 3, 1, 0, 1], np.int8))
+    asked = session_next(sessions, split_us=2).cases.queries()
+    assert asked.items.tolist() == [0, 1, 0, 1, 0]
+    assert asked.events.tolist() == [2, 1, 2, 1, 3]
+    assert asked.at_us.tolist() == [0, 2, 0, 2, 3]
+    assert time(sessions, split_us=3).cases.queries().events.tolist() == [2, 1, 2, 1, 3]
+    assert leave_one_out(sessions).cases.queries().events.tolist() == [1, 2, 1, 3, 0]
+    assert session_next(shop(), split_us=2).cases.queries().events is None
+    alone = session_next(sessions, split_us=2).cases.of_items_alone().queries()
+    assert (alone.items.tolist(), alone.events, alone.at_us) == (asked.items.tolist(), None, None)
 
 
 def test_the_lines_of_one_order_are_tied():

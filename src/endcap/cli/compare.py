@@ -19,6 +19,7 @@ def compare_verb(  # noqa: PLR0913 - a command has as many arguments as it has c
     item: str,
     time: str,
     session: str | None = None,
+    event: str | None = None,
     split: str = "leave_one_out",
     protocol: Literal["next", "session_next"] = "next",
     seen: Literal["keep", "drop"] = "keep",
@@ -35,6 +36,7 @@ def compare_verb(  # noqa: PLR0913 - a command has as many arguments as it has c
         item: Column of the item.
         time: Column of the time: timestamps, or integers in any order that grows with time.
         session: Column of the session; needed by session_next.
+        event: Column that tells views, carts and purchases apart, for models that do.
         split: leave_one_out, or time:DAY (time:NUMBER for integer times): train before it, test from it on.
         protocol: next (a user's next items) or session_next (each step of a session to its next different item).
         seen: Whether items that the user has had already may be recommended.
@@ -49,6 +51,7 @@ def compare_verb(  # noqa: PLR0913 - a command has as many arguments as it has c
         item=item,
         time=time,
         session=session,
+        event=event,
         split=split,
         protocol=protocol,
         seen=seen,

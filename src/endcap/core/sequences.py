@@ -8,10 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Catalogue", "Queries", "Sequences"]
+__all__ = ["EVENT_KINDS", "Catalogue", "Queries", "Sequences"]
 
 Int64 = NDArray[np.int64]
 Int32 = NDArray[np.int32]
+
+EVENT_KINDS = ("", "view_item", "add_to_cart", "purchase")
+"""Kinds of events that models tell apart, by their numbers; 0 is any other."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Sequences:
         at_us: E instants in microseconds UTC, or any order that grows with time.
         users: S user numbers from 0 (several sequences may be one user's); the unit of bootstrap intervals.
         weights: E weights >= 0 of the elements as events (a purchase may weigh more than a view); 1 by default.
+        events: E numbers of the elements' kinds in EVENT_KINDS; None where the data does not tell.
         negatives: E x K item numbers sampled from all items against each element as a target, -1 where there is
             none; None where none were sampled.
         negative_p: E x K probabilities of these draws, in (0, 1], or None.
@@ -62,6 +66,7 @@ class Sequences:
     at_us: Int64
     users: Int64
     weights: NDArray[np.float32] | None = None
+    events: NDArray[np.int8] | None = None
     negatives: Int32 | None = None
     negative_p: NDArray[np.float32] | None = None
     pool_negatives: Int32 | None = None
@@ -91,10 +96,14 @@ class Queries:
     Args:
         starts: B+1 offsets into the elements.
         items: item numbers in 0..N-1; unknown items are left out by who makes the query.
+        events: Of each element, the number of its kind in EVENT_KINDS; None where who asks does not know.
+        at_us: Of each element, its instant in the steps of the sequences that were learned; None likewise.
     """
 
     starts: Int64
     items: Int32
+    events: NDArray[np.int8] | None = None
+    at_us: Int64 | None = None
 
     def __len__(self) -> int:
         return len(self.starts) - 1

@@ -73,6 +73,7 @@ def compare(  # noqa: PLR0913 - the command's options, each by name
     item: str,
     time: str,
     session: str | None = None,
+    event: str | None = None,
     split: str = "leave_one_out",
     protocol: Asked = "next",
     seen: Seen = "keep",
@@ -88,6 +89,7 @@ def compare(  # noqa: PLR0913 - the command's options, each by name
         item: Column of items.
         time: Column of instants: timestamps, dates, or integers that grow with time.
         session: Column of sessions; needed for session_next.
+        event: Column that tells views, carts and purchases apart, for models that do.
         split: `leave_one_out` (each user's last item is asked), `time:2016-09-15` (the first UTC day of the test) or
             `time:1234` (in the column's own integers).
         protocol: `next` asks for a user's next item; `session_next` for the next different item of a session.
@@ -106,7 +108,7 @@ def compare(  # noqa: PLR0913 - the command's options, each by name
     require(local_actor(), Action.MODEL_COMPARE, Resource(name="file"), audit=KeptInMemory(), at_us=system_clock())
     _check(split, protocol, seen, ks, session)
     recipes = {name: algorithm(name) for name in (*models, *(name for name in REFERENCES if name not in models))}
-    found = read_interactions(Path(file), user=user, item=item, time=time, session=session)
+    found = read_interactions(Path(file), user=user, item=item, time=time, session=session, event=event)
     split_at = _instant(split, found, time)
     _check_parts(split, split_by(_protocol(split, protocol), found.sequences, split_at))
     evaluation = evaluate(

@@ -15,7 +15,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from endcap.core.errors import Code, DataError, SourceError, near
-from endcap.core.sequences import Catalogue, Sequences
+from endcap.core.sequences import EVENT_KINDS, Catalogue, Sequences
 
 __all__ = ["Interactions", "read_interactions", "read_rows"]
 
@@ -42,7 +42,17 @@ class Interactions:
     unit_us: int
 
 
-def read_interactions(file: Path, *, user: str, item: str, time: str, session: str | None = None) -> Interactions:
+_KINDS = {
+    "view_item": ("view_item", "view", "click", "clicks", "pageview", "detail-page-view", "product_viewed"),
+    "add_to_cart": ("add_to_cart", "addtocart", "add-to-cart", "cart", "carts", "product_added"),
+    "purchase": ("purchase", "purchase-complete", "transaction", "order", "orders", "buy", "order_completed"),
+}
+"""What shops and published logs call the kinds of events."""
+
+
+def read_interactions(
+    file: Path, *, user: str, item: str, time: str, session: str | None = None, event: str | None = None
+) -> Interactions:
     """Read a Parquet or CSV file.
 
     Args:
@@ -51,19 +61,21 @@ def read_interactions(file: Path, *, user: str, item: str, time: str, session: s
         item: Name of the column with items.
         time: Name of the column with instants: timestamps, dates, or integers that grow with time.
         session: Name of the column with sessions; a session is one user's, so equal names of two users differ.
+        event: Name of the column that tells views, carts and purchases apart, by GA4's names or other usual ones; a
+            row of another name counts, as one of no kind.
 
     Raises:
         SourceError: The file is missing or cannot be read.
         DataError: A column is missing, or the instants are neither times nor integers.
     """
     table = read_rows(file)
-    columns = [user, item, time, *([session] if session else [])]
+    columns = [user, item, time, *(name for name in (session, event) if name)]
     for name in columns:
         if name not in table.column_names:
             raise DataError(
                 f"the file has no column '{name}'; {near(name, table.column_names)}",
                 where=str(file),
-                fix="name the columns with --user, --item, --time and --session",
+                fix="name the columns with --user, --item, --time, --session and --event",
                 code=Code.INTERACTIONS_COLUMN,
             )
     at, unit_us = _instants(table[time], file, time)
@@ -75,7 +87,7 @@ def read_interactions(file: Path, *, user: str, item: str, time: str, session: s
     _, session_R = (
         _numbered(pc.fill_null(kept[session].cast(pa.string()), "")) if session else ((), np.zeros_like(user_R))
     )
-    sequences = _sequences(user_R, session_R, item_R, at_R)
+    sequences = _sequences(user_R, session_R, item_R, at_R, _events(kept[event]) if event else None)
     return Interactions(sequences, Catalogue(item_ids), len(table), len(table) - len(kept), unit_us)
 
 
@@ -133,8 +145,20 @@ def _numbered(column: pa.ChunkedArray) -> tuple[tuple[str, ...], NDArray[np.int6
     return tuple(names.take(order).to_pylist()), rank[np.asarray(encoded.indices)]
 
 
+def _events(column: pa.ChunkedArray) -> NDArray[np.int8]:
+    """Return the number of each row's kind in EVENT_KINDS."""
+    known = {name: EVENT_KINDS.index(kind) for kind, names in _KINDS.items() for name in names}
+    said = pc.replace_substring(pc.utf8_lower(pc.fill_null(column.cast(pa.string()), "")), " ", "_")
+    place = pc.fill_null(pc.index_in(said, value_set=pa.array(known)), -1)
+    return np.asarray(np.array([*known.values(), 0])[np.asarray(place)], np.int8)
+
+
 def _sequences(
-    user_R: NDArray[np.int64], session_R: NDArray[np.int64], item_R: NDArray[np.int64], at_R: NDArray[np.int64]
+    user_R: NDArray[np.int64],
+    session_R: NDArray[np.int64],
+    item_R: NDArray[np.int64],
+    at_R: NDArray[np.int64],
+    event_R: NDArray[np.int8] | None,
 ) -> Sequences:
     """Collect rows into sequences, in order of their first instant (ties by user and session)."""
     name_R = user_R * (int(session_R.max(initial=0)) + 1) + session_R
@@ -143,7 +167,13 @@ def _sequences(
     np.minimum.at(first_S, of_R, at_R)
     place_S = np.empty(len(first_S), np.int64)
     place_S[np.argsort(first_S, kind="stable")] = np.arange(len(first_S))
-    order = np.lexsort((item_R, at_R, place_S[of_R]))
+    order = np.lexsort((np.zeros_like(item_R) if event_R is None else event_R, item_R, at_R, place_S[of_R]))
     lengths = np.bincount(place_S[of_R], minlength=len(first_S))
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return Sequences(starts, item_R[order].astype(np.int32), at_R[order], user_R[order][starts[:-1]])
+    return Sequences(
+        starts=starts,
+        items=item_R[order].astype(np.int32),
+        at_us=at_R[order],
+        users=user_R[order][starts[:-1]],
+        events=None if event_R is None else event_R[order],
+    )

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from endcap.core.clock import day_start_us, next_day
-from endcap.core.sequences import Catalogue, Sequences
+from endcap.core.sequences import EVENT_KINDS, Catalogue, Sequences
 from endcap.core.tables import CATALOGUE_NEGATIVES, EXAMPLES, ITEMS, POOL_NEGATIVES, SEQUENCES
 from endcap.flows.flow import Flow
 
@@ -117,7 +117,10 @@ def _sequences(sessions: pa.Table, item_ids: pa.ChunkedArray) -> Sequences:
     users = np.array([order.setdefault(key, len(order)) for key in keys], dtype=np.int64)
     items = _numbers(names, item_ids)
     assert (items >= 0).all(), "a sequence names an item that is not in the catalogue"
-    return Sequences(starts=starts, items=items, at_us=np.asarray(at_us, np.int64), users=users)
+    events = pc.fill_null(pc.index_in(_flat(sessions["event_names"])[0], value_set=pa.array(EVENT_KINDS)), 0)
+    return Sequences(
+        starts=starts, items=items, at_us=np.asarray(at_us, np.int64), users=users, events=np.asarray(events, np.int8)
+    )
 
 
 def _with_negatives(

@@ -42,6 +42,8 @@ class Cases:
         masked: B item numbers that are no candidate (the current one), -1 where there is none.
         tied: B; whether the target has the same instant as the end of its history (lines of one order), so that only
             the order of ids put it there.
+        events: E numbers of kinds of events, of collapsed neighbours the strongest; None where the data does not tell.
+        at_us: E instants; None likewise.
     """
 
     items: Int32
@@ -51,6 +53,8 @@ class Cases:
     users: Int64
     masked: Int32
     tied: NDArray[np.bool_]
+    events: NDArray[np.int8] | None = None
+    at_us: Int64 | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -60,7 +64,16 @@ class Cases:
         first_B, end_B = self.firsts[start:stop], self.ends[start:stop]
         first_B = np.maximum(first_B, end_B - HISTORY_LENGTH)
         _, at = _spans(first_B, end_B)
-        return Queries(np.concatenate([[0], np.cumsum(end_B - first_B)]).astype(np.int64), self.items[at])
+        return Queries(
+            np.concatenate([[0], np.cumsum(end_B - first_B)]).astype(np.int64),
+            self.items[at],
+            None if self.events is None else self.events[at],
+            None if self.at_us is None else self.at_us[at],
+        )
+
+    def of_items_alone(self) -> "Cases":
+        """Return the same questions without what was done with the items, and when: a server asks with items alone."""
+        return replace(self, events=None, at_us=None)
 
     def seen(self, start: int = 0, stop: int | None = None) -> tuple[Int64, Int32]:
         """Return what cases start:stop have seen: case number less `start`, and item number; the whole histories."""
@@ -91,7 +104,7 @@ def session_next(sequences: Sequences, *, split_us: int) -> Split:
     Returns:
         Train elements before the split (the early part of a session that straddles it too), and the cases.
     """
-    single = keep(sequences, collapsed(sequences.items, sequences.sequence_of()))
+    single = _single(sequences)
     sequence_E = single.sequence_of()
     has_next_E = np.zeros(len(single.items), bool)
     has_next_E[:-1] = sequence_E[1:] == sequence_E[:-1]
@@ -104,6 +117,8 @@ def session_next(sequences: Sequences, *, split_us: int) -> Split:
         users=single.users[sequence_E[current]],
         masked=single.items[current],
         tied=single.at_us[current + 1] == single.at_us[current],
+        events=single.events,
+        at_us=single.at_us,
     )
     return Split(keep(sequences, sequences.at_us < split_us), cases)
 
@@ -115,24 +130,20 @@ def time(sequences: Sequences, *, split_us: int) -> Split:
         sequences: Sessions or users.
         split_us: Elements before it are learned, steps to elements at or after it are asked.
     """
-    items, at_us, user_E, _ = _by_user(sequences)
-    single = collapsed(items, user_E)
-    items, at_us, user_E = items[single], at_us[single], user_E[single]
-    cases = _cases_at(items, at_us, user_E, np.flatnonzero(at_us >= split_us))
+    whole, _ = _by_user(sequences)
+    single = _single(whole)
+    cases = _cases_at(single, np.flatnonzero(single.at_us >= split_us))
     return Split(keep(sequences, sequences.at_us < split_us), cases)
 
 
 def leave_one_out(sequences: Sequences) -> Split:
     """Ask for the last item of each user with at least two: see this module's first lines."""
-    items, at_us, user_E, place_E = _by_user(sequences)
-    is_last_E = np.ones(len(items), bool)
-    is_last_E[:-1] = user_E[1:] != user_E[:-1]
-    has_earlier_E = np.zeros(len(items), bool)
-    has_earlier_E[1:] = user_E[1:] == user_E[:-1]
-    last = np.flatnonzero(is_last_E & has_earlier_E)
-    learned_E = np.ones(len(items), bool)
+    whole, place_E = _by_user(sequences)
+    last = whole.starts[1:] - 1
+    last = last[whole.lengths() > 1]
+    learned_E = np.ones(len(place_E), bool)
     learned_E[place_E[last]] = False
-    return Split(keep(sequences, learned_E), _cases_at(items, at_us, user_E, last))
+    return Split(keep(sequences, learned_E), _cases_at(whole, last))
 
 
 def keep(sequences: Sequences, chosen_E: NDArray[np.bool_]) -> Sequences:
@@ -155,30 +166,48 @@ def keep(sequences: Sequences, chosen_E: NDArray[np.bool_]) -> Sequences:
     )
 
 
-_BESIDE_ELEMENTS = ("weights", "negatives", "negative_p", "pool_negatives", "pool_weights")
+_BESIDE_ELEMENTS = ("weights", "events", "negatives", "negative_p", "pool_negatives", "pool_weights")
 """What may stand beside the elements."""
 
 
-def _by_user(sequences: Sequences) -> tuple[Int32, Int64, Int64, Int64]:
-    """Put all elements of a user together, in time order: items, instants, users, and where each element stood."""
+def _by_user(sequences: Sequences) -> tuple[Sequences, Int64]:
+    """Put all elements of a user together, in time order: a sequence a user, and where each element stood."""
     user_E = sequences.users[sequences.sequence_of()]
     place_E = np.lexsort((np.arange(len(user_E)), sequences.at_us, user_E)).astype(np.int64)
-    return sequences.items[place_E], sequences.at_us[place_E], user_E[place_E], place_E
+    users, lengths = np.unique(user_E, return_counts=True)
+    whole = Sequences(
+        starts=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        items=sequences.items[place_E],
+        at_us=sequences.at_us[place_E],
+        users=users,
+        events=None if sequences.events is None else sequences.events[place_E],
+    )
+    return whole, place_E
 
 
-def _cases_at(items: Int32, at_us: Int64, user_E: Int64, targets: Int64) -> Cases:
+def _single(sequences: Sequences) -> Sequences:
+    """Collapse equal neighbours of a sequence to their first; its kind of event is the strongest of theirs."""
+    stays_E = collapsed(sequences.items, sequences.sequence_of())
+    single = keep(sequences, stays_E)
+    if sequences.events is None or not len(sequences.events):
+        return single
+    return replace(single, events=np.maximum.reduceat(sequences.events, np.flatnonzero(stays_E)))
+
+
+def _cases_at(whole: Sequences, targets: Int64) -> Cases:
     """Ask for the elements at some places, with all of the user's earlier elements as history."""
-    first_of = np.flatnonzero(np.concatenate([[True], user_E[1:] != user_E[:-1]])[: len(user_E)])
-    group_E = np.cumsum(np.concatenate([[True], user_E[1:] != user_E[:-1]])[: len(user_E)]) - 1
-    firsts = first_of[group_E[targets]].astype(np.int64)
+    user_of = whole.sequence_of()[targets]
+    firsts = whole.starts[user_of]
     return Cases(
-        items=items,
+        items=whole.items,
         firsts=firsts,
         ends=targets.astype(np.int64),
-        targets=items[targets],
-        users=user_E[targets],
+        targets=whole.items[targets],
+        users=whole.users[user_of],
         masked=np.full(len(targets), -1, np.int32),
-        tied=(targets > firsts) & (at_us[targets] == at_us[np.maximum(targets - 1, 0)]),
+        tied=(targets > firsts) & (whole.at_us[targets] == whole.at_us[np.maximum(targets - 1, 0)]),
+        events=whole.events,
+        at_us=whole.at_us,
     )
 
 
