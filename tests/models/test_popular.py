@@ -29,6 +29,28 @@ class TestPopularOfTheLastDays(AlgorithmConformance):
     learns = False
 
 
+class TestPopularByCategory(AlgorithmConformance):
+    recipe = Popular(categories=2)
+    learns = False
+
+    def test_it_beats_popularity_on_the_planted_world(self):
+        """Its shoppers always go on to the other category: there it cannot."""
+
+
+def test_items_of_the_categories_looked_at_last_come_first_the_latest_of_them_before_the_others():
+    hats_and_mugs = Catalogue(("a", "b", "c"), categories=("Hats", "Mugs", "Hats"))
+    scorer = Popular(categories=2).fit(shop(), hats_and_mugs, seed=1)
+    orders = [
+        np.argsort(-scores, kind="stable").tolist() for scores in scorer.score(Queries.of([[], [1], [1, 2], [2, 1, 1]]))
+    ]
+    assert orders == [[0, 1, 2], [1, 0, 2], [0, 2, 1], [1, 0, 2]]
+
+
+def test_a_catalogue_without_categories_has_popular_items_alone():
+    scores = Popular(categories=1).fit(shop(), THREE, seed=1).score(Queries.of([[], [2]]))
+    assert np.array_equal(scores[0], scores[1])
+
+
 def test_scores_are_counts_whoever_asks():
     scores = Popular().fit(shop(), THREE, seed=1).score(Queries.of([[], [2]]))
     assert scores.tolist() == [[2, 2, 1], [2, 2, 1]]

@@ -6,15 +6,18 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from endcap.models.bought_together import BoughtTogether
 from endcap.models.item_markov import ItemMarkov
 from endcap.models.popular import Popular
 from endcap.models.protocol import Algorithm
+from endcap.models.recent import Recent
 from endcap.models.registry import algorithm
+from endcap.models.sequence import SequenceModel
 from endcap.models.two_tower import TwoTower
 
 __all__ = ["ALWAYS_MEASURED", "BEST", "MEASURES", "OURS", "EvaluationSettings", "ModelsConfig"]
 
-OURS = ("popular", "item_markov", "two_tower")
+OURS = ("popular", "recent", "item_markov", "bought_together", "two_tower", "sequence")
 """The models that come with the house: each has a section of its own."""
 
 MEASURES = ("hr", "ndcg", "mrr", "coverage")
@@ -122,11 +125,19 @@ class ModelsConfig(BaseModel):
         "test days. best: which model wins differs from shop to shop.",
     )
     popular: Popular = Field(default_factory=Popular, description="Everybody gets what most people chose.")
+    recent: Recent = Field(default_factory=Recent, description="What the visitor looked at last, again.")
     item_markov: ItemMarkov = Field(
         default_factory=ItemMarkov, description="What followed the last items in earlier sequences."
     )
+    bought_together: BoughtTogether = Field(
+        default_factory=BoughtTogether,
+        description="What lies in the same baskets more often than chance puts it there.",
+    )
     two_tower: TwoTower = Field(
         default_factory=TwoTower, description="A vector for each history and each item, of ids and content."
+    )
+    sequence: SequenceModel = Field(
+        default_factory=SequenceModel, description="A transformer that reads what a visitor did, and when."
     )
     others: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
@@ -176,9 +187,6 @@ class ModelsConfig(BaseModel):
         Raises:
             ModelError: No package has an algorithm of that name, or its settings cannot be used.
         """
-        ours: dict[str, Algorithm] = {
-            "popular": self.popular,
-            "item_markov": self.item_markov,
-            "two_tower": self.two_tower,
+        return {
+            name: getattr(self, name) if name in OURS else algorithm(name, self.others.get(name)) for name in self.train
         }
-        return {name: ours[name] if name in ours else algorithm(name, self.others.get(name)) for name in self.train}

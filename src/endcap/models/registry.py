@@ -12,9 +12,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from endcap.core.errors import Code, ModelError, near
+from endcap.models.bought_together import BoughtTogether
 from endcap.models.item_markov import ItemMarkov
 from endcap.models.popular import Popular
 from endcap.models.protocol import Algorithm
+from endcap.models.recent import Recent
+from endcap.models.sequence import SequenceModel
 from endcap.models.two_tower import TwoTower
 
 __all__ = ["ALGORITHM_GROUP", "algorithm", "algorithm_names", "origin"]
@@ -22,10 +25,13 @@ __all__ = ["ALGORITHM_GROUP", "algorithm", "algorithm_names", "origin"]
 ALGORITHM_GROUP = "endcap.algorithms"
 """Entry points `kind = "module:Recipe"` of other packages."""
 
-_OURS: dict[str, type[Popular | ItemMarkov | TwoTower]] = {
+_OURS: dict[str, type[Popular | Recent | ItemMarkov | BoughtTogether | TwoTower | SequenceModel]] = {
     "popular": Popular,
+    "recent": Recent,
     "item_markov": ItemMarkov,
+    "bought_together": BoughtTogether,
     "two_tower": TwoTower,
+    "sequence": SequenceModel,
 }
 
 

@@ -20,8 +20,11 @@ SCORER_GROUP = "endcap.scorers"
 
 _OURS = {
     "popular": "endcap.models.popular:PopularScorer",
+    "recent": "endcap.models.recent:RecentScorer",
     "item_markov": "endcap.models.item_markov_scorer:ItemMarkovScorer",
+    "bought_together": "endcap.models.bought_together:BoughtTogetherScorer",
     "two_tower": "endcap.models.two_tower_scorer:TwoTowerScorer",
+    "sequence": "endcap.models.sequence_scorer:SequenceScorer",
 }
 
 

@@ -5,8 +5,6 @@ P negatives from pools, U items that a step touches, M features of one item.
 """
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +16,7 @@ from torch.nn import functional
 
 from endcap.core.errors import Code, ModelError
 from endcap.core.sequences import Catalogue, Sequences
+from endcap.models.training import one_thread, pace
 from endcap.models.two_tower_content import content_features
 from endcap.models.two_tower_examples import Examples, columns_of_step, examples_of
 from endcap.models.two_tower_scorer import TwoTowerScorer
@@ -102,7 +101,7 @@ class Towers(torch.nn.Module):
 
 def train(recipe: "TwoTower", sequences: Sequences, catalogue: Catalogue, *, seed: int) -> TwoTowerScorer:
     """Fit the towers and return their numpy twin; see `TwoTower.fit`."""
-    with _one_thread():
+    with one_thread():
         towers = fit_towers(recipe, sequences, catalogue, seed=seed)
         return scorer_of(towers, recipe, _seen(sequences, len(catalogue)))
 
@@ -122,7 +121,7 @@ def fit_towers(recipe: "TwoTower", sequences: Sequences, catalogue: Catalogue, *
         order = np.random.default_rng([seed, epoch]).permutation(len(examples))
         for begin in range(0, len(order), batch):
             for group in optimizer.param_groups:
-                group["lr"] = recipe.learning_rate * _pace(step / num_steps)
+                group["lr"] = recipe.learning_rate * pace(step / num_steps)
             optimizer.zero_grad()
             loss = _loss(towers, recipe, examples, _Step(np.sort(order[begin : begin + batch]), step, seed))
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
@@ -221,21 +220,5 @@ def _pool_log_weights(examples: Examples, rows: NDArray[np.int64]) -> NDArray[np
     return np.where(counts_BP, np.log(weights_BP), -np.inf).astype(np.float32)
 
 
-def _pace(done: float) -> float:
-    """Return the share of the learning rate: up over the first 5 % of the steps, then down as half a cosine."""
-    return min(1.0, (done + 1e-3) / 0.05) * 0.5 * (1 + math.cos(math.pi * done))
-
-
 def _seen(sequences: Sequences, num_items: int) -> NDArray[np.bool_]:
     return np.bincount(sequences.items, minlength=num_items) > 0
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Train on one thread: repeatable to the bit, and faster than two on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
