@@ -59,8 +59,8 @@ def count_together(basket_R: Int64, item_R: Int32, num_items: int) -> Transition
         Rows of an N x N matrix that is its own mirror image; an item is not together with itself.
     """
     items = item_R.astype(np.int64)
-    keys: list[Int64] = [np.zeros(0, np.int64)]
-    counts: list[Int64] = [np.zeros(0, np.int64)]
+    keys: list[Int64] = []
+    counts: list[Int64] = []
     for apart in range(1, LARGEST):
         same = basket_R[apart:] == basket_R[:-apart]
         if not same.any():
@@ -69,14 +69,7 @@ def count_together(basket_R: Int64, item_R: Int32, num_items: int) -> Transition
         key, count = np.unique(np.concatenate([one * num_items + other, other * num_items + one]), return_counts=True)
         keys.append(key)
         counts.append(count)
-    pairs, at = np.unique(np.concatenate(keys), return_inverse=True)
-    total = np.bincount(at, weights=np.concatenate(counts), minlength=len(pairs))
-    lengths = np.bincount(pairs // num_items, minlength=num_items)
-    return Transitions(
-        starts=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-        items=(pairs % num_items).astype(np.int32),
-        weights=total.astype(np.float32),
-    )
+    return Transitions.summed(keys, counts, num_items)
 
 
 def _place_in_group(group_R: Int64) -> NDArray[np.int64]:

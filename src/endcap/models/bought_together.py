@@ -49,21 +49,13 @@ class BoughtTogetherScorer:
                 (items_BL[:, :place] == items_BL[:, place, None]) & filled_BL[:, :place]
             ).any(1)
             asked = np.flatnonzero(is_new)
-            starts = self.together.starts[items_BL[asked, place]]
-            lengths = self.together.starts[items_BL[asked, place] + 1] - starts
-            rows = np.repeat(asked, lengths)
-            at = np.arange(len(rows)) + np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
-            scores_BN[rows, self.together.items[at]] += self.together.weights[at]
+            rows, at = self.together.stored(items_BL[asked, place])
+            scores_BN[asked[rows], self.together.items[at]] += self.together.weights[at]
         return np.where(scores_BN > 0, scores_BN, self.fallback)
 
     def save(self, folder: Path) -> None:
         """Write length and rows into an existing empty folder."""
-        arrays: dict[str, NDArray[np.generic]] = {
-            "starts": self.together.starts,
-            "items": self.together.items,
-            "weights": self.together.weights,
-            "fallback": self.fallback,
-        }
+        arrays = {**self.together.to_arrays(), "fallback": self.fallback}
         save_arrays(folder, kind=self.kind, settings={"length": self.length}, arrays=arrays)
 
     @classmethod
@@ -74,8 +66,7 @@ class BoughtTogetherScorer:
             ModelError: A file is missing or damaged, or of another kind.
         """
         settings, arrays = load_arrays(folder, kind="bought_together")
-        together = Transitions(arrays["starts"], arrays["items"], arrays["weights"])
-        return cls(settings["length"], together, arrays["fallback"])
+        return cls(settings["length"], Transitions.from_arrays(arrays), arrays["fallback"])
 
 
 class BoughtTogether(BaseModel):
@@ -116,11 +107,6 @@ class BoughtTogether(BaseModel):
         lift = (observed + self.shrink) / (expected + self.shrink)
         kept = (observed >= self.least_baskets) & (lift > 1)
         strength = (lift - 1) * (in_baskets[other] / num_baskets) ** self.popularity
-        lengths = np.bincount(one[kept], minlength=num_items)
-        together = Transitions(
-            starts=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-            items=other[kept],
-            weights=strength[kept].astype(np.float32),
-        )
+        together = Transitions.of((one * num_items + other)[kept], strength[kept], num_items)
         fallback = (-1.0 / (1.0 + item_counts(sequences, num_items))).astype(np.float32)
         return BoughtTogetherScorer(self.length, together, fallback)

@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from endcap.core.sequences import Int32, Int64, Queries, Sequences
+from endcap.core.sequences import Int32, Queries, Sequences
 from endcap.models.popular import item_counts
 from endcap.models.storage import load_arrays, save_arrays
 from endcap.models.transitions import Transitions, collapsed, count_transitions
@@ -62,7 +62,7 @@ class ItemMarkovScorer:
         items_BL, share_BL = self._last_items(queries)
         for place in range(items_BL.shape[1]):  # one place at a time: each pair is then added to a cell of its own
             asked = np.flatnonzero(share_BL[:, place] > 0)
-            rows, at = self._stored(items_BL[asked, place])
+            rows, at = self.transitions.stored(items_BL[asked, place])
             shares = share_BL[asked, place][rows] * self.transitions.weights[at]
             scores_BN[asked[rows], self.transitions.items[at]] += shares
         return np.where(scores_BN > 0, scores_BN, self.fallback)
@@ -88,7 +88,7 @@ class ItemMarkovScorer:
 
     def save(self, folder: Path) -> None:
         """Write settings and rows into an existing empty folder."""
-        arrays = {**_rows(self.transitions), "fallback": self.fallback}
+        arrays = {**self.transitions.to_arrays(), "fallback": self.fallback}
         save_arrays(folder, kind=self.kind, settings=asdict(self.settings), arrays=arrays)
 
     @classmethod
@@ -99,8 +99,7 @@ class ItemMarkovScorer:
             ModelError: A file is missing or damaged, or of another kind.
         """
         settings, arrays = load_arrays(folder, kind="item_markov")
-        transitions = Transitions(arrays["starts"], arrays["items"], arrays["weights"])
-        return cls(MarkovSettings(**settings), transitions, arrays["fallback"])
+        return cls(MarkovSettings(**settings), Transitions.from_arrays(arrays), arrays["fallback"])
 
     def _last_items(self, queries: Queries) -> tuple[Int32, NDArray[np.float32]]:
         """Return the B x L last items, latest first, and the weight of each (0 where empty)."""
@@ -114,13 +113,6 @@ class ItemMarkovScorer:
         shares = shares[shares >= _NEGLIGIBLE].astype(np.float32)
         items_BL, filled_BL = single.last(len(shares))
         return items_BL, np.where(filled_BL, shares, np.float32(0))
-
-    def _stored(self, items: Int32) -> tuple[Int64, Int64]:
-        """Return, over the rows of some items, which of them each pair belongs to and where the pair is stored."""
-        starts = self.transitions.starts[items]
-        lengths = self.transitions.starts[items + 1] - starts
-        rows = np.repeat(np.arange(len(items), dtype=np.int64), lengths)
-        return rows, np.arange(len(rows), dtype=np.int64) - (np.cumsum(lengths) - lengths - starts)[rows]
 
 
 def fit_scorer(sequences: Sequences, num_items: int, settings: MarkovSettings) -> ItemMarkovScorer:
@@ -144,7 +136,3 @@ def weigh(counted: Transitions, counts: NDArray[np.float64], settings: MarkovSet
     # Between -1 (never seen) and 0, so that whatever followed something stands before it.
     fallback = (-1.0 / (1.0 + counts)).astype(np.float32)
     return ItemMarkovScorer(settings, Transitions(counted.starts, counted.items, weights.astype(np.float32)), fallback)
-
-
-def _rows(transitions: Transitions) -> dict[str, NDArray[np.generic]]:
-    return {"starts": transitions.starts, "items": transitions.items, "weights": transitions.weights}
