@@ -9,7 +9,7 @@ from endcap.core.clock import next_day
 from endcap.core.errors import Code, DataError
 from endcap.core.tables import EXPOSURES, SESSIONS
 from endcap.engines.port import Engine
-from endcap.sessions.sessionize import in_sessions
+from endcap.sessions.sessionize import and_the_next, in_sessions
 
 __all__ = ["check_exposures", "check_sessions"]
 
@@ -28,8 +28,7 @@ def check_sessions(engine: Engine, sessions: ibis.Table, events: ibis.Table, *, 
         DataError: A check fails (CONTRACT_BROKEN); every failure is named with its number.
     """
     complete = [day for day in days if next_day(day, -1) in set(days)]
-    reach = {*days, *(next_day(day) for day in days)}
-    told = events.filter(events.date_partition.isin(sorted(reach)))
+    told = events.filter(events.date_partition.isin(and_the_next(days)))
     told = told.select("user_key", "at_us", "event_id", "date_partition").distinct()
     # An event is named by more than its id: a sender may use an id twice, days apart.
     named = ("user_key", "at_us", "event_id")
@@ -70,8 +69,7 @@ def check_exposures(engine: Engine, exposures: ibis.Table, events: ibis.Table, *
         DataError: A check fails (CONTRACT_BROKEN); every failure is named with its number.
     """
     is_shown = (events.event_name == "view_item_list") & events.item_id.notnull() & (events.item_ordinal >= 1)
-    reach = {*days, *(next_day(day) for day in days)}
-    in_reach = events.filter(events.date_partition.isin(list(reach)))
+    in_reach = events.filter(events.date_partition.isin(and_the_next(days)))
     measured = _measure(
         engine,
         shown=events.filter(is_shown & events.date_partition.isin(list(days))).count(),

@@ -22,7 +22,7 @@ from endcap.core.tables import SESSIONS
 from endcap.engines.contracts import under_contract
 from endcap.sessions.config import SessionsConfig
 
-__all__ = ["in_sessions", "needed_days", "sessionize"]
+__all__ = ["and_the_next", "in_sessions", "needed_days", "sessionize"]
 
 _MINUTE_US = 60_000_000
 _TOUCHES = ("view_item", "add_to_cart", "purchase")
@@ -36,6 +36,15 @@ def needed_days(day: str) -> tuple[str, str]:
     ('2016-09-13', '2016-09-16')
     """
     return next_day(day, -2), next_day(day)
+
+
+def and_the_next(days: Sequence[str]) -> list[str]:
+    """Return some days and the day after each, ascending: on these their sessions end.
+
+    >>> and_the_next(["2016-09-15", "2016-09-16"])
+    ['2016-09-15', '2016-09-16', '2016-09-17']
+    """
+    return sorted({*days, *(next_day(day) for day in days)})
 
 
 def sessionize(events: ibis.Table, config: SessionsConfig, *, days: Sequence[str]) -> ibis.Table:
@@ -53,8 +62,7 @@ def sessionize(events: ibis.Table, config: SessionsConfig, *, days: Sequence[str
     opened = _opened(_instants(events, days, gap_us=gap_us), gap_us=gap_us)
     # Of the days around, the instants tell where sessions start; no more is looked at of what starts on them.
     wanted = opened.filter((opened.started_us // DAY_US).isin([day_start_us(day) // DAY_US for day in days]))
-    ends_on = {*days, *(next_day(day) for day in days)}
-    within = events.filter(events.date_partition.isin(sorted(ends_on))).join(wanted, list(_INSTANT))
+    within = events.filter(events.date_partition.isin(and_the_next(days))).join(wanted, list(_INSTANT))
     placed = _told(within)
     touched = within.filter(within.event_name.isin(_TOUCHES) & within.item_id.notnull())
     session = ["user_key", "started_us"]
