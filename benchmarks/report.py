@@ -6,7 +6,8 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def report(
                 "load": os.getloadavg()[0],
                 "system": f"{platform.system()} {platform.machine()}",
             },
-            "versions": {"python": platform.python_version(), **{each: version(each) for each in _NAMED}},
+            "versions": {"python": platform.python_version(), **_versions()},
             "commit": _commit(),
             "date": day_of(system_clock()),
         }
@@ -48,6 +49,15 @@ def report(
     if options.out:
         options.out.write_text(line + "\n", encoding="utf-8")
     print(line)
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions of what is installed: a machine with an accelerator may have torch and numpy alone."""
+    found = {}
+    for name in _NAMED:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _commit() -> str:

@@ -7,13 +7,20 @@ import torch
 from endcap.core.errors import ModelError
 from endcap.core.sequences import Catalogue, Queries, Sequences
 from endcap.metrics.ranking import ndcg_at
-from endcap.models import two_tower_training
 from endcap.models.evaluate import answer
 from endcap.models.popular import Popular
 from endcap.models.protocols import session_next
+from endcap.models.training.context import Context
+from endcap.models.training.loop import train as train_task
+from endcap.models.training.place import place_of
+from endcap.models.training.ranks import Ranks
+from endcap.models.training.settings import TrainingRun, TrainingSettings
+from endcap.models.training.source import InMemory
 from endcap.models.two_tower import TwoTower
+from endcap.models.two_tower_batches import Contents
+from endcap.models.two_tower_content import content_features
 from endcap.models.two_tower_examples import examples_of
-from endcap.models.two_tower_training import fit_towers, scorer_of, train
+from endcap.models.two_tower_training import TwoTowerTask, scorer_of
 from endcap.testing.worlds import SPLIT_US, planted_catalogue, planted_sequences
 
 NUM_ITEMS = 12
@@ -35,15 +42,45 @@ def catalogue():
     return Catalogue(tuple(f"{item:02}" for item in range(NUM_ITEMS)), categories=categories)
 
 
+def train(recipe, sequences, items, *, seed):
+    return recipe.fit(sequences, items, seed=seed)
+
+
+def task_of(recipe, sequences):
+    context = Context(place_of(TrainingSettings(device="cpu")), Ranks(), 0)
+    task = TwoTowerTask(recipe, InMemory(sequences), Contents(*content_features(catalogue())), context)
+    return task, context
+
+
+def fitted(recipe, sequences):
+    task, context = task_of(recipe, sequences)
+    train_task(task, TrainingRun(context_settings()), context, of=task.of)
+    return task
+
+
+def context_settings():
+    return TrainingSettings(device="cpu")
+
+
 def test_the_numpy_scorer_says_what_the_torch_towers_say():
     recipe = TwoTower(epochs=3)
-    towers = fit_towers(recipe, world(), catalogue(), seed=0)
-    scorer = scorer_of(towers, recipe, np.ones(NUM_ITEMS, bool))
+    task = fitted(recipe, world())
+    towers, contents = task.module, task.batches.contents
+    scorer = scorer_of(towers, recipe, contents, np.ones(NUM_ITEMS, bool))
     queries = Queries.of([[1, 2, 3], [], [5], [0, 4] * 30])
     at_BL, filled_BL = queries.last(recipe.history)
+    row_H, place_H = np.nonzero(filled_BL)
+    batch = {
+        **vars(contents.touched(np.arange(NUM_ITEMS))),
+        "history_at_H": at_BL[row_H, place_H].astype(np.int64),
+        "history_row_H": row_H,
+        "history_place_H": place_H,
+        "latest_G": np.flatnonzero(place_H == 0),
+    }
+    batch = {name: torch.from_numpy(values) for name, values in batch.items()}
     with torch.no_grad():
-        vectors_ND = towers.item_vectors(np.arange(NUM_ITEMS))
-        query_BD = towers.query_vectors(vectors_ND, at_BL.astype(np.int64), filled_BL)
+        vectors_ND = towers.item_vectors(batch)
+        query_BD = towers.query_vectors(vectors_ND, batch, len(queries))
         scores_BN = (query_BD @ vectors_ND.T).numpy()
     assert np.abs(scorer.query_vectors_BD(queries) - query_BD.numpy()).max() <= 1e-5
     assert np.abs(scorer.score(queries) - scores_BN).max() <= 1e-5 * max(1, np.abs(scores_BN).max())
@@ -82,17 +119,18 @@ def test_items_of_a_pool_count_once_more_for_their_example_alone():
     weights = np.array([[1.0] * 4, [0.5, 0.5, 0.5, 9.0], [1.0] * 4], np.float32)
     beside = Sequences(np.array([0, 3]), walk, np.arange(3), np.arange(1), pool_negatives=pool, pool_weights=weights)
     recipe = TwoTower(epochs=1, dropout=0, id_dropout=0)
-    towers = fit_towers(recipe, world(20), catalogue(), seed=0)
-    examples = examples_of(beside, NUM_ITEMS)
-    scores_BN = scorer_of(towers, recipe, np.ones(NUM_ITEMS, bool)).score(Queries.of([[], [1], [1, 2]]))
+    task = fitted(recipe, world(20))
+    scores_BN = scorer_of(task.module, recipe, task.batches.contents, np.ones(NUM_ITEMS, bool)).score(
+        Queries.of([[], [1], [1, 2]])
+    )
     exp_BN = np.exp(scores_BN.astype(np.float64))
     sums = exp_BN.sum(axis=1)
     sums[1] += exp_BN[1, 5] + 0.5 * exp_BN[1, 6]
     expected = np.log(sums) - scores_BN[np.arange(3), walk]
     for row in range(3):
+        batch = task.batches.of(examples_of(beside), np.array([row]), name=0, weight=1)
         with torch.no_grad():
-            step = two_tower_training._Step(np.array([row]), 0, 0)  # noqa: SLF001 - the loss is asked about itself
-            found = two_tower_training._loss(towers, recipe, examples, step)  # noqa: SLF001
+            found = task.loss(place_of(context_settings()).tensors(batch))
         assert float(found) == pytest.approx(expected[row], abs=1e-5)
 
 
@@ -147,8 +185,44 @@ def test_elements_of_weight_zero_are_not_learned_as_targets():
 
 def test_numbers_out_of_range_end_in_an_error_that_says_what_to_change():
     recipe = TwoTower(epochs=1)
-    towers = fit_towers(recipe, world(20), catalogue(), seed=0)
+    task, _ = task_of(recipe, world(20))
     with torch.no_grad():
-        towers.out_bias_D[0] = float("nan")
+        task.module.out_bias_D[0] = float("nan")
     with pytest.raises(ModelError, match="lower two_tower's learning_rate"):
-        scorer_of(towers, recipe, np.ones(NUM_ITEMS, bool))
+        scorer_of(task.module, recipe, task.batches.contents, np.ones(NUM_ITEMS, bool))
+
+
+@pytest.mark.parametrize("tables", ["dense", "by_rows"])
+def test_both_ways_of_learning_tables_beat_popularity_on_the_planted_world(tables):
+    split = session_next(planted(), split_us=SPLIT_US)
+    found = {}
+    for recipe in (TwoTower(tables=tables), Popular()):
+        scorer = recipe.fit(split.train, planted_catalogue(), seed=17)
+        found[recipe.kind] = ndcg_at(answer(scorer, split.cases, 12, count=5).ranks, 5).mean()
+    assert found["two_tower"] > 1.5 * found["popular"]
+
+
+def test_a_step_of_several_parts_has_the_targets_of_a_whole_one():
+    task, _ = task_of(TwoTower(batch=64), world(100))
+    whole, halves = (list(task.steps(0, range(parts), parts)) for parts in (1, 2))
+    assert [(step.begin, step.end, step.ends_pass) for step in whole] == [
+        (step.begin, step.end, step.ends_pass) for step in halves
+    ]
+    for one, two in zip(whole, halves, strict=True):
+        assert sum(len(batch.target_B) for batch in two.parts.values()) == len(one.parts[0].target_B)
+        assert sum(batch.weights_B.sum() for batch in two.parts.values()) == pytest.approx(
+            one.parts[0].weights_B.sum(), abs=1e-6
+        )
+
+
+def test_the_steps_from_a_cursor_on_are_those_of_the_whole_walk():
+    task, _ = task_of(TwoTower(batch=64, epochs=3), world(100))
+    walk = [(step.begin, step.end) for step in task.steps(0, [0], 1)]
+    assert walk[0][0] == 0
+    assert walk[-1][1] == task.total
+    for at in (1, len(walk) // 2, len(walk) - 1):
+        again = list(task.steps(walk[at][0], [0], 1))
+        assert [(step.begin, step.end) for step in again] == walk[at:]
+    first = next(iter(task.steps(walk[5][0], [0], 1))).parts[0]
+    second = list(task.steps(0, [0], 1))[5].parts[0]
+    assert all(np.array_equal(getattr(first, name), getattr(second, name)) for name in vars(first))

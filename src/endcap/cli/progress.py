@@ -40,7 +40,7 @@ def lines_told() -> Iterator[Callable[[str], None]]:
 
 
 def _plain(report: StepReport) -> None:
-    if report.state != "started":
+    if report.state not in ("started", "under way"):
         print(_line(report), file=sys.stderr, flush=True)
 
 
@@ -55,6 +55,8 @@ def _moving() -> Iterator[Callable[[StepReport], None]]:
             if report.state == "started":
                 days = f", {report.partitions} partitions" if report.partitions > 1 else ""
                 status.update(f"{report.step}{days} ...")
+            elif report.state == "under way":
+                status.update(f"{report.step}: {report.note} ...")
             elif report.state == "waiting":
                 status.update(f"{report.step} waits {report.note} ...")
             else:

@@ -35,8 +35,8 @@ class StepReport:
 
     Args:
         step: Its name.
-        state: waiting (for another runner), again (it failed and is tried again), started, done or unchanged (nothing
-            had to be done).
+        state: waiting (for another runner), again (it failed and is tried again), started, under way (`note` says how
+            far), done or unchanged (nothing had to be done).
         partitions: How many partitions were to be done.
         seconds: How long it took.
         rows: How many rows it wrote.

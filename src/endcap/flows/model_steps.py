@@ -18,6 +18,7 @@ from endcap.flows.folder import is_whole, keep_folder
 from endcap.flows.model_data import read_model_data
 from endcap.flows.neighbours import ITEMS_FILE
 from endcap.flows.shop import write_atomically
+from endcap.flows.training import fit_model, forget_checkpoints
 from endcap.index.flat import FlatIndex
 from endcap.index.recall import recall_report
 from endcap.models.config import ALWAYS_MEASURED
@@ -80,10 +81,10 @@ def plan_train(flow: Flow) -> Plan:
 def run_train(flow: Flow, pending: list[str]) -> Outcome:
     """Fit the pending models on everything up to the last day."""
     data = read_model_data(flow)
-    output = {}
+    output, curves = {}, {}
     for name in pending:
         recipe = flow.shop.config.models.recipes()[name]
-        scorer = recipe.fit(data.sequences, data.catalogue, seed=flow.seed)
+        scorer, curve = fit_model(flow, name, recipe, data)
 
         def save(folder: Path, scorer: Scorer = scorer) -> None:
             scorer.save(folder)
@@ -92,7 +93,11 @@ def run_train(flow: Flow, pending: list[str]) -> Outcome:
 
         version = _keep(flow, flow.shop.models / name, save)
         output[name] = {"kind": recipe.kind, "version": version, "vectors": isinstance(scorer, VectorScorer)}
-    return Outcome(output=output, note=f"{', '.join(pending)} on {len(data.sequences):,} sequences")
+        forget_checkpoints(flow, name)
+        if curve:
+            curves[name] = curve
+    note = f"{', '.join(pending)} on {len(data.sequences):,} sequences"
+    return Outcome(output=output, detail={"training": curves} if curves else {}, note=note)
 
 
 def plan_index(flow: Flow) -> Plan:

@@ -50,7 +50,7 @@ _PULL_CODE = (
     "flows/pull_steps.py",
 )
 
-_MODEL_CODE = ("models", "flows/folder.py", "flows/model_data.py", "flows/model_steps.py")
+_MODEL_CODE = ("models", "flows/folder.py", "flows/model_data.py", "flows/model_steps.py", "flows/training.py")
 
 _PEOPLE_CODE = ("events/bots.py", "events/identities.py", "flows/people.py")
 """What turns events into those of people."""

@@ -13,6 +13,7 @@ from endcap.models.protocol import Algorithm
 from endcap.models.recent import Recent
 from endcap.models.registry import algorithm
 from endcap.models.sequence import SequenceModel
+from endcap.models.training.settings import TrainingSettings
 from endcap.models.two_tower import TwoTower
 
 __all__ = ["ALWAYS_MEASURED", "BEST", "MEASURES", "OURS", "EvaluationSettings", "ModelsConfig"]
@@ -138,6 +139,9 @@ class ModelsConfig(BaseModel):
     )
     sequence: SequenceModel = Field(
         default_factory=SequenceModel, description="A transformer that reads what a visitor did, and when."
+    )
+    training: TrainingSettings = Field(
+        default_factory=TrainingSettings, description="Where and how exactly models are trained by steps."
     )
     others: dict[str, dict[str, Any]] = Field(
         default_factory=dict,

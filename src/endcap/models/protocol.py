@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from endcap.core.sequences import Catalogue, Queries, Sequences
+from endcap.models.training.settings import TrainingRun
 
-__all__ = ["Algorithm", "Scorer", "VectorScorer"]
+__all__ = ["Algorithm", "Scorer", "TrainedAlgorithm", "VectorScorer"]
 
 
 class Scorer(Protocol):
@@ -85,5 +86,25 @@ class Algorithm(Protocol):
 
         Raises:
             ModelError: The sequences do not suffice for this algorithm.
+        """
+        ...
+
+
+@runtime_checkable
+class TrainedAlgorithm(Algorithm, Protocol):
+    """A recipe that is fitted step by step, so that it can tell progress, be stopped and go on."""
+
+    def train(self, sequences: Sequences, catalogue: Catalogue, *, seed: int, run: TrainingRun) -> Scorer:
+        """Learn from sequences; `fit` is this with the settings of a run left as they are.
+
+        Args:
+            sequences: As for `fit`.
+            catalogue: As for `fit`.
+            seed: As for `fit`.
+            run: How to train, where checkpoints lie, who is told. From the latest checkpoint of the same settings, data
+                and seed it goes on to the same bytes.
+
+        Raises:
+            ModelError: The loss ran out of the numbers' range, or there is no such device, or no room on the disk.
         """
         ...

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from endcap.core.sequences import Catalogue, Sequences
 from endcap.models.sequence_scorer import SequenceScorer
+from endcap.models.training.settings import TrainingRun
 
 __all__ = ["SequenceModel"]
 
@@ -44,6 +45,15 @@ class SequenceModel(BaseModel):
     learning_rate: float = Field(
         0.004, gt=0, le=1, description="Highest step size of AdamW, rising for 5 % of the steps, then falling."
     )
+    tables: Literal["dense", "by_rows"] = Field(
+        "by_rows",
+        description="How the table of items learns. dense: by AdamW, all of it at each step. by_rows: by row-wise "
+        "Adagrad, the rows that a step has read; ranks share the table out. by_rows: after half as many passes it was "
+        "as good.",
+    )
+    row_learning_rate: float = Field(
+        0.1, gt=0, le=10, description="Highest step size of row-wise Adagrad, paced like the other."
+    )
     weight_decay: float = Field(0.01, ge=0, le=1, description="Of AdamW.")
     dropout: float = Field(0.2, ge=0, lt=1, description="Share of numbers left out of what a layer adds.")
     item_dropout: float = Field(0.1, ge=0, lt=1, description="Share of items of a history that a step does not see.")
@@ -72,11 +82,16 @@ class SequenceModel(BaseModel):
         return self
 
     def fit(self, sequences: Sequences, catalogue: Catalogue, *, seed: int) -> SequenceScorer:
-        """Learn from sequences; see `models.protocol.Algorithm`.
+        """Learn from sequences; see `train`."""
+        return self.train(sequences, catalogue, seed=seed, run=TrainingRun())
+
+    def train(self, sequences: Sequences, catalogue: Catalogue, *, seed: int, run: TrainingRun) -> SequenceScorer:
+        """Learn from sequences; see `models.protocol.TrainedAlgorithm`.
 
         Raises:
             ModelError: Training ran out of the numbers' range.
         """
-        from endcap.models.sequence_training import train  # noqa: PLC0415 - only training may load torch
+        from endcap.models.sequence_training import fit  # noqa: PLC0415 - only training may load torch
+        from endcap.models.training.source import InMemory  # noqa: PLC0415
 
-        return train(self, sequences, catalogue, seed=seed)
+        return fit(self, InMemory(sequences), catalogue, seed=seed, run=run)

@@ -1,47 +1,56 @@
-"""Training of the sequence model with torch, on one thread.
+"""Training of the sequence model with torch.
 
-Shapes: B sequences of a step, L places (the beginning, then elements), D embedding, N items, T targets of a step,
-C columns (items that a step scores), H heads, K numbers of a head.
+Shapes: B sequences of a batch, L places (the beginning, then elements), D embedding, N items, T targets of a batch,
+U items that a batch touches, C columns (items that a batch scores for all its targets), H heads, K numbers of a head.
 """
 
+import hashlib
 import math
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from endcap.core.errors import Code, ModelError
-from endcap.core.sampling import draw, integer_weights
-from endcap.core.sequences import EVENT_KINDS, Catalogue, Int64, Queries, Sequences
-from endcap.models.sequence_elements import NUM_GAPS, Elements
-from endcap.models.sequence_scorer import SequenceScorer, rotations
-from endcap.models.training import one_thread, pace
+from endcap.core.sampling import Sampler, integer_weights
+from endcap.core.sequences import EVENT_KINDS, Catalogue, Queries
+from endcap.models.sequence_batches import Batch, Batches, steps_of
+from endcap.models.sequence_elements import NUM_GAPS, Collapsed
+from endcap.models.sequence_scorer import SequenceScorer
+from endcap.models.training.context import Context
+from endcap.models.training.loop import Step, train
+from endcap.models.training.place import place_of, seeded
+from endcap.models.training.ranks import joined
+from endcap.models.training.settings import TrainingRun
+from endcap.models.training.source import Source, held_out, windows
+from endcap.models.training.table import Table
 
 if TYPE_CHECKING:
     from endcap.models.sequence import SequenceModel
 
-__all__ = ["Reader", "train"]
+__all__ = ["Reader", "SequenceTask", "fit", "scorer_of"]
 
-_ALL_OF = 4
-"""A catalogue of no more than so many times the negatives is scored whole: that is quicker than to draw."""
 _LONGEST_STEP = 1.0
 """The gradient is cut to this length."""
-_NO_TARGET = -1
 
 
 class Reader(torch.nn.Module):
-    """Reads sequences; its parameters are the arrays of `SequenceScorer`, by the same names."""
+    """Reads sequences; its parameters and tables are the arrays of `SequenceScorer`, by the same names."""
 
-    def __init__(self, recipe: "SequenceModel", num_items: int) -> None:
+    def __init__(self, recipe: "SequenceModel", num_items: int, context: Context) -> None:
         super().__init__()
         self.recipe = recipe
         dim, blocks = recipe.dim, recipe.blocks
-        self.items_ND = _normal(num_items, dim, scale=0.05)
-        self.biases_N = torch.nn.Parameter(torch.zeros(num_items))
+        by_rows = recipe.tables == "by_rows"
+
+        def table(columns: int, scale: float) -> Table:
+            return Table(num_items, columns, scale=scale, by_rows=by_rows, context=context)
+
+        self.items_ND, self.biases_N = table(dim, 0.05), table(1, 0.0)
+        seeded(context.seed, 0)
         self.begin_D = _normal(dim, scale=0.05)
         self.events_ED = _normal(len(EVENT_KINDS), dim, scale=0.05)
         self.gaps_GD = _normal(NUM_GAPS, dim, scale=0.05)
@@ -55,14 +64,21 @@ class Reader(torch.nn.Module):
         self.inner_gate = _normal(blocks, dim, dim, scale=scale)
         self.inner_gate_biases = torch.nn.Parameter(torch.zeros(blocks, dim))
         self.ask, self.know = (_normal(dim, dim, scale=scale) for _ in range(2))
+        self.to(context.place.device)
 
-    def forward(self, elements: Elements) -> Tensor:
-        """Return what each beginning of each history comes to, B x L x D: place 0 has seen nothing."""
-        items_BLD = functional.embedding(torch.from_numpy(elements.items_BL), self.items_ND)
+    def forward(self, vectors_UD: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+        """Return what each beginning of each history comes to, B x L x D: place 0 has seen nothing.
+
+        Args:
+            vectors_UD: Vectors of the items that are touched.
+            batch: `at_BL`, `events_BL`, `gaps_BL`, `cosines_LK`, `sines_LK`; see `sequence_batches.Batch`.
+        """
+        items_BLD = functional.embedding(batch["at_BL"], vectors_UD)
         if self.training:
-            items_BLD = items_BLD * (torch.rand(*items_BLD.shape[:2], 1) >= self.recipe.item_dropout)
-        events_BLD = functional.embedding(torch.from_numpy(elements.events_BL), self.events_ED)
-        gaps_BLD = functional.embedding(torch.from_numpy(elements.gaps_BL), self.gaps_GD)
+            seen_BL1 = torch.rand(*items_BLD.shape[:2], 1, device=items_BLD.device) >= self.recipe.item_dropout
+            items_BLD = items_BLD * seen_BL1
+        events_BLD = functional.embedding(batch["events_BL"], self.events_ED)
+        gaps_BLD = functional.embedding(batch["gaps_BL"], self.gaps_GD)
         begin_B1D = self.begin_D.expand(len(items_BLD), 1, -1)
         values_BLD = torch.cat([begin_B1D, self._dropped(items_BLD + events_BLD + gaps_BLD)], dim=1)
         for block in range(self.recipe.blocks):
@@ -70,7 +86,7 @@ class Reader(torch.nn.Module):
             gate_BLD = torch.sigmoid(
                 functional.linear(norm_BLD, self.attend_gate[block], self.attend_gate_biases[block])
             )
-            values_BLD = values_BLD + gate_BLD * self._dropped(self._attended(norm_BLD, self.attend[block]))
+            values_BLD = values_BLD + gate_BLD * self._dropped(self._attended(norm_BLD, self.attend[block], batch))
             norm_BLD = _normed(values_BLD, self.norms_MD[2 * block + 1])
             gate_BLD = torch.sigmoid(functional.linear(norm_BLD, self.inner_gate[block], self.inner_gate_biases[block]))
             left, right = functional.linear(norm_BLD, self.inner[block]).chunk(2, dim=-1)
@@ -79,136 +95,169 @@ class Reader(torch.nn.Module):
         return _normed(values_BLD, self.norms_MD[-1])
 
     def back(self, hidden_BLD: Tensor) -> Tensor:
-        """Return what each place adds to the scores of elements that it has read, B x L x (L - 1); 0 for later ones."""
+        """Return what each place adds to the scores of elements, B x (L + 1) x L; it has not read those after it."""
         asked_BLD = functional.linear(hidden_BLD, self.ask)
         known_BLD = functional.linear(hidden_BLD[:, 1:], self.know)
         scores_BLL: Tensor = asked_BLD @ known_BLD.transpose(1, 2) * hidden_BLD.shape[-1] ** -0.5
-        return scores_BLL.tril(-1)
+        return scores_BLL
 
-    def _attended(self, values_BLD: Tensor, weights: Tensor) -> Tensor:
-        batch, length, dim = values_BLD.shape
+    def _attended(self, values_BLD: Tensor, weights: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+        num, length, dim = values_BLD.shape
         heads = self.recipe.heads
-        joined = functional.linear(values_BLD, weights[: 3 * dim]).view(batch, length, 3, heads, dim // heads)
+        joined = functional.linear(values_BLD, weights[: 3 * dim]).view(num, length, 3, heads, dim // heads)
         asked, known, told = joined.permute(2, 0, 3, 1, 4)
-        cosines, sines = (torch.from_numpy(each) for each in rotations(length, dim // heads))
-        asked, known = (_turned(each, cosines, sines) for each in (asked, known))
+        asked, known = (_turned(each, batch["cosines_LK"], batch["sines_LK"]) for each in (asked, known))
         together = functional.scaled_dot_product_attention(asked, known, told, is_causal=True)
-        return functional.linear(together.transpose(1, 2).reshape(batch, length, dim), weights[3 * dim :])
+        return functional.linear(together.transpose(1, 2).reshape(num, length, dim), weights[3 * dim :])
 
     def _dropped(self, values: Tensor) -> Tensor:
         return functional.dropout(values, self.recipe.dropout, self.training)
 
 
-def train(recipe: "SequenceModel", sequences: Sequences, catalogue: Catalogue, *, seed: int) -> SequenceScorer:
+class SequenceTask:
+    """A sequence model that is being fitted; see `training.loop.Task`. Its examples are sequences."""
+
+    name = "sequence"
+
+    def __init__(
+        self,
+        recipe: "SequenceModel",
+        source: Source,
+        num_items: int,
+        context: Context,
+        *,
+        held: Source | None = None,
+    ) -> None:
+        self.recipe, self.source, self.held, self.seed = recipe, source, held, context.seed
+        self.learning_rate, self.row_learning_rate = recipe.learning_rate, recipe.row_learning_rate
+        counts_N, told, num_tokens = np.zeros(num_items, np.int64), hashlib.sha256(), 0
+        self.num_of_shard: list[int] = []
+        self._window: tuple[tuple[int, ...], Collapsed] | None = None
+        for shard in range(len(source.sizes)):
+            counts_N += np.bincount(source.read([shard]).items, minlength=num_items)
+            found = self._read((shard,))
+            self.num_of_shard.append(int(np.count_nonzero(found.lengths())))
+            num_tokens += len(found.items_E)
+            for values in (found.starts, found.items_E, found.events_E, found.gaps_E):
+                told.update(values.tobytes())
+        self.num = sum(self.num_of_shard)
+        self.epochs = max(1, min(recipe.epochs, recipe.most_tokens // max(num_tokens, 1))) if self.num else 0
+        self.total = self.epochs * self.num
+        self.module = Reader(recipe, num_items, context)
+        drawn = Sampler(integer_weights(counts_N, power=recipe.negative_power))
+        self.batches = Batches(recipe, drawn, num_items, seed=self.seed)
+        told.update(f"{recipe.model_dump_json()} {self.seed} {num_items}".encode())
+        self.of = told.hexdigest()
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        """AdamW."""
+        whole = [each for each in self.module.parameters() if each.requires_grad]
+        decay = self.recipe.weight_decay
+        return torch.optim.AdamW(whole, lr=self.learning_rate, betas=(0.9, 0.98), weight_decay=decay, fused=True)
+
+    def steps(self, done: int, parts: Sequence[int], num_parts: int) -> Iterator[Step]:
+        """Yield steps of up to `tokens` elements; see `training.loop.Task`."""
+        for epoch in range(done // max(self.num, 1), self.epochs):
+            begin = epoch * self.num
+            for window in windows(self.source, np.random.default_rng([self.seed, epoch])):
+                size = sum(self.num_of_shard[shard] for shard in window)
+                if begin + size > done:
+                    yield from self._steps_of(window, begin, done, parts, num_parts)
+                begin += size
+
+    def validation(self) -> Iterator[Any]:
+        """Yield the batches of the validation part, with nothing left out of them."""
+        if self.held is None:
+            return
+        for shard in range(len(self.held.sizes)):
+            found = _collapsed(self.held, (shard,), self.recipe.history)
+            for number, rows in enumerate(steps_of(found.lengths(), self.recipe.tokens, np.random.default_rng(0))):
+                yield self.batches.of(found, rows, name=number, num_targets=int(found.lengths()[rows].sum()))
+
+    def loss(self, batch: Mapping[str, Any]) -> Tensor:
+        """Return the sum of a batch's softmax losses over the targets of its step.
+
+        The softmax is over all items, or over drawn ones and the target: drawn items weigh 1 / (draws x probability),
+        so that their sum estimates that over all items; what was drawn of the target itself is left out (accidental
+        hits). What the history adds to the scores of its own items counts exactly.
+        """
+        reader = self.module
+        vectors_UD = reader.items_ND.rows(batch["items_U"])
+        biases_U = reader.biases_N.rows(batch["items_U"]).squeeze(1)
+        hidden_BLD = reader(vectors_UD, batch)
+        row_T, place_T, at_T = batch["target_row_T"], batch["target_place_T"], batch["target_at_T"]
+        at_of_T = row_T * hidden_BLD.shape[1] + place_T
+        hidden_TD = hidden_BLD.flatten(0, 1).index_select(0, at_of_T)
+        read_TL = torch.arange(batch["at_BL"].shape[1], device=place_T.device) < place_T.unsqueeze(1)
+        back_TL = reader.back(hidden_BLD).flatten(0, 1).index_select(0, at_of_T).float() * read_TL
+        history_TL = batch["at_BL"].index_select(0, row_T)
+        if batch["column_at_C"] is None:
+            scores_TN = functional.linear(hidden_TD, vectors_UD, biases_U).float()
+            losses = functional.cross_entropy(scores_TN.scatter_add(1, history_TL, back_TL), at_T, reduction="sum")
+            return torch.div(losses, batch["num_targets"])
+        is_own_TL = history_TL == at_T.unsqueeze(1)
+        own_T = (hidden_TD.float() * functional.embedding(at_T, vectors_UD)).sum(dim=1) + biases_U[at_T]
+        own_T = own_T + (back_TL * is_own_TL).sum(dim=1)
+        columns_C = batch["column_at_C"]
+        biases_C = biases_U[columns_C] + batch["column_log_weights_C"]
+        other_TC = functional.linear(hidden_TD, functional.embedding(columns_C, vectors_UD), biases_C).float()
+        other_TC = other_TC.masked_fill(columns_C == at_T.unsqueeze(1), -math.inf)
+        # That an item of the history may have been drawn too is a small matter.
+        vectors_BLD = functional.embedding(batch["at_BL"], vectors_UD)
+        history_BLL = hidden_BLD @ vectors_BLD.transpose(1, 2) + biases_U[batch["at_BL"]].unsqueeze(1)
+        back_TL = history_BLL.flatten(0, 1).index_select(0, at_of_T).float() + back_TL
+        back_TL = back_TL.masked_fill(is_own_TL | ~read_TL, -math.inf)
+        sums_T3 = [own_T, torch.logsumexp(other_TC, dim=1), torch.logsumexp(back_TL, dim=1)]
+        loss: Tensor = (torch.logsumexp(torch.stack(sums_T3, dim=1), dim=1) - own_T).sum() / batch["num_targets"]
+        return loss
+
+    def _steps_of(
+        self, window: tuple[int, ...], begin: int, done: int, parts: Sequence[int], num_parts: int
+    ) -> Iterator[Step]:
+        """Yield the steps of a window that end after a cursor."""
+        found = self._read(window)
+        lengths = found.lengths()
+        for rows in steps_of(lengths, self.recipe.tokens, np.random.default_rng([self.seed, begin])):
+            end = begin + len(rows)
+            if begin >= done:
+                num_targets = int(lengths[rows].sum())
+                made: dict[int, Batch] = {
+                    part: self.batches.of(
+                        found, rows[part::num_parts], name=begin * num_parts + part, num_targets=num_targets
+                    )
+                    for part in parts
+                }
+                yield Step(begin, end, made, ends_pass=end % self.num == 0)
+            begin = end
+
+    def _read(self, window: tuple[int, ...]) -> Collapsed:
+        if self._window is None or self._window[0] != window:
+            self._window = window, _collapsed(self.source, window, self.recipe.history)
+        return self._window[1]
+
+
+def fit(
+    recipe: "SequenceModel", source: Source, catalogue: Catalogue, *, seed: int, run: TrainingRun
+) -> SequenceScorer:
     """Fit a reader and return its numpy twin; see `SequenceModel.fit`."""
-    with one_thread(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        reader = Reader(recipe, len(catalogue))
-        _fit(reader, sequences, len(catalogue), seed=seed)
-        return _scorer_of(reader)
+    place = place_of(run.settings)
+    with place.training(), joined(place.device) as ranks:
+        context = Context(place, ranks, seed)
+        learned, held = held_out(source, run.settings)
+        task = SequenceTask(recipe, learned, len(catalogue), context, held=held)
+        train(task, run, context, of=task.of, longest_step=_LONGEST_STEP)
+        return scorer_of(task.module)
 
 
-def _fit(reader: Reader, sequences: Sequences, num_items: int, *, seed: int) -> None:
-    """Fit by AdamW over a number of passes that `most_tokens` allows."""
-    recipe = reader.recipe
-    whole = Elements.of(_as_queries(sequences), recipe.history + 1)
-    num_tokens = int(whole.lengths_B.sum())
-    if not num_tokens:
-        return
-    epochs = max(1, min(recipe.epochs, recipe.most_tokens // num_tokens))
-    steps = [
-        list(_steps_of(whole.lengths_B, recipe.tokens, np.random.default_rng([seed, epoch]))) for epoch in range(epochs)
-    ]
-    num_steps = sum(map(len, steps))
-    optimizer = torch.optim.AdamW(
-        reader.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=recipe.weight_decay, fused=True
-    )
-    weights_N = integer_weights(np.bincount(sequences.items, minlength=num_items), power=recipe.negative_power)
-    reader.train()
-    for number, rows in enumerate(rows for epoch in steps for rows in epoch):
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * pace(number / num_steps)
-        optimizer.zero_grad()
-        loss = _loss(reader, whole, rows, weights_N, number=number, seed=seed)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        torch.nn.utils.clip_grad_norm_(reader.parameters(), _LONGEST_STEP)
-        optimizer.step()
-    reader.eval()
-
-
-def _as_queries(sequences: Sequences) -> Queries:
-    return Queries(sequences.starts, sequences.items, sequences.events, sequences.at_us)
-
-
-def _steps_of(lengths_S: Int64, tokens: int, rng: np.random.Generator) -> Iterator[Int64]:
-    """Yield the sequences of each step of an epoch: of about one length, as what is padded is computed in vain."""
-    order_S = np.lexsort((rng.random(len(lengths_S)), lengths_S))
-    order_S = order_S[lengths_S[order_S] > 0]
-    fits_S = np.maximum(1, tokens // lengths_S[order_S])
-    cuts, first = [], 0
-    while first < len(order_S):
-        last = first + int(fits_S[min(len(order_S), first + int(fits_S[first])) - 1])
-        cuts.append(order_S[first : max(first + 1, last)])
-        first = max(first + 1, last)
-    for at in rng.permutation(len(cuts)):
-        yield cuts[at]
-
-
-def _loss(
-    reader: Reader, whole: Elements, rows: Int64, weights_N: NDArray[np.int64], *, number: int, seed: int
-) -> Tensor:
-    """Return the mean loss over the targets of a step: the softmax over all items, or over drawn ones and the target.
-
-    Drawn items weigh 1 / (draws x probability), so that their sum estimates that over all items; what was drawn of the
-    target itself is left out (accidental hits).
-    """
-    recipe, longest = reader.recipe, int(whole.lengths_B[rows].max())
-    target_BL = np.where(np.arange(longest) < whole.lengths_B[rows, None], whole.items_BL[rows, :longest], _NO_TARGET)
-    told_B1 = np.random.default_rng([seed, number]).random((len(rows), 1)) >= recipe.event_dropout
-    read = Elements(  # the last element is a target alone
-        whole.items_BL[rows, : longest - 1],
-        whole.events_BL[rows, : longest - 1] * told_B1,
-        whole.gaps_BL[rows, : longest - 1] * told_B1,
-        whole.lengths_B[rows] - 1,
-    )
-    is_target_BL = torch.from_numpy(target_BL != _NO_TARGET)
-    target_T = torch.from_numpy(target_BL)[is_target_BL]
-    hidden_BLD = reader(read)
-    hidden_TD, back_TL = hidden_BLD[is_target_BL], reader.back(hidden_BLD)[is_target_BL]
-    history_TL = torch.from_numpy(read.items_BL).repeat_interleave(is_target_BL.sum(dim=1), dim=0)
-    if len(weights_N) <= _ALL_OF * recipe.num_negatives:
-        scores_TN = functional.linear(hidden_TD, reader.items_ND, reader.biases_N)
-        return functional.cross_entropy(scores_TN.scatter_add(1, history_TL, back_TL), target_T)
-    drawn, chances = draw(np.array([number], np.uint64), weights_N, recipe.num_negatives, seed=seed)
-    drawn_C = torch.from_numpy(drawn[0].astype(np.int64))
-    log_weights_C = torch.from_numpy(-np.log(recipe.num_negatives * chances[0]).astype(np.float32))
-    is_own_TL = history_TL == target_T.unsqueeze(1)
-    own_T = (hidden_TD * functional.embedding(target_T, reader.items_ND)).sum(dim=1) + reader.biases_N[target_T]
-    own_T = own_T + (back_TL * is_own_TL).sum(dim=1)
-    vectors_CD = functional.embedding(drawn_C, reader.items_ND)
-    other_TC = functional.linear(hidden_TD, vectors_CD, reader.biases_N[drawn_C] + log_weights_C)
-    other_TC = other_TC.masked_fill(drawn_C == target_T.unsqueeze(1), -math.inf)
-    # What the history adds to its own items counts exactly; that they may have been drawn too is a small matter.
-    vectors_BLD = functional.embedding(torch.from_numpy(read.items_BL), reader.items_ND)
-    history_BLL = hidden_BLD @ vectors_BLD.transpose(1, 2) + reader.biases_N[torch.from_numpy(read.items_BL)].unsqueeze(
-        1
-    )
-    seen_TL = torch.ones_like(history_BLL, dtype=torch.bool).tril(-1)[is_target_BL] & ~is_own_TL
-    back_TL = (history_BLL[is_target_BL] + back_TL).masked_fill(~seen_TL, -math.inf)
-    every = torch.cat([own_T.unsqueeze(1), other_TC, back_TL], dim=1)
-    loss: Tensor = (torch.logsumexp(every, dim=1) - own_T).mean()
-    return loss
-
-
-def _scorer_of(reader: Reader) -> SequenceScorer:
-    """Take the fitted reader over to numpy.
+def scorer_of(reader: Reader) -> SequenceScorer:
+    """Take a fitted reader over to numpy.
 
     Raises:
         ModelError: A number is not finite.
     """
-    arrays = {
-        name: np.array(values.detach().numpy(), np.float32, order="C") for name, values in reader.named_parameters()
-    }
+    found: dict[str, Tensor] = {name: values for name, values in reader.named_parameters() if "." not in name}
+    found |= {"items_ND": reader.items_ND.whole(), "biases_N": reader.biases_N.whole().squeeze(1)}
+    arrays = {name: np.array(values.detach().cpu().numpy(), np.float32, order="C") for name, values in found.items()}
     scorer = SequenceScorer(**arrays, settings=reader.recipe.model_dump(mode="json"))
     if not scorer.is_finite():
         raise ModelError(
@@ -218,6 +267,11 @@ def _scorer_of(reader: Reader) -> SequenceScorer:
             code=Code.MODEL_NOT_FITTED,
         )
     return scorer
+
+
+def _collapsed(source: Source, window: Sequence[int], history: int) -> Collapsed:
+    found = source.read(window)
+    return Collapsed.of(Queries(found.starts, found.items, found.events, found.at_us), history + 1)
 
 
 def _normal(*shape: int, scale: float) -> torch.nn.Parameter:

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from endcap.core.sequences import Catalogue, Sequences
+from endcap.models.training.settings import TrainingRun
 from endcap.models.two_tower_scorer import TwoTowerScorer
 
 __all__ = ["TwoTower"]
@@ -52,6 +53,14 @@ class TwoTower(BaseModel):
         le=1,
         description="Highest step size of Adam, rising for 5 % of the steps, then falling. .006: .003 was worse.",
     )
+    tables: Literal["auto", "dense", "by_rows"] = Field(
+        "auto",
+        description="How tables of vectors learn. dense: by Adam, all of it at each step. by_rows: by row-wise "
+        "Adagrad, the rows that a step has read; ranks share the table out. auto: by_rows from 50,001 rows on.",
+    )
+    row_learning_rate: float = Field(
+        0.1, gt=0, le=10, description="Highest step size of row-wise Adagrad, paced like the other."
+    )
     num_negatives: int = Field(
         1024,
         ge=0,
@@ -77,13 +86,18 @@ class TwoTower(BaseModel):
     )
 
     def fit(self, sequences: Sequences, catalogue: Catalogue, *, seed: int) -> TwoTowerScorer:
-        """Learn from sequences; see `models.protocol.Algorithm`.
+        """Learn from sequences; see `train`."""
+        return self.train(sequences, catalogue, seed=seed, run=TrainingRun())
+
+    def train(self, sequences: Sequences, catalogue: Catalogue, *, seed: int, run: TrainingRun) -> TwoTowerScorer:
+        """Learn from sequences; see `models.protocol.TrainedAlgorithm`.
 
         Without sequences the vectors come from content alone, and a new visitor's scores are all equal.
 
         Raises:
             ModelError: Training ran out of the numbers' range.
         """
-        from endcap.models.two_tower_training import train  # noqa: PLC0415 - only training may load torch
+        from endcap.models.training.source import InMemory  # noqa: PLC0415
+        from endcap.models.two_tower_training import fit  # noqa: PLC0415 - only training may load torch
 
-        return train(self, sequences, catalogue, seed=seed)
+        return fit(self, InMemory(sequences), catalogue, seed=seed, run=run)

@@ -1,12 +1,13 @@
-"""Training of the two-tower model with torch, on one thread.
+"""Training of the two-tower model with torch.
 
-Shapes: B examples of a step, N items, D embedding, L items of history, H hidden, C columns (items that a step scores),
-P negatives from pools, U items that a step touches, M features of one item.
+Shapes: B examples of a batch, N items, D embedding, L items of history, H hidden, C columns, Q draws from pools of an
+example, U items that a batch touches; see `two_tower_batches`.
 """
 
-import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,22 +16,31 @@ from torch import Tensor
 from torch.nn import functional
 
 from endcap.core.errors import Code, ModelError
-from endcap.core.sequences import Catalogue, Sequences
-from endcap.models.training import one_thread, pace
+from endcap.core.sequences import Catalogue, Int64
+from endcap.models.training.context import Context
+from endcap.models.training.loop import Step, train
+from endcap.models.training.place import place_of, seeded
+from endcap.models.training.ranks import joined
+from endcap.models.training.settings import TrainingRun
+from endcap.models.training.source import Source, held_out, windows
+from endcap.models.training.table import Table
+from endcap.models.two_tower_batches import Batch, Batches, Contents
 from endcap.models.two_tower_content import content_features
-from endcap.models.two_tower_examples import Examples, columns_of_step, examples_of
+from endcap.models.two_tower_examples import Examples, Frequencies, examples_of
 from endcap.models.two_tower_scorer import TwoTowerScorer
 
 if TYPE_CHECKING:
     from endcap.models.two_tower import TwoTower
 
-__all__ = ["Towers", "fit_towers", "scorer_of", "train"]
+__all__ = ["Towers", "TwoTowerTask", "fit"]
 
 _START_DECAY = 0.7
 """Weight of a place in the history at the start, relative to the next later one."""
-
 _STEPS_AN_EPOCH, _SMALLEST_BATCH = 20, 32
 """A small shop has small batches, else an epoch would be one step."""
+_LARGE = 50_000
+"""Rows of a table from which on it is changed by rows: below, an optimiser of all of it costs little."""
+_ITEMS_AT_ONCE = 65_536
 
 
 class Towers(torch.nn.Module):
@@ -40,107 +50,198 @@ class Towers(torch.nn.Module):
     (.027, both on a validation week of a shop of 462 items). A GRU in its place was .027 worse at 2.4 times the time.
     """
 
-    def __init__(
-        self, recipe: "TwoTower", features_NM: NDArray[np.int64], num_features: int, draws: torch.Generator
-    ) -> None:
+    def __init__(self, recipe: "TwoTower", contents: Contents, context: Context) -> None:
         super().__init__()
-        self.features_NM = features_NM
-        self.per_feature_N = (np.maximum((features_NM > 0).sum(axis=1), 1) ** -0.5).astype(np.float32)
-        self.draws = draws
-        self.id_dropout = recipe.id_dropout if num_features else 0.0
+        self.id_dropout = recipe.id_dropout if contents.num_features else 0.0
         self.dropout = recipe.dropout
         dim, hidden = recipe.dim, recipe.hidden
-        self.ids_ND = self._normal(len(features_NM), dim, scale=0.1)
-        self.contents_FD = self._normal(num_features + 1, dim, scale=0.1)
+
+        def table(rows: int, name: int) -> Table:
+            by_rows = recipe.tables == "by_rows" or (recipe.tables == "auto" and rows > _LARGE)
+            return Table(rows, dim, scale=0.1, by_rows=by_rows, context=replace(context, seed=context.seed + name))
+
+        self.ids_ND = table(len(contents.features_NM), 0)
+        self.contents_FD = table(contents.num_features + 1, 1)
+        seeded(context.seed, 0)
         self.places_L = torch.nn.Parameter(_START_DECAY ** torch.arange(recipe.history, dtype=torch.float32))
-        self.hidden_HI = self._normal(hidden, 2 * dim, scale=(2 * dim) ** -0.5)
+        self.hidden_HI = torch.nn.Parameter(torch.randn(hidden, 2 * dim) * (2 * dim) ** -0.5)
         self.hidden_bias_H = torch.nn.Parameter(torch.zeros(hidden))
-        self.out_DH = self._normal(dim, hidden, scale=0.5 * hidden**-0.5)
+        self.out_DH = torch.nn.Parameter(torch.randn(dim, hidden) * 0.5 * hidden**-0.5)
         self.out_bias_D = torch.nn.Parameter(torch.zeros(dim))
+        self.to(context.place.device)
 
-    def item_vectors(self, items_U: NDArray[np.int64]) -> Tensor:
-        """Return vectors of items: id plus the sum of its features' vectors over the root of their number."""
-        ids_UD = functional.embedding(torch.from_numpy(items_U), self.ids_ND)
+    def item_vectors(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """Return vectors of the items that a batch touches, U x D: its id's plus the weighted ones of its features."""
+        ids_UD = self.ids_ND.rows(batch["items_U"])
         if self.training and self.id_dropout:
-            ids_UD = ids_UD * (torch.rand(len(items_U), 1, generator=self.draws) >= self.id_dropout)
-        features_UM = self.features_NM[items_U]
-        rows, places = np.nonzero(features_UM)
-        share = torch.from_numpy(self.per_feature_N[items_U][rows]).unsqueeze(1)
-        contents_PD = functional.embedding(torch.from_numpy(features_UM[rows, places]), self.contents_FD) * share
-        return ids_UD.index_add(0, torch.from_numpy(rows), contents_PD)
+            ids_UD = ids_UD * (torch.rand(len(ids_UD), 1, device=ids_UD.device) >= self.id_dropout)
+        contents_VD = self.contents_FD.rows(batch["features_V"])
+        contents_PD = functional.embedding(batch["feature_at_P"], contents_VD)
+        shares_PD = contents_PD * batch["feature_share_P"].unsqueeze(1)
+        return ids_UD.index_add(0, batch["feature_row_P"], shares_PD)
 
-    def query_vectors(self, vectors_UD: Tensor, at_BL: NDArray[np.int64], filled_BL: NDArray[np.bool_]) -> Tensor:
-        """Return vectors of shoppers.
+    def query_vectors(self, vectors_UD: Tensor, batch: Mapping[str, Tensor], num: int) -> Tensor:
+        """Return vectors of shoppers, B x D.
 
         Args:
             vectors_UD: Vectors of items.
-            at_BL: Rows of `vectors_UD`, latest first.
-            filled_BL: False where a history has ended.
+            batch: The filled places of the histories: most are far shorter than L.
+            num: B.
         """
-        # Only filled places are read: most histories are far shorter than L.
-        rows_P, places_P = (torch.from_numpy(found) for found in np.nonzero(filled_BL))
-        history_PD = self._dropped(functional.embedding(torch.from_numpy(at_BL[filled_BL]), vectors_UD))
-        empty_BD = torch.zeros(len(at_BL), vectors_UD.shape[1])
-        mean_BD = empty_BD.index_add(0, rows_P, history_PD * self.places_L[places_P].unsqueeze(1))
-        latest_P = places_P == 0
-        latest_BD = empty_BD.index_add(0, rows_P[latest_P], history_PD[latest_P])
+        places_H = batch["history_place_H"]
+        history_HD = self._dropped(functional.embedding(batch["history_at_H"], vectors_UD))
+        empty_BD = vectors_UD.new_zeros(num, vectors_UD.shape[1])
+        weights_H1 = functional.embedding(places_H, self.places_L.unsqueeze(1))
+        mean_BD = empty_BD.index_add(0, batch["history_row_H"], history_HD * weights_H1)
+        latest_G = batch["latest_G"]
+        latest_BD = empty_BD.index_add(0, batch["history_row_H"][latest_G], history_HD[latest_G])
         both_BI = torch.cat([latest_BD, mean_BD], dim=1)
         inner_BH = functional.linear(both_BI, self.hidden_HI, self.hidden_bias_H)
         hidden_BH = self._dropped(functional.gelu(inner_BH, approximate="tanh"))
         return mean_BD + functional.linear(hidden_BH, self.out_DH, self.out_bias_D)
 
     def _dropped(self, values: Tensor) -> Tensor:
-        if not (self.training and self.dropout):
-            return values
-        kept = torch.empty_like(values).bernoulli_(1 - self.dropout, generator=self.draws)
-        return values * kept / (1 - self.dropout)
-
-    def _normal(self, rows: int, columns: int, *, scale: float) -> torch.nn.Parameter:
-        return torch.nn.Parameter(torch.randn(rows, columns, generator=self.draws) * scale)
+        return functional.dropout(values, self.dropout, self.training)
 
 
-def train(recipe: "TwoTower", sequences: Sequences, catalogue: Catalogue, *, seed: int) -> TwoTowerScorer:
+class TwoTowerTask:
+    """A two-tower model that is being fitted; see `training.loop.Task`."""
+
+    name = "two_tower"
+
+    def __init__(
+        self,
+        recipe: "TwoTower",
+        source: Source,
+        contents: Contents,
+        context: Context,
+        *,
+        held: Source | None = None,
+    ) -> None:
+        self.recipe, self.source, self.held, self.seed = recipe, source, held, context.seed
+        self.learning_rate, self.row_learning_rate = recipe.learning_rate, recipe.row_learning_rate
+        num_items = len(contents.features_NM)
+        counts_N, self.seen_N = np.zeros(num_items, np.int64), np.zeros(num_items, bool)
+        self.num_of_shard, weight, told = [], 0.0, hashlib.sha256()
+        self._window: tuple[tuple[int, ...], Examples] | None = None
+        for shard in range(len(source.sizes)):
+            examples = self._examples((shard,))
+            counts_N += examples.counts(num_items)
+            self.seen_N[examples.items] = True
+            self.num_of_shard.append(len(examples))
+            weight += float(examples.weights.sum(dtype=np.float64))
+            for values in (examples.items, examples.targets, examples.weights):
+                told.update(values.tobytes())
+        self.num = sum(self.num_of_shard)
+        self.total = recipe.epochs * self.num
+        self.batch = min(recipe.batch, max(_SMALLEST_BATCH, self.num // _STEPS_AN_EPOCH))
+        self.mean_weight = weight / max(self.num, 1)
+        self.module = Towers(recipe, contents, context)
+        self.batches = Batches(
+            contents,
+            Frequencies.of(counts_N, power=recipe.negative_power),
+            history=recipe.history,
+            num_negatives=recipe.num_negatives,
+            seed=self.seed,
+        )
+        told.update(f"{recipe.model_dump_json()} {self.seed} {num_items}".encode())
+        self.of = told.hexdigest()
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        """Adam."""
+        whole = [each for each in self.module.parameters() if each.requires_grad]
+        return torch.optim.Adam(whole, lr=self.learning_rate, betas=(0.9, 0.98), fused=True)
+
+    def steps(self, done: int, parts: Sequence[int], num_parts: int) -> Iterator[Step]:
+        """Yield steps of up to `batch` examples; see `training.loop.Task`."""
+        for epoch in range(done // self.num if self.num else 0, self.recipe.epochs if self.num else 0):
+            begin = epoch * self.num
+            for window in windows(self.source, np.random.default_rng([self.seed, epoch])):
+                size = sum(self.num_of_shard[shard] for shard in window)
+                if begin + size > done:
+                    yield from self._steps_of(window, begin, done, parts, num_parts)
+                begin += size
+
+    def validation(self) -> Iterator[Any]:
+        """Yield the batches of the validation part, with nothing left out of them."""
+        if self.held is None:
+            return
+        for shard in range(len(self.held.sizes)):
+            examples = examples_of(self.held.read([shard]))
+            for first in range(0, len(examples), self.batch):
+                rows = np.arange(first, min(first + self.batch, len(examples)))
+                weight = 1 / (len(rows) * self.mean_weight)
+                yield self.batches.of(examples, rows, name=first, weight=weight)
+
+    def loss(self, batch: Mapping[str, Any]) -> Tensor:
+        """Return the weighted sum of the sampled softmax losses of a batch.
+
+        The sum over all items is estimated by weighted columns; the target itself counts once and exactly, and whatever
+        was drawn of it is left out (accidental hits).
+
+        Draws from a pool of the example's own cannot stand for all items: their probability is that within the pool.
+        They estimate the sum over the pool, which is added: its items count once more for this example alone, because
+        it is known of them that they were there to be chosen, or are easily taken for the target.
+        """
+        vectors_UD = self.module.item_vectors(batch)
+        query_BD = self.module.query_vectors(vectors_UD, batch, len(batch["target_B"]))
+        logits_BC = (query_BD @ functional.embedding(batch["column_at_C"], vectors_UD).T).float()
+        target_B1 = batch["target_B"].unsqueeze(1)
+        log_weights_BC = batch["column_log_weights_C"].repeat(len(logits_BC), 1).scatter(1, target_B1, 0.0)
+        weighted_BC = logits_BC + log_weights_BC
+        if batch["pool_at_BQ"].shape[1]:
+            pool_BQD = functional.embedding(batch["pool_at_BQ"], vectors_UD)
+            logits_BQ = (pool_BQD @ query_BD.unsqueeze(2)).squeeze(2).float()
+            weighted_BC = torch.cat([weighted_BC, logits_BQ + batch["pool_log_weights_BQ"]], 1)
+        losses_B = torch.logsumexp(weighted_BC, dim=1) - logits_BC.gather(1, target_B1).squeeze(1)
+        loss: Tensor = (losses_B * batch["weights_B"]).sum()
+        return loss
+
+    def _steps_of(
+        self, window: tuple[int, ...], begin: int, done: int, parts: Sequence[int], num_parts: int
+    ) -> Iterator[Step]:
+        """Yield the steps of a window that end after a cursor."""
+        examples = self._examples(window)
+        order = np.random.default_rng([self.seed, begin]).permutation(len(examples))
+        for first in range(0, len(order), self.batch):
+            rows = np.sort(order[first : first + self.batch])
+            if begin + first < done:
+                continue
+            weight = 1 / (len(rows) * self.mean_weight)
+            end = begin + first + len(rows)
+            made: dict[int, Batch] = {
+                part: self.batches.of(
+                    examples, rows[part::num_parts], name=(begin + first) * num_parts + part, weight=weight
+                )
+                for part in parts
+            }
+            yield Step(begin + first, end, made, ends_pass=end % self.num == 0)
+
+    def _examples(self, window: tuple[int, ...]) -> Examples:
+        if self._window is None or self._window[0] != window:
+            self._window = window, examples_of(self.source.read(window))
+        return self._window[1]
+
+
+def fit(recipe: "TwoTower", source: Source, catalogue: Catalogue, *, seed: int, run: TrainingRun) -> TwoTowerScorer:
     """Fit the towers and return their numpy twin; see `TwoTower.fit`."""
-    with one_thread():
-        towers = fit_towers(recipe, sequences, catalogue, seed=seed)
-        return scorer_of(towers, recipe, _seen(sequences, len(catalogue)))
+    place = place_of(run.settings)
+    with place.training(), joined(place.device) as ranks:
+        context, contents = Context(place, ranks, seed), Contents(*content_features(catalogue))
+        learned, held = held_out(source, run.settings)
+        task = TwoTowerTask(recipe, learned, contents, context, held=held)
+        train(task, run, context, of=task.of)
+        return scorer_of(task.module, recipe, contents, task.seen_N)
 
 
-def fit_towers(recipe: "TwoTower", sequences: Sequences, catalogue: Catalogue, *, seed: int) -> Towers:
-    """Fit the towers by Adam over a fixed number of epochs."""
-    draws = torch.Generator().manual_seed(seed)
-    towers = Towers(recipe, *content_features(catalogue), draws)
-    examples = examples_of(sequences, len(catalogue))
-    if len(examples) == 0:
-        return towers.eval()
-    batch = min(recipe.batch, max(_SMALLEST_BATCH, len(examples) // _STEPS_AN_EPOCH))
-    num_steps = recipe.epochs * math.ceil(len(examples) / batch)
-    optimizer = torch.optim.Adam(towers.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.98), fused=True)
-    step = 0
-    for epoch in range(recipe.epochs):
-        order = np.random.default_rng([seed, epoch]).permutation(len(examples))
-        for begin in range(0, len(order), batch):
-            for group in optimizer.param_groups:
-                group["lr"] = recipe.learning_rate * pace(step / num_steps)
-            optimizer.zero_grad()
-            loss = _loss(towers, recipe, examples, _Step(np.sort(order[begin : begin + batch]), step, seed))
-            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-            optimizer.step()
-            step += 1
-    return towers.eval()
-
-
-def scorer_of(towers: Towers, recipe: "TwoTower", seen_N: NDArray[np.bool_]) -> TwoTowerScorer:
+def scorer_of(towers: Towers, recipe: "TwoTower", contents: Contents, seen_N: NDArray[np.bool_]) -> TwoTowerScorer:
     """Take the fitted towers over to numpy; an item without any event keeps its content alone.
 
     Raises:
         ModelError: A number is not finite.
     """
-    with torch.no_grad():
-        towers.ids_ND[torch.from_numpy(~seen_N)] = 0.0
-        vectors_ND = towers.item_vectors(np.arange(len(seen_N)))
     scorer = TwoTowerScorer(
-        item_vectors_ND=_to_numpy(vectors_ND),
+        item_vectors_ND=_vectors(towers, contents, seen_N),
         place_weights_L=_to_numpy(towers.places_L),
         hidden_weights_HI=_to_numpy(towers.hidden_HI),
         hidden_biases_H=_to_numpy(towers.hidden_bias_H),
@@ -158,67 +259,17 @@ def scorer_of(towers: Towers, recipe: "TwoTower", seen_N: NDArray[np.bool_]) -> 
     return scorer
 
 
+def _vectors(towers: Towers, contents: Contents, seen_N: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the vectors of all items, N x D."""
+    ids_ND, features_FD = (_to_numpy(table.whole()) for table in (towers.ids_ND, towers.contents_FD))
+    vectors_ND = np.where(seen_N[:, None], ids_ND, np.float32(0))
+    for first in range(0, len(vectors_ND), _ITEMS_AT_ONCE):
+        items_U: Int64 = np.arange(first, min(first + _ITEMS_AT_ONCE, len(vectors_ND)))
+        touched = contents.touched(items_U)
+        found_PD = features_FD[touched.features_V[touched.feature_at_P]] * touched.feature_share_P[:, None]
+        np.add.at(vectors_ND, first + touched.feature_row_P, found_PD)
+    return vectors_ND
+
+
 def _to_numpy(values: Tensor) -> NDArray[np.float32]:
-    return np.array(values.detach().numpy(), np.float32, order="C")
-
-
-@dataclass(frozen=True)
-class _Step:
-    """The examples of a step, its number, and the seed of the run."""
-
-    rows: NDArray[np.int64]
-    number: int
-    seed: int
-
-
-def _loss(towers: Towers, recipe: "TwoTower", examples: Examples, step: _Step) -> Tensor:
-    """Return the mean sampled softmax loss of a step.
-
-    The sum over all items is estimated by weighted columns; the target itself counts once and exactly, and whatever was
-    drawn of it is left out (accidental hits).
-
-    Draws from a pool of the example's own cannot stand for all items: their probability is that within the pool. They
-    estimate the sum over the pool, which is added: its items count once more for this example alone, because it is
-    known of them that they were there to be chosen, or are easily taken for the target.
-    """
-    columns = columns_of_step(
-        examples,
-        step.rows,
-        num_negatives=recipe.num_negatives,
-        power=recipe.negative_power,
-        name=step.number,
-        seed=step.seed,
-    )
-    history_BL, filled_BL = examples.histories(step.rows, recipe.history)
-    longest = max(1, int(filled_BL.sum(axis=1).max()))
-    history_BL, filled_BL = history_BL[:, :longest], filled_BL[:, :longest]
-    pool_BP = np.maximum(examples.pool_negatives[step.rows], 0)
-    parts = (columns.items, history_BL.ravel(), pool_BP.ravel())
-    touched_U, at = np.unique(np.concatenate(parts), return_inverse=True)
-    at_C, at_history, at_pool = np.split(at, np.cumsum([len(part) for part in parts[:-1]]))
-    at_BL, at_BP = at_history.reshape(history_BL.shape), at_pool.reshape(pool_BP.shape)
-    vectors_UD = towers.item_vectors(touched_U)
-    query_BD = towers.query_vectors(vectors_UD, at_BL, filled_BL)
-    logits_BC = query_BD @ functional.embedding(torch.from_numpy(at_C), vectors_UD).T
-    target_B1 = torch.from_numpy(columns.target).unsqueeze(1)
-    log_weights_C = torch.from_numpy(np.log(columns.weights).astype(np.float32))
-    log_weights_BC = log_weights_C.repeat(len(step.rows), 1).scatter(1, target_B1, 0.0)
-    weighted_BC = logits_BC + log_weights_BC
-    if pool_BP.shape[1]:
-        pool_BPD = functional.embedding(torch.from_numpy(at_BP), vectors_UD)
-        logits_BP = (pool_BPD @ query_BD.unsqueeze(2)).squeeze(2)
-        weighted_BC = torch.cat([weighted_BC, logits_BP + torch.from_numpy(_pool_log_weights(examples, step.rows))], 1)
-    losses_B = torch.logsumexp(weighted_BC, dim=1) - logits_BC.gather(1, target_B1).squeeze(1)
-    return (losses_B * torch.from_numpy(examples.weights[step.rows])).mean()
-
-
-def _pool_log_weights(examples: Examples, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return the B x P logarithms of the weights of draws from pools; minus infinity leaves a place out."""
-    pool_BP, target_B = examples.pool_negatives[rows], examples.items[examples.targets[rows]]
-    counts_BP = (pool_BP >= 0) & (pool_BP != target_B[:, None])
-    weights_BP = np.where(counts_BP, examples.pool_weights[rows], 1.0).astype(np.float32)
-    return np.where(counts_BP, np.log(weights_BP), -np.inf).astype(np.float32)
-
-
-def _seen(sequences: Sequences, num_items: int) -> NDArray[np.bool_]:
-    return np.bincount(sequences.items, minlength=num_items) > 0
+    return np.array(values.detach().cpu().numpy(), np.float32, order="C")

@@ -1,0 +1,245 @@
+"""The one loop that trains every model of torch.
+
+A fit is a walk over examples, each as often as there are passes; the cursor, how many are done, is all that is needed
+to go on after a kill: the order of examples and every random draw are functions of the seed and the cursor. A step is
+computed in parts that are added up, one after the other or by several ranks.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from endcap.core.errors import Code, ModelError
+from endcap.models.training.ahead import ahead
+from endcap.models.training.best import Best
+from endcap.models.training.checkpoints import Checkpoints
+from endcap.models.training.context import Context
+from endcap.models.training.place import seeded
+from endcap.models.training.ranks import gradients_of
+from endcap.models.training.settings import Progress, TrainingRun
+from endcap.models.training.table import Table
+
+__all__ = ["Step", "Task", "pace", "train"]
+
+_TELLINGS = 50
+"""How often progress is told in a fit."""
+_AHEAD = 3
+"""Steps whose batches are ready before they are needed."""
+_LOOKS_ON_CUDA = 20
+"""Steps between two looks at the loss where a look waits for the device."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step learns from.
+
+    Args:
+        begin: The cursor before it.
+        end: The cursor after it.
+        parts: The batches of this rank's parts, by the number of the part.
+        ends_pass: Whether it is the last one of a pass.
+    """
+
+    begin: int
+    end: int
+    parts: Mapping[int, Any]
+    ends_pass: bool
+
+
+class Task(Protocol):
+    """A model that is being fitted: its parameters, its examples in order, and the loss of a batch."""
+
+    @property
+    def name(self) -> str:
+        """The algorithm's tag."""
+        ...
+
+    @property
+    def module(self) -> torch.nn.Module:
+        """All parameters and tables."""
+        ...
+
+    @property
+    def total(self) -> int:
+        """Examples of all passes."""
+        ...
+
+    @property
+    def learning_rate(self) -> float:
+        """Highest step size of the optimiser."""
+        ...
+
+    @property
+    def row_learning_rate(self) -> float:
+        """Highest step size of tables that are changed by rows."""
+        ...
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        """Make the optimiser of the parameters that are changed as a whole."""
+        ...
+
+    def steps(self, done: int, parts: Sequence[int], num_parts: int) -> Iterator[Step]:
+        """Yield the steps from a cursor on, with the batches of some of the parts that each is cut into."""
+        ...
+
+    def validation(self) -> Iterator[Any]:
+        """Yield the batches of the validation part; none where there is none."""
+        ...
+
+    def loss(self, batch: Mapping[str, Any]) -> Tensor:
+        """Return what a batch adds to the mean loss of its step, with the batch's arrays as tensors."""
+        ...
+
+
+def pace(done: float) -> float:
+    """Return the share of the learning rate: up over the first 5 % of the examples, then down as half a cosine.
+
+    Args:
+        done: Share of the examples that are done, from 0.
+
+    >>> [round(pace(done), 3) for done in (0.0, 0.05, 0.5, 1.0)]
+    [0.02, 0.994, 0.5, 0.0]
+    """
+    return min(1.0, (done + 1e-3) / 0.05) * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def train(task: Task, run: TrainingRun, context: Context, *, of: str, longest_step: float = math.inf) -> None:
+    """Train a task's module in place, from its latest checkpoint to the end, and leave it ready to be asked.
+
+    Args:
+        task: What is fitted.
+        run: Settings, folder of checkpoints, who is told.
+        context: Where it is computed, who trains, and the seed.
+        of: Digest of settings, data and seed: what a checkpoint must be of to be gone on with.
+        longest_step: Length to which the gradient of all that is changed as a whole is cut.
+
+    Raises:
+        ModelError: The loss is no number: the last good checkpoint stays. Or the disk is full.
+    """
+    _Fit(task, run, context, of=of, longest_step=longest_step).go()
+
+
+class _Fit:
+    """One fit under way."""
+
+    def __init__(self, task: Task, run: TrainingRun, context: Context, *, of: str, longest_step: float) -> None:
+        self.task, self.run = task, run
+        self.place, self.ranks, self.seed = context.place, context.ranks, context.seed
+        self.longest_step = longest_step
+        self.optimizer = task.optimizer()
+        self.tables = [each for each in task.module.modules() if isinstance(each, Table) and each.by_rows]
+        self.whole = [each for each in task.module.parameters() if each.requires_grad]
+        self.num_parts = self.ranks.parts(run.settings.parts)
+        self.best = Best.of(task.module) if run.settings.patience else None
+        self.checkpoints = None
+        if run.checkpoints is not None:
+            of = f"{of} {self.num_parts} {run.settings.patience} {self.place.device.type} {self.place.products}"
+            self.checkpoints = Checkpoints(run.checkpoints, run.settings.keep_checkpoints, of, self.ranks)
+
+    def go(self) -> None:
+        """Train to the end."""
+        task, module = self.task, self.task.module
+        done = self.checkpoints.load(module, self.optimizer, self.best) if self.checkpoints else 0
+        telling = _Telling(self.run, task.total, done)
+        seen_every = _LOOKS_ON_CUDA if self.place.device.type == "cuda" else 1
+        loss = torch.zeros((), device=self.place.device)
+        module.train()
+        own = self.ranks.own(self.num_parts)
+        with closing(ahead(task.steps(done, own, self.num_parts), _AHEAD)) as steps:
+            for number, step in enumerate(steps, 1):
+                loss += self._take(step)
+                if number % seen_every == 0 or step.ends_pass:
+                    self._check(loss, step)
+                    telling.add(float(loss), number, step.end)
+                    loss.zero_()
+                if step.ends_pass and self.best is not None:
+                    telling.tell(step.end, validation=self._validate(self.best))
+                    if self.best.passes_since >= self.run.settings.patience:
+                        break
+                if self.checkpoints and number % self.run.settings.checkpoint_steps == 0 and step.end < task.total:
+                    self.checkpoints.save(step.end, module, self.optimizer, self.best)
+        if self.best is not None:
+            module.load_state_dict(self.best.state)
+        module.eval()
+
+    def _take(self, step: Step) -> Tensor:
+        """Learn from a step; return its loss, of all ranks."""
+        share = pace(step.begin / self.task.total)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.task.learning_rate * share
+        self.optimizer.zero_grad()
+        loss = torch.zeros((), device=self.place.device)
+        for part, batch in step.parts.items():
+            loss += self._learn(batch, step.begin * self.num_parts + part)
+        if self.ranks.size > 1:
+            self.ranks.add_up(gradients_of(self.whole))
+        if self.longest_step < math.inf:
+            torch.nn.utils.clip_grad_norm_(self.whole, self.longest_step)
+        self.optimizer.step()
+        for table in self.tables:
+            table.change(self.task.row_learning_rate * share)
+        return self.ranks.total(loss)
+
+    def _learn(self, batch: Any, name: int) -> Tensor:
+        """Add the gradients of a batch; return its loss."""
+        seeded(self.seed, name)
+        with self.place.computing():
+            loss = self.task.loss(self.place.tensors(batch))
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        return loss.detach()
+
+    def _check(self, loss: Tensor, step: Step) -> None:
+        if torch.isfinite(loss):
+            return
+        last = self.checkpoints.last() if self.checkpoints else 0
+        kept = f"the checkpoint after example {last:,} is whole" if last else "there is no checkpoint before it"
+        raise ModelError(
+            f"the loss of {self.task.name} is {float(loss)} at the examples {step.begin:,} to {step.end:,} of "
+            f"{self.task.total:,}; {kept}",
+            where=f"learning_rate = {self.task.learning_rate}",
+            fix=f"lower {self.task.name}'s learning_rate, say to {self.task.learning_rate / 4:.2g}",
+            code=Code.MODEL_NOT_FITTED,
+        )
+
+    @torch.no_grad()
+    def _validate(self, best: Best) -> float:
+        """Ask the validation part at the end of a pass; every rank computes all of it."""
+        module = self.task.module.eval()
+        losses = []
+        for batch in self.task.validation():
+            with self.place.computing():
+                losses.append(self.task.loss(self.place.tensors(batch)).float())
+        module.train()
+        return best.take(float(torch.stack(losses).mean()) if losses else math.inf, module)
+
+
+class _Telling:
+    """Tells progress at its times."""
+
+    def __init__(self, run: TrainingRun, total: int, done: int) -> None:
+        self.run, self.total = run, total
+        self.told_at, self.told_s, self.step, self.loss = done, run.clock(), 0, 0.0
+        self.loss_since, self.steps_since = 0.0, 0
+
+    def add(self, loss: float, step: int, done: int) -> None:
+        """Take in the losses of the steps up to this one, and tell where it is time."""
+        self.loss_since += loss
+        self.steps_since += step - self.step
+        self.step = step
+        if done == self.total or (done - self.told_at) * _TELLINGS >= self.total:
+            self.tell(done)
+
+    def tell(self, done: int, *, validation: float | None = None) -> None:
+        """Tell how far training is."""
+        now = self.run.clock()
+        if self.steps_since:
+            self.loss = self.loss_since / self.steps_since
+        speed = (done - self.told_at) / max(now - self.told_s, 1e-9)
+        if self.run.told is not None:
+            self.run.told(Progress(done, self.total, self.loss, speed, validation))
+        self.told_at, self.told_s, self.loss_since, self.steps_since = done, now, 0.0, 0

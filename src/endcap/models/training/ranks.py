@@ -1,0 +1,109 @@
+"""The processes that train one model together, each with a share of every step (torch.distributed).
+
+Shapes: R ranks, U rows, D embedding.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import lcm
+
+import torch
+from torch import Tensor, distributed
+
+__all__ = ["Ranks", "gradients_of", "joined"]
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """R processes, of which this is one.
+
+    Args:
+        rank: The number of this process.
+        size: R.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    def parts(self, wanted: int) -> int:
+        """Return the parts of a step: as many as wanted, or the next number that the ranks can share evenly.
+
+        >>> Ranks(0, 2).parts(3)
+        6
+        """
+        return lcm(wanted, self.size)
+
+    def own(self, parts: int) -> range:
+        """Return the parts of a step that are this rank's."""
+        return range(self.rank, parts, self.size)
+
+    def add_up(self, gradients: list[Tensor]) -> None:
+        """Add up gradients over the ranks, in place: one message for all."""
+        if self.size == 1 or not gradients:
+            return
+        flat = torch.cat([each.reshape(-1) for each in gradients])
+        distributed.all_reduce(flat)
+        for each, summed in zip(gradients, torch.split(flat, [each.numel() for each in gradients]), strict=True):
+            each.copy_(summed.view_as(each))
+
+    def total(self, value: Tensor) -> Tensor:
+        """Return the sum of a number over the ranks."""
+        if self.size > 1:
+            value = value.clone()
+            distributed.all_reduce(value)
+        return value
+
+    def send(self, values: Tensor, counts_R: list[int], received_R: list[int]) -> Tensor:
+        """Send the first rows to rank 0, the next ones to rank 1 and so on; return what came, in order of rank.
+
+        Args:
+            values: Rows, those for one rank side by side.
+            counts_R: Rows for each rank.
+            received_R: Rows from each rank.
+        """
+        came = values.new_empty((sum(received_R), *values.shape[1:]))
+        distributed.all_to_all_single(came, values.contiguous(), received_R, counts_R)
+        return came
+
+    def exchange_counts(self, counts_R: Tensor) -> Tensor:
+        """Tell each rank how much it will get of this one; return how much this one gets of each."""
+        received_R = torch.empty_like(counts_R)
+        distributed.all_to_all_single(received_R, counts_R)
+        return received_R
+
+    def wait(self) -> None:
+        """Wait until every rank is here."""
+        if self.size > 1:
+            distributed.barrier()
+
+
+@contextmanager
+def joined(device: torch.device) -> Iterator[Ranks]:
+    """Join the ranks that `torchrun` started; alone, where it did not.
+
+    A process group that is there already is used and left; one that is made here ends here.
+    """
+    if not distributed.is_available():
+        yield Ranks()
+        return
+    made = not distributed.is_initialized() and int(os.environ.get("WORLD_SIZE", "1")) > 1
+    if made:
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        is_there = distributed.is_initialized()
+        yield Ranks(distributed.get_rank(), distributed.get_world_size()) if is_there else Ranks()
+    finally:
+        if made:
+            distributed.destroy_process_group()
+
+
+def gradients_of(parameters: Iterable[torch.nn.Parameter]) -> list[Tensor]:
+    """Return the gradients of parameters, zeros where a step did not touch one: all ranks add up the same list."""
+    found = []
+    for each in parameters:
+        if each.grad is None:
+            each.grad = torch.zeros_like(each)
+        found.append(each.grad)
+    return found

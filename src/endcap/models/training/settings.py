@@ -1,0 +1,97 @@
+"""How models are trained, whichever they are: `[models.training]`. No torch here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["Progress", "TrainingRun", "TrainingSettings"]
+
+
+class TrainingSettings(BaseModel):
+    """Where and how exactly models are trained; what they are is told by their recipes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="What computes. auto: a CUDA device where there is one, else the processor."
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto",
+        description="Of matrix products; parameters are float32 always. auto: bfloat16 on CUDA, float32 on the "
+        "processor, where the same seed gives the same bytes.",
+    )
+    parts: int = Field(
+        default=1,
+        ge=1,
+        le=4096,
+        description="Parts of a step, computed one after the other and added up (gradient accumulation): more need "
+        "less memory. Ranks share them out, so more ranks with the same parts learn the same; a number that they "
+        "cannot share evenly is raised to the next one that they can.",
+    )
+    patience: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="Passes without a lower loss on the validation part after which training stops, and the best pass "
+        "is kept; 0 trains all passes on everything.",
+    )
+    validation_share: float = Field(
+        default=0.1,
+        gt=0,
+        lt=1,
+        description="Share of the sequences, the latest, that are the validation part where patience is above 0.",
+    )
+    checkpoint_steps: int = Field(
+        default=500, ge=1, description="Steps from one checkpoint to the next. 500: some seconds to minutes of work."
+    )
+    keep_checkpoints: int = Field(default=2, ge=1, le=100, description="The latest checkpoints that are kept.")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far training is.
+
+    Args:
+        done: Examples that were learned from, each as often as it was.
+        total: How many there will be.
+        loss: Mean loss since the last one of these.
+        examples_per_s: Speed since the last one of these.
+        validation: Loss on the validation part at the end of a pass; None else.
+    """
+
+    done: int
+    total: int
+    loss: float
+    examples_per_s: float
+    validation: float | None = None
+
+    def text(self) -> str:
+        """Return one line.
+
+        >>> Progress(done=50, total=200, loss=2.5, examples_per_s=1234.5).text()
+        '25 %, loss 2.500, 1,234 examples a second'
+        """
+        validation = "" if self.validation is None else f", validation {self.validation:.3f}"
+        share = 100 * self.done // max(self.total, 1)
+        return f"{share} %, loss {self.loss:.3f}{validation}, {self.examples_per_s:,.0f} examples a second"
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """What one fit gets from whoever runs it.
+
+    Args:
+        settings: How to train.
+        checkpoints: Folder of checkpoints, from the latest of which a fit of the same data goes on; None keeps none.
+        told: Gets progress, some fifty times in a fit and at the end of each pass that is validated.
+        clock: Seconds, for speeds alone.
+    """
+
+    settings: TrainingSettings = field(default_factory=TrainingSettings)
+    checkpoints: Path | None = None
+    told: Callable[[Progress], None] | None = None
+    clock: Callable[[], float] = perf_counter

@@ -1,0 +1,120 @@
+"""Tables of vectors of which a step reads few rows, and changes those alone.
+
+Shapes: N rows, D columns, U rows of a lookup, R ranks.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from endcap.core.sampling import mix
+from endcap.models.training.context import Context
+
+__all__ = ["Table"]
+
+_EPSILON = 1e-8
+_CHUNK = 65_536
+"""Rows that are drawn under one seed: whoever holds some of them draws only these, and all draw the same."""
+
+
+class Table(torch.nn.Module):
+    """N vectors. A small table is an ordinary parameter; a large one is changed by rows.
+
+    By rows: only what a step has read is changed, by row-wise Adagrad, which keeps one number a row (Duchi, Hazan and
+    Singer 2011; Naumov et al. 2019 for rows); an optimiser that touches every row each step spends its time on rows
+    that nobody asked for. Ranks share such a table out: rank r holds the r-th block of ceil(N / R) rows, and rows and
+    gradients travel to and from whoever holds them.
+
+    Args:
+        num_rows: N.
+        dim: D.
+        scale: Standard deviation at the start; 0 starts with zeros.
+        by_rows: Whether it is a large one.
+        context: The start depends on its seed, and not on the number of ranks.
+    """
+
+    def __init__(self, num_rows: int, dim: int, *, scale: float, by_rows: bool, context: Context) -> None:
+        super().__init__()
+        ranks, device = context.ranks, context.place.device
+        self.num_rows, self.by_rows, self.ranks = num_rows, by_rows, ranks
+        self.block = -(-num_rows // ranks.size) if by_rows else num_rows
+        self.first = min(num_rows, ranks.rank * self.block) if by_rows else 0
+        last = min(num_rows, self.first + self.block)
+        drawn_ND = _normal_rows(self.first, last, num_rows, dim, scale=scale, seed=context.seed)
+        self.weight_ND = torch.nn.Parameter(drawn_ND.to(device), requires_grad=not by_rows)
+        self.squares_N: Tensor | None
+        self.register_buffer("squares_N", torch.zeros(last - self.first, device=device) if by_rows else None)
+        self._read: list[tuple[Tensor, Tensor, list[int], list[int]]] = []
+
+    def rows(self, numbers_U: Tensor) -> Tensor:
+        """Return rows, U x D, through which gradients flow.
+
+        Args:
+            numbers_U: Row numbers; where the table is changed by rows, different ones in ascending order.
+        """
+        if not self.by_rows:
+            return functional.embedding(numbers_U, self.weight_ND)
+        counts_R, received_R = [len(numbers_U)], [len(numbers_U)]
+        own = numbers_U
+        if self.ranks.size > 1:
+            owner_U = numbers_U // self.block
+            sent = torch.bincount(owner_U, minlength=self.ranks.size)
+            counts_R, received_R = sent.tolist(), self.ranks.exchange_counts(sent).tolist()
+            own = self.ranks.send(numbers_U, counts_R, received_R) - self.first
+        found = self.weight_ND[own]
+        if self.ranks.size > 1:
+            found = self.ranks.send(found, received_R, counts_R)
+        if torch.is_grad_enabled():
+            found.requires_grad_()
+            self._read.append((own, found, counts_R, received_R))
+        return found
+
+    @torch.no_grad()
+    def change(self, learning_rate: float) -> None:
+        """Change the rows that were read since the last change, and forget their gradients."""
+        if not self._read:
+            return
+        numbers, gradients = [], []
+        for own, found, counts_R, received_R in self._read:
+            gradient = found.grad if found.grad is not None else torch.zeros_like(found)
+            if self.ranks.size > 1:
+                gradient = self.ranks.send(gradient, counts_R, received_R)
+            numbers.append(own)
+            gradients.append(gradient)
+        self._read.clear()
+        if len(numbers) == 1 and self.ranks.size == 1:
+            rows, gradient = numbers[0], gradients[0]
+        else:
+            rows, at = torch.unique(torch.cat(numbers), return_inverse=True)
+            gradient = gradients[0].new_zeros(len(rows), gradients[0].shape[1]).index_add_(0, at, torch.cat(gradients))
+        assert self.squares_N is not None, "only a table that is changed by rows remembers what was read"
+        squares = self.squares_N[rows] + gradient.square().mean(dim=1)
+        self.squares_N[rows] = squares
+        # rows that are read but never learned from have squares of zero, and a gradient of zero
+        self.weight_ND[rows] -= gradient * (learning_rate / (squares.sqrt() + _EPSILON)).unsqueeze(1)
+
+    @torch.no_grad()
+    def whole(self) -> Tensor:
+        """Return all N rows, on every rank."""
+        if not self.by_rows or self.ranks.size == 1:
+            return self.weight_ND.detach()
+        padded = self.weight_ND.new_zeros(self.block, self.weight_ND.shape[1])
+        padded[: len(self.weight_ND)] = self.weight_ND
+        blocks = [torch.empty_like(padded) for _ in range(self.ranks.size)]
+        torch.distributed.all_gather(blocks, padded)
+        return torch.cat(blocks)[: self.num_rows]
+
+
+def _normal_rows(first: int, last: int, num_rows: int, dim: int, *, scale: float, seed: int) -> Tensor:
+    """Draw the rows first:last of a table, the same whoever holds them."""
+    found = torch.zeros(last - first, dim)
+    for chunk in range(first // _CHUNK, -(-last // _CHUNK) if scale and first < last else 0):
+        with np.errstate(over="ignore"):
+            keyed = mix(np.array([chunk], np.uint64) ^ mix(np.array([seed], np.uint64)))
+        draws = torch.Generator().manual_seed(int(keyed[0] >> np.uint64(1)))
+        before = chunk * _CHUNK
+        drawn = torch.randn(min(_CHUNK, num_rows - before), dim, generator=draws) * scale
+        begin, end = max(first, before), min(last, before + _CHUNK)
+        found[begin - first : end - first] = drawn[begin - before : end - before]
+    return found

@@ -1,0 +1,47 @@
+import shutil
+
+import pytest
+
+from endcap.flows.refresh import refresh
+
+
+class Killed(BaseException):
+    """Not an error that a run would tell of: the process is gone."""
+
+
+@pytest.fixture
+def trained_shop(own_shop):
+    """A refreshed shop that is to train a model by steps from now on."""
+    settings = own_shop / "endcap.toml"
+    text = settings.read_text().replace('train = ["popular", "item_markov"]', 'train = ["two_tower"]')
+    settings.write_text(text + "\n[models.training]\ncheckpoint_steps = 5\n[models.two_tower]\nepochs = 4\n")
+    return own_shop
+
+
+def curve_of(flow_of, root):
+    attempts = [each for each in flow_of(root).ledger.attempts() if each["step"] == "train"]
+    (found,) = [each["detail"]["training"] for each in attempts if "training" in (each["detail"] or {})]
+    return found["two_tower"]
+
+
+def test_a_run_that_is_killed_while_it_trains_goes_on_to_the_same_model(trained_shop, tmp_path, morning, flow_of):
+    whole = shutil.copytree(trained_shop, tmp_path / "whole")
+    refresh(whole, clock=morning)
+
+    def stop(report):
+        if report.state == "under way" and "two_tower: 5" in report.note:
+            raise Killed
+
+    with pytest.raises(Killed):
+        refresh(trained_shop, clock=morning, progress=stop)
+    assert list((trained_shop / "scratch" / "train-two_tower").glob("[0-9]*"))
+    begun = []
+    refresh(trained_shop, clock=morning, progress=begun.append)
+    notes = [report.note for report in begun if report.state == "under way"]
+    assert not any("two_tower: 0 %" in note for note in notes)
+    models = [flow_of(root).ledger.outputs("train")["two_tower"]["version"] for root in (whole, trained_shop)]
+    assert models[0] == models[1]
+    assert not (trained_shop / "scratch" / "train-two_tower").exists()
+    curve = curve_of(flow_of, whole)
+    assert curve[-1]["done"] == curve[-1]["total"]
+    assert curve[-1]["loss"] < curve[0]["loss"]
