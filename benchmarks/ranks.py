@@ -23,12 +23,15 @@ from torch.nn import functional
 
 from benchmarks.sequence_speed import visits
 from endcap.core.sequences import Catalogue, distinct
+from endcap.models.protocol import TrainedAlgorithm
 from endcap.models.sequence import SequenceModel
 from endcap.models.training.context import Context
 from endcap.models.training.place import one_thread, place_of
 from endcap.models.training.ranks import joined
 from endcap.models.training.settings import Progress, TrainingRun, TrainingSettings
+from endcap.models.training.source import InMemory
 from endcap.models.training.table import Table
+from endcap.models.two_tower import TwoTower
 
 __all__ = ["run_ranks"]
 
@@ -56,7 +59,7 @@ def run_ranks(what: str, size: int, **given: Any) -> dict[str, Any]:
 
 
 def _train(given: dict[str, Any]) -> dict[str, Any]:
-    """Fit a sequence model; tell its last loss, its digest, and examples a second without the first tellings."""
+    """Fit a model; tell its last loss, its digest, its examples, and how many a second without the first tellings."""
     told: list[Progress] = []
 
     def listen(progress: Progress) -> None:
@@ -68,12 +71,17 @@ def _train(given: dict[str, Any]) -> dict[str, Any]:
     folder = given.get("checkpoints")
     run = TrainingRun(settings, Path(folder) if folder else None, listen)
     catalogue = Catalogue(tuple(f"{item:06}" for item in range(given["num_items"])))
-    recipe = SequenceModel(epochs=given["epochs"], tables=given["tables"])
-    scorer = recipe.train(visits(given["num_items"], given["num_tokens"]), catalogue, seed=given["seed"], run=run)
-    arrays = [getattr(scorer, each.name) for each in fields(scorer) if each.name != "settings"]
+    recipe_type: Any = {"sequence": SequenceModel, "two_tower": TwoTower}[given["model"]]
+    recipe: TrainedAlgorithm = recipe_type(epochs=given["epochs"], tables=given["tables"])
+    scorer = recipe.train(
+        InMemory(visits(given["num_items"], given["num_tokens"])), catalogue, seed=given["seed"], run=run
+    )
+    values: Any = scorer
+    arrays = [getattr(values, each.name) for each in fields(values) if each.name != "settings"]
     speeds = [each.examples_per_s for each in told[_WARM_UP:]] or [told[-1].examples_per_s]
     return {
         "loss": told[-1].loss,
+        "examples": told[-1].total,
         "digest": sha256(b"".join(array.tobytes() for array in arrays)).hexdigest(),
         "examples_per_s": float(np.median(speeds)),
     }

@@ -29,6 +29,7 @@ from benchmarks.two_tower_speed import two_tower_speed
 from endcap.core.sequences import Catalogue
 from endcap.models.sequence import SequenceModel
 from endcap.models.training.settings import Progress, TrainingRun, TrainingSettings
+from endcap.models.training.source import InMemory
 
 _CUDA = TrainingSettings(device="cuda")
 _ITEMS = 12_000
@@ -87,7 +88,7 @@ def _same() -> dict[str, Any]:
     told: list[Progress] = []
 
     def fit(**how: Any) -> Any:
-        return recipe.train(sequences, catalogue, seed=3, run=TrainingRun(**how))
+        return recipe.train(InMemory(sequences), catalogue, seed=3, run=TrainingRun(**how))
 
     def stop(progress: Progress) -> None:
         if progress.done > progress.total // 2:

@@ -12,6 +12,7 @@ from endcap.flows.flow import Flow, StepReport
 from endcap.flows.model_data import ModelData
 from endcap.models.protocol import Algorithm, Scorer, TrainedAlgorithm
 from endcap.models.training.settings import Progress, TrainingRun
+from endcap.models.training.source import InMemory
 
 __all__ = ["fit_model", "forget_checkpoints"]
 
@@ -34,7 +35,7 @@ def fit_model(flow: Flow, name: str, recipe: Algorithm, data: ModelData) -> tupl
         flow.progress(StepReport("train", "under way", note=f"{name}: {progress.text()}"))
 
     run = TrainingRun(flow.shop.config.models.training, _checkpoints(flow, name), told)
-    return recipe.train(data.sequences, data.catalogue, seed=flow.seed, run=run), curve
+    return recipe.train(InMemory(data.sequences), data.catalogue, seed=flow.seed, run=run), curve
 
 
 def forget_checkpoints(flow: Flow, name: str) -> None:

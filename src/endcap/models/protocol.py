@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from endcap.core.sequences import Catalogue, Queries, Sequences
 from endcap.models.training.settings import TrainingRun
+from endcap.models.training.source import Source
 
 __all__ = ["Algorithm", "Scorer", "TrainedAlgorithm", "VectorScorer"]
 
@@ -94,11 +95,11 @@ class Algorithm(Protocol):
 class TrainedAlgorithm(Algorithm, Protocol):
     """A recipe that is fitted step by step, so that it can tell progress, be stopped and go on."""
 
-    def train(self, sequences: Sequences, catalogue: Catalogue, *, seed: int, run: TrainingRun) -> Scorer:
+    def train(self, source: Source, catalogue: Catalogue, *, seed: int, run: TrainingRun) -> Scorer:
         """Learn from sequences; `fit` is this with the settings of a run left as they are.
 
         Args:
-            sequences: As for `fit`.
+            source: Sequences in shards, which need not fit into memory together.
             catalogue: As for `fit`.
             seed: As for `fit`.
             run: How to train, where checkpoints lie, who is told. From the latest checkpoint of the same settings, data

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from endcap.core.sequences import Catalogue, Sequences
 from endcap.models.sequence_scorer import SequenceScorer
 from endcap.models.training.settings import TrainingRun
+from endcap.models.training.source import InMemory, Source
 
 __all__ = ["SequenceModel"]
 
@@ -83,15 +84,14 @@ class SequenceModel(BaseModel):
 
     def fit(self, sequences: Sequences, catalogue: Catalogue, *, seed: int) -> SequenceScorer:
         """Learn from sequences; see `train`."""
-        return self.train(sequences, catalogue, seed=seed, run=TrainingRun())
+        return self.train(InMemory(sequences), catalogue, seed=seed, run=TrainingRun())
 
-    def train(self, sequences: Sequences, catalogue: Catalogue, *, seed: int, run: TrainingRun) -> SequenceScorer:
+    def train(self, source: Source, catalogue: Catalogue, *, seed: int, run: TrainingRun) -> SequenceScorer:
         """Learn from sequences; see `models.protocol.TrainedAlgorithm`.
 
         Raises:
             ModelError: Training ran out of the numbers' range.
         """
         from endcap.models.sequence_training import fit  # noqa: PLC0415 - only training may load torch
-        from endcap.models.training.source import InMemory  # noqa: PLC0415
 
-        return fit(self, InMemory(sequences), catalogue, seed=seed, run=run)
+        return fit(self, source, catalogue, seed=seed, run=run)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from endcap.core.sequences import Catalogue, Sequences
 from endcap.models.training.settings import TrainingRun
+from endcap.models.training.source import InMemory, Source
 from endcap.models.two_tower_scorer import TwoTowerScorer
 
 __all__ = ["TwoTower"]
@@ -87,9 +88,9 @@ class TwoTower(BaseModel):
 
     def fit(self, sequences: Sequences, catalogue: Catalogue, *, seed: int) -> TwoTowerScorer:
         """Learn from sequences; see `train`."""
-        return self.train(sequences, catalogue, seed=seed, run=TrainingRun())
+        return self.train(InMemory(sequences), catalogue, seed=seed, run=TrainingRun())
 
-    def train(self, sequences: Sequences, catalogue: Catalogue, *, seed: int, run: TrainingRun) -> TwoTowerScorer:
+    def train(self, source: Source, catalogue: Catalogue, *, seed: int, run: TrainingRun) -> TwoTowerScorer:
         """Learn from sequences; see `models.protocol.TrainedAlgorithm`.
 
         Without sequences the vectors come from content alone, and a new visitor's scores are all equal.
@@ -97,7 +98,6 @@ class TwoTower(BaseModel):
         Raises:
             ModelError: Training ran out of the numbers' range.
         """
-        from endcap.models.training.source import InMemory  # noqa: PLC0415
         from endcap.models.two_tower_training import fit  # noqa: PLC0415 - only training may load torch
 
-        return fit(self, InMemory(sequences), catalogue, seed=seed, run=run)
+        return fit(self, source, catalogue, seed=seed, run=run)

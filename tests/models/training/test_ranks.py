@@ -37,7 +37,15 @@ def test_a_parameter_that_a_step_did_not_touch_has_a_gradient_of_zero():
 @pytest.mark.slow
 @pytest.mark.parametrize("tables", ["dense", "by_rows"])
 def test_two_ranks_learn_what_one_learns_and_either_goes_on_with_the_others_checkpoint(tmp_path, tables):
-    given = {"num_items": 300, "num_tokens": 6_000, "epochs": 2, "tables": tables, "seed": 1, "checkpoint_steps": 2}
+    given = {
+        "model": "sequence",
+        "num_items": 300,
+        "num_tokens": 6_000,
+        "epochs": 2,
+        "tables": tables,
+        "seed": 1,
+        "checkpoint_steps": 2,
+    }
     whole = run_ranks("train", 1, **given)
     assert run_ranks("train", 2, **given) == {**whole, "examples_per_s": pytest.approx(0, abs=1e9)}
     for before, after in ((1, 2), (2, 1)):
