@@ -52,11 +52,11 @@ def test_models_are_compared_with_the_references_and_a_reference_with_the_weaker
 def test_a_slice_is_measured_on_its_cases_alone_and_one_that_is_too_small_not_at_all():
     half = answers([0] * LEAST_CASES + [2] * LEAST_CASES, [0, 1])
     first_B = np.arange(NUM) < LEAST_CASES
-    found = measuring().slice_of("first", {"half": half, "popular": MISS}, first_B)
+    (found,) = measuring().slices({"half": half, "popular": MISS}, {"first": first_B})
     assert (found.cases, found.users, found.models["half"].values["hr@1"]) == (LEAST_CASES, LEAST_CASES, 1)
     assert found.differences[0].values["hr@1"] == 1
     first_B[0] = False
-    small = measuring().slice_of("small", {"half": half}, first_B)
+    (small,) = measuring().slices({"half": half}, {"small": first_B})
     assert (small.cases, small.is_too_small, small.models, small.differences) == (LEAST_CASES - 1, True, {}, ())
 
 

@@ -64,9 +64,11 @@ def draw(found: Evaluation, folder: Path) -> None:
 
     The same measures give the same bytes of `quality`; `time` shows seconds, which differ from run to run.
     """
-    from matplotlib import rc_context  # noqa: PLC0415 - an extra, and slow to load
+    from matplotlib import rc_context, rcdefaults, rcParams  # noqa: PLC0415 - an extra, and slow to load
 
-    with rc_context(_STYLE):
+    with rc_context():
+        rcdefaults()  # not what a user likes figures to look like: the same bytes everywhere
+        rcParams.update(_STYLE)
         for name, figure in (("quality", _quality(found)), ("time", _time(found))):
             figure.savefig(folder / f"{name}.png", metadata={"Software": "endcap"})
             figure.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": "endcap"})

@@ -76,7 +76,6 @@ def evaluate(  # noqa: PLR0913 - each of them must be said beside a number
     answers, fit_s, not_fitted = run.all_answers(budget, may_fail)
     train_counts = np.bincount(split.train.items, minlength=len(catalogue)).astype(np.int64)
     measuring = Measuring(split.cases.users, train_counts, _category_of(catalogue), ks, seed, resamples)
-    slices = slices_of(split.cases, train_counts, segment)
     return Evaluation(
         protocol={
             "name": protocol, "split_us": None if protocol == "leave_one_out" else split_us, "seen": seen,
@@ -85,7 +84,7 @@ def evaluate(  # noqa: PLR0913 - each of them must be said beside a number
         counts=_counts(split, catalogue, next(iter(answers.values()))),
         models={name: measuring.measures(found) for name, found in answers.items()},
         differences=measuring.differences(answers),
-        slices=tuple(measuring.slice_of(name, answers, chosen_B) for name, chosen_B in slices.items()),
+        slices=measuring.slices(answers, slices_of(split.cases, train_counts, segment)),
         fit_s=fit_s,
         not_fitted=not_fitted,
     )  # fmt: skip

@@ -71,12 +71,17 @@ class Measuring:
         """Compare each model with the references; a reference only with the weaker one after it."""
         return self._differences({name: accuracy_by_case(each.ranks, self.ks) for name, each in answers.items()}, None)
 
-    def slice_of(self, name: str, answers: Mapping[str, Answers], chosen_B: NDArray[np.bool_]) -> Slice:
-        """Measure all models on some cases; a slice that is too small has no measures."""
+    def slices(self, answers: Mapping[str, Answers], chosen: Mapping[str, NDArray[np.bool_]]) -> tuple[Slice, ...]:
+        """Measure all models on the B cases that each slice chooses; one that is too small has no measures."""
+        by_case = {model: accuracy_by_case(each.ranks, self.ks) for model, each in answers.items()}
+        return tuple(self._slice(name, by_case, chosen_B) for name, chosen_B in chosen.items())
+
+    def _slice(
+        self, name: str, by_case: Mapping[str, Mapping[str, NDArray[np.float64]]], chosen_B: NDArray[np.bool_]
+    ) -> Slice:
         num_cases, num_users = int(np.count_nonzero(chosen_B)), len(np.unique(self.users[chosen_B]))
         if num_cases < LEAST_CASES:
             return Slice(name, num_cases, num_users, {}, ())
-        by_case = {model: accuracy_by_case(each.ranks, self.ks) for model, each in answers.items()}
         models = {model: self._means(values, chosen_B) for model, values in by_case.items()}
         return Slice(name, num_cases, num_users, models, self._differences(by_case, chosen_B))
 
