@@ -56,7 +56,8 @@ def report_html(found: Comparison, figures: Mapping[str, bytes]) -> str:
         f'<p class="asked">{escape(told(evaluation))}.</p>', _figure("quality", main, figures),
         "<h2>Hits</h2>", _table(measure_rows(evaluation), "How well the next item is found; higher is better."),
         _listed(verdicts(evaluation)),
-        "<h2>Lists</h2>", _table(lists_rows(evaluation), _LISTS_TOLD),
+        "<h2>Lists</h2>", f"<p>{_LISTS_TOLD}</p>",
+        _table(lists_rows(evaluation), "What the lists are like."),
         "<h2>Slices</h2>", _table(slice_rows(evaluation), f"{main} on the cases of one kind."),
         _listed([f"{name}: {said}" for name, said in TOLD_SLICES.items()]),
         "<h2>Time</h2>", _figure("time", main, figures),
@@ -73,7 +74,7 @@ def report_html(found: Comparison, figures: Mapping[str, bytes]) -> str:
 
 
 _LISTS_TOLD = (
-    "What the lists are like. coverage: share of all items in at least one list; gini: 0 where all items are listed "
+    "Coverage: share of all items in at least one list; gini: 0 where all items are listed "
     "alike, near 1 where few are; novelty: bits of surprise an item; popularity: mean share that an item has of all "
     "training events; diversity: share of pairs of two categories."
 )
