@@ -20,6 +20,7 @@ from endcap.core.clock import day_start_us
 from endcap.core.sequences import Catalogue
 from endcap.flows.interactions import Interactions, read_interactions
 from endcap.models.evaluate import evaluate
+from endcap.models.evaluation_text import evaluation_text
 from endcap.models.registry import algorithm
 from endcap.simulation.settings import make_world
 
@@ -74,7 +75,7 @@ def _gmerch_figures(folder: Path) -> dict[str, float]:
         seed=17,
         resamples=200,
     )
-    print(result.text(), file=sys.stderr)
+    print(evaluation_text(result), file=sys.stderr)
     print({name: round(seconds, 1) for name, seconds in result.fit_s.items()}, "s to fit", file=sys.stderr)
     figures: dict[str, float] = {"gmerch_cases": result.counts["cases"]}
     for short, name in _MODELS.items():

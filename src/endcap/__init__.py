@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 from endcap.core.version import __version__
 
 if TYPE_CHECKING:
-    from endcap.flows.compare import Comparison, compare
+    from endcap.flows.compare import compare
+    from endcap.flows.comparison import Comparison
     from endcap.flows.library import OpenShop
     from endcap.flows.library import open_shop as open  # noqa: A004 - `endcap.open(...)` is how it reads
 
 __all__ = ["Comparison", "OpenShop", "__version__", "compare", "open"]
 
 _PLACES = {
-    "Comparison": ("endcap.flows.compare", "Comparison"),
+    "Comparison": ("endcap.flows.comparison", "Comparison"),
     "OpenShop": ("endcap.flows.library", "OpenShop"),
     "compare": ("endcap.flows.compare", "compare"),
     "open": ("endcap.flows.library", "open_shop"),

@@ -38,12 +38,26 @@ def test_people_get_a_table(clicks, capsys):
     assert "item_markov" in capsys.readouterr().out
 
 
+def test_a_report_is_written_and_named(clicks, tmp_path, capsys):
+    assert main(words(clicks, "--out", str(tmp_path / "report"))) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"report: {tmp_path / 'report' / 'report.html'}"
+    assert json.loads((tmp_path / "report" / "compare.json").read_bytes())["models"]["item_markov"]["hr@5"] == 1.0
+
+
+def test_a_budget_and_a_segment_may_be_named(clicks, capsys):
+    assert main(words(clicks, "--budget", "600", "--segment", "i", "--json")) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["protocol"]["budget_s"], result["not_fitted"]) == (600, {})
+    assert result["slices"]["i=item-0"]["too_small"]
+
+
 @pytest.mark.parametrize(
     ("more", "told"),
     [
         ({"--user": "uu"}, "did you mean 'u'?"),
         ({"--item": "itm"}, "known: i, s, t, u"),
         ({"--models": "populer"}, "did you mean 'popular'"),
+        ({"--budget": "-1"}, "give seconds above 0"),
         ({"--k": "many"}, "write it as 5,10,20"),
         ({"--split": "time:99"}, "split-empty"),
     ],

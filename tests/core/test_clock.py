@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from endcap.core.clock import DAY_US, day_of, day_start_us, days_between, fixed_clock, next_day, system_clock
+from endcap.core.clock import (
+    DAY_US,
+    day_of,
+    day_start_us,
+    days_between,
+    fixed_clock,
+    next_day,
+    steady_clock,
+    system_clock,
+)
 
 days = st.dates(min_value=datetime(1900, 1, 1, tzinfo=UTC).date()).map(lambda day: day.isoformat())
 
@@ -21,6 +30,11 @@ def test_an_instant_of_another_zone_is_the_same_instant_in_utc():
 
 def test_microseconds_are_exact():
     assert fixed_clock("2016-09-15T00:00:00.000001")() == 1_473_897_600_000_001
+
+
+def test_the_steady_clock_counts_microseconds_and_never_goes_back():
+    before = time.perf_counter_ns() // 1000
+    assert before <= steady_clock() <= steady_clock() <= time.perf_counter_ns() // 1000
 
 
 def test_the_system_clock_counts_microseconds():

@@ -52,6 +52,26 @@ def test_kinds_of_events_are_known_by_their_usual_names_and_the_order_of_rows_do
     assert read_interactions(written(tmp_path, **rows), **COLUMNS).sequences.events is None
 
 
+def test_the_category_of_an_item_is_the_one_that_most_of_its_rows_tell(tmp_path):
+    file = written(
+        tmp_path, who=["u"] * 8, what=list("aaabbccd"), at=list(range(8)), of=["x", "y", "y", "z", "x", "", None, None]
+    )
+    catalogue = read_interactions(file, **COLUMNS, category="of").catalogue
+    assert catalogue.categories == ("y", "x", "", "")
+    assert read_interactions(file, **COLUMNS).catalogue.categories is None
+
+
+def test_a_segment_is_what_a_column_says_of_each_row_and_the_order_of_rows_does_not_matter(tmp_path):
+    rows = {"who": ["u"] * 4, "what": list("abba"), "at": [3, 1, 1, 2], "on": ["desk", "phone", None, "desk"]}
+    found = read_interactions(written(tmp_path, **rows), **COLUMNS, segment="on")
+    assert (found.segment.column, found.segment.names) == ("on", ("", "desk", "phone"))
+    assert found.sequences.segments.tolist() == [0, 2, 1, 1]
+    backwards = {name: values[::-1] for name, values in rows.items()}
+    again = read_interactions(written(tmp_path, **backwards), **COLUMNS, segment="on")
+    assert again.sequences.segments.tolist() == [0, 2, 1, 1]
+    assert read_interactions(written(tmp_path, **rows), **COLUMNS).sequences.segments is None
+
+
 def test_rows_without_a_user_an_item_or_an_instant_are_left_out_and_counted(tmp_path):
     file = written(tmp_path, who=["u", None, "w", "x"], what=["a", "b", None, "d"], at=[1, 2, 3, None])
     found = read_interactions(file, **COLUMNS)

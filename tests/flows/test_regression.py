@@ -25,6 +25,11 @@ def test_an_older_bundle_is_made_again_from_its_versions_and_asked_the_same_sess
     assert found.verdict == found.found.verdict
     kept = msgspec.json.decode((shop / "reports" / "regression.json").read_bytes())
     assert kept["found"]["measures"]["ndcg@10"]["ci"] == found.found.measures["ndcg@10"]["ci"]
+    assert list(kept["found"]["slices"]) == ["untied", "cold_items", "cold_users"]
+    for name, each in kept["found"]["slices"].items():
+        assert (
+            f"{name} ({each['cases']:,} steps): {each['verdict']}" in (shop / "reports" / "regression.txt").read_text()
+        )
 
 
 def test_without_the_old_versions_nothing_can_be_told(tmp_path, grown_shop, flow_of):

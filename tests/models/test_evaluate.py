@@ -2,9 +2,11 @@ import msgspec
 import numpy as np
 import pytest
 
+from endcap.core.errors import Code, ModelError
 from endcap.core.sequences import Catalogue, Sequences
 from endcap.metrics.ranking import UNDEFINED
 from endcap.models import evaluate as room
+from endcap.models.budget import Budget
 from endcap.models.config import EvaluationSettings
 from endcap.models.evaluate import answer, evaluate, split_by
 from endcap.models.item_markov import ItemMarkov
@@ -15,10 +17,19 @@ from endcap.testing.worlds import SPLIT_US, no_sequences, planted_catalogue, pla
 RECIPES = {"popular": Popular(), "item_markov": ItemMarkov(), "recent": Popular(window_days=1)}
 
 
-def measured(protocol="session_next", sequences=None, **changes):
+class Unfit:
+    """A recipe that cannot learn from anything."""
+
+    kind = "unfit"
+
+    def fit(self, _sequences, _catalogue, *, seed):
+        raise ModelError(f"nothing can be learned by seed {seed}", fix="none", code=Code.MODEL_NOT_FITTED)
+
+
+def measured(protocol="session_next", sequences=None, recipes=RECIPES, **changes):
     settings = {"split_us": SPLIT_US, "ks": (1, 3), "seed": 5, "resamples": 20} | changes
     return evaluate(
-        RECIPES,
+        recipes,
         planted_sequences() if sequences is None else sequences,
         planted_catalogue(),
         protocol=protocol,
@@ -40,10 +51,10 @@ def test_measures_differences_and_counts_of_the_planted_world():
     assert 0 < low < plain["differences"]["item_markov - popular"]["ndcg@3"] < high
 
 
-def test_the_settings_know_the_names_of_all_that_is_measured():
+def test_what_the_settings_can_watch_is_measured():
     named = {measure.split("@")[0] for measure in EvaluationSettings().measures()}
     told = measured().to_plain()["models"]["popular"]
-    assert named == {measure.split("@")[0] for measure in told if "@" in measure}
+    assert named < {measure.split("@")[0] for measure in told if "@" in measure}
 
 
 @pytest.mark.parametrize("protocol", ["session_next", "time", "leave_one_out"])
@@ -85,3 +96,41 @@ def test_all_items_are_ranked_also_those_never_seen():
         RECIPES, planted_sequences(), wide, protocol="time", split_us=SPLIT_US, ks=(20,), seed=1, resamples=20
     )
     assert found.to_plain()["models"]["popular"]["coverage@20"] == 1
+
+
+def test_lists_are_measured_beside_hits_and_the_catalogue_of_the_planted_world_has_categories():
+    plain = measured().to_plain()["models"]
+    assert plain["popular"]["gini@3"] > plain["item_markov"]["gini@3"]
+    assert {"novelty@1", "popularity@1", "diversity@3"} <= set(plain["item_markov"]["ci"])
+
+
+def test_slices_are_measured_with_their_numbers_of_cases():
+    slices = measured().to_plain()["slices"]
+    assert slices["untied"]["cases"] == 316
+    assert slices["untied"]["models"]["item_markov"]["hr@1"] == measured().to_plain()["models"]["item_markov"]["hr@1"]
+    assert slices["cold_items"] == {"cases": 0, "users": 0, "too_small": True, "models": {}, "differences": {}}
+    assert slices["cold_users"]["cases"] == 80  # the first step of each session after the split
+    assert slices["cold_users"]["models"]["item_markov"]["ci"]["hr@1"] is not None
+
+
+def test_a_recipe_that_may_fail_is_told_and_another_one_stops_everything():
+    recipes = {**RECIPES, "unfit": Unfit()}
+    found = measured(recipes=recipes, may_fail=frozenset({"unfit"}))
+    assert set(found.models) == set(RECIPES)
+    assert found.not_fitted["unfit"].why == "cannot be fitted: nothing can be learned by seed 5"
+    with pytest.raises(ModelError):
+        measured(recipes=recipes)
+
+
+def test_under_a_budget_the_references_run_and_the_others_as_far_as_it_goes_in_the_order_asked():
+    ticks = iter(range(0, 10**9, 1_000_000))  # a second goes by at each look at the clock
+
+    def clock():
+        return next(ticks)
+
+    plenty = measured(budget=Budget(1000, clock, 0), clock=clock)
+    assert list(plenty.models) == list(RECIPES)
+    assert plenty.to_plain() == measured().to_plain()
+    little = measured(budget=Budget(1, clock, 0), clock=clock)
+    assert list(little.models) == ["popular", "item_markov"]
+    assert "budget of 1 s" in little.not_fitted["recent"].why

@@ -18,9 +18,18 @@ def world():
     return split.cases, *fitted
 
 
-def compared(old, new, cases, to_old=SAME):
+def compared(old, new, cases, to_old=SAME, cold=0):
     return side_by_side(
-        old, new, cases, to_old_N=to_old, num_old=12, ks=(5, 10), measure="ndcg@10", seed=3, resamples=100
+        old,
+        new,
+        cases,
+        to_old_N=to_old,
+        num_old=12,
+        train_counts_N=np.where(np.arange(12) < cold, 0, 100),
+        ks=(5, 10),
+        measure="ndcg@10",
+        seed=3,
+        resamples=100,
     )
 
 
@@ -58,3 +67,20 @@ def test_the_numbers_of_the_other_catalogue_may_be_in_any_order(world):
 )  # fmt: skip
 def test_the_verdict_follows_the_interval(ends, word):
     assert verdict(*ends) == word
+
+
+def test_each_slice_has_a_verdict_by_the_same_rule(world):
+    cases, popular, markov = world
+    slices = compared(popular, markov, cases, cold=6).slices
+    assert list(slices) == ["untied", "cold_items", "cold_users"]
+    assert {name: each.verdict for name, each in slices.items()} == dict.fromkeys(slices, "better")
+    assert slices["cold_items"].cases == np.count_nonzero(cases.targets < 6)
+    assert slices["untied"].measures == compared(popular, markov, cases).measures
+
+
+def test_a_slice_of_too_few_cases_cannot_tell(world):
+    cases, popular, markov = world
+    slices = compared(popular, markov, cases, cold=1).slices
+    assert 0 < slices["cold_items"].cases < 50
+    assert slices["cold_items"].verdict == "cannot tell"
+    assert compared(popular, markov, cases).slices["cold_items"].cases == 0

@@ -17,6 +17,7 @@ __all__ = [
     "instant_of",
     "microseconds_of",
     "next_day",
+    "steady_clock",
     "system_clock",
 ]
 
@@ -30,6 +31,11 @@ DAY_US = 86_400_000_000
 def system_clock() -> int:
     """Return the machine's present instant in microseconds UTC."""
     return time.time_ns() // 1_000
+
+
+def steady_clock() -> int:
+    """Return microseconds since some moment: a clock that is never set, to measure how long something takes."""
+    return time.perf_counter_ns() // 1_000
 
 
 def fixed_clock(at: str) -> Clock:

@@ -59,6 +59,7 @@ class Sequences:
             near the target), -1 where there is none; None where none were sampled.
         pool_weights: E x P weights, 1 / (draws from the pool x probability): their sum over the draws from a pool is
             the pool's size on average, and nothing can be told of items outside it. None likewise.
+        segments: E numbers of what a column of the caller's choice says of each element; None where none was chosen.
     """
 
     starts: Int64
@@ -71,6 +72,7 @@ class Sequences:
     negative_p: NDArray[np.float32] | None = None
     pool_negatives: Int32 | None = None
     pool_weights: NDArray[np.float32] | None = None
+    segments: Int32 | None = None
 
     def __len__(self) -> int:
         return len(self.starts) - 1

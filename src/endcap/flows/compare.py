@@ -3,67 +3,28 @@
 Splits and protocols are those of `models.protocols`; ranking is always over all items of the file.
 """
 
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from endcap.core.clock import day_start_us, system_clock
+from endcap.core.clock import Clock, day_start_us, steady_clock, system_clock
 from endcap.core.errors import Code, DataError, UsageError, near
+from endcap.flows.comparison import Comparison
 from endcap.flows.interactions import Interactions, read_interactions
 from endcap.governance.access import Action, Resource, local_actor, require
 from endcap.governance.audit import KeptInMemory
+from endcap.models.budget import Budget
 from endcap.models.evaluate import REFERENCES, evaluate, split_by
 from endcap.models.evaluation import Evaluation
 from endcap.models.protocols import Protocol, Split
-from endcap.models.registry import algorithm
+from endcap.models.registry import algorithm, algorithm_names
 
-__all__ = ["Asked", "Comparison", "Seen", "compare"]
+__all__ = ["Asked", "Seen", "compare"]
 
 Asked = Literal["next", "session_next"]
 Seen = Literal["keep", "drop"]
 
 _RESAMPLES = 200
-_DIGITS = 3
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What a comparison found.
-
-    Args:
-        evaluation: Measures, intervals and differences.
-        protocol: What was asked, in the words of the caller.
-        counts: Rows, users, items and cases.
-    """
-
-    evaluation: Evaluation
-    protocol: dict[str, Any]
-    counts: dict[str, int]
-
-    def to_plain(self) -> dict[str, Any]:
-        """Return what JSON can hold: protocol, counts, models (with `fit_s` and `ci`), differences."""
-        found = self.evaluation.to_plain()
-        models = {
-            name: {"fit_s": round(self.evaluation.fit_s[name], _DIGITS), **measures}
-            for name, measures in found["models"].items()
-        }
-        return {
-            "protocol": self.protocol, "counts": self.counts, "models": models, "differences": found["differences"]
-        }  # fmt: skip
-
-    def text(self) -> str:
-        """Return a table, how long each fit took, and what does not beat a reference."""
-        took = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in self.evaluation.fit_s.items())
-        left_out = self.counts["rows_left_out"]
-        lines = [self.evaluation.text(), "", f"fitted in: {took}"]
-        if self.protocol["final_fit"]:
-            lines.append(f"fitted on: {self.protocol['final_fit']}")
-        if left_out:
-            lines.append(
-                f"left out: {left_out:,} of {self.counts['rows']:,} rows, without a user, an item or an instant"
-            )
-        return "\n".join(lines)
 
 
 def compare(  # noqa: PLR0913 - the command's options, each by name
@@ -74,12 +35,16 @@ def compare(  # noqa: PLR0913 - the command's options, each by name
     time: str,
     session: str | None = None,
     event: str | None = None,
+    category: str | None = None,
+    segment: str | None = None,
     split: str = "leave_one_out",
     protocol: Asked = "next",
     seen: Seen = "keep",
-    models: tuple[str, ...] = ("popular", "item_markov"),
+    models: tuple[str, ...] = (),
     ks: tuple[int, ...] = (5, 10, 20),
     seed: int = 17,
+    budget_s: float | None = None,
+    clock: Clock = steady_clock,
 ) -> Comparison:
     """Fit models on the early part of a file and measure them on the late part.
 
@@ -90,25 +55,35 @@ def compare(  # noqa: PLR0913 - the command's options, each by name
         time: Column of instants: timestamps, dates, or integers that grow with time.
         session: Column of sessions; needed for session_next.
         event: Column that tells views, carts and purchases apart, for models that do.
+        category: Column with the category of the row's item, for models that know it and for the diversity of lists.
+        segment: Column whose values become slices: measures for each of them.
         split: `leave_one_out` (each user's last item is asked), `time:2016-09-15` (the first UTC day of the test) or
             `time:1234` (in the column's own integers).
         protocol: `next` asks for a user's next item; `session_next` for the next different item of a session.
         seen: Whether items of the history stay candidates.
-        models: Names of algorithms; item_markov and popular stand in every table and need not be named.
+        models: Names of algorithms; item_markov and popular stand in every table and need not be named. None named:
+            all that are installed, with their settings as they are: nothing is chosen by the cases.
         ks: Lengths of lists.
         seed: Of fitting and of the bootstrap.
+        budget_s: Seconds from now on; models that would not fit are not started, see `models.budget`.
+        clock: Tells the seconds.
 
     Raises:
         UsageError: An argument cannot be understood, or two do not fit.
         SourceError: The file is missing or cannot be read.
         DataError: A column is missing, or the split leaves nothing to learn or nothing to ask.
-        ModelError: There is no algorithm of a name.
+        ModelError: There is no algorithm of a name, or one that was named cannot be fitted.
         AccessError: The user of the operating system may not.
     """
+    started_us = clock()
     require(local_actor(), Action.MODEL_COMPARE, Resource(name="file"), audit=KeptInMemory(), at_us=system_clock())
     _check(split, protocol, seen, ks, session)
-    recipes = {name: algorithm(name) for name in (*models, *(name for name in REFERENCES if name not in models))}
-    found = read_interactions(Path(file), user=user, item=item, time=time, session=session, event=event)
+    if budget_s is not None and not budget_s > 0:
+        raise _usage(f"a budget of {budget_s:g} seconds fits nothing", "give seconds above 0, such as 120")
+    wanted = models or tuple(algorithm_names())
+    recipes = {name: algorithm(name) for name in (*wanted, *(name for name in REFERENCES if name not in wanted))}
+    columns = {"session": session, "event": event, "category": category, "segment": segment}
+    found = read_interactions(Path(file), user=user, item=item, time=time, **columns)
     split_at = _instant(split, found, time)
     _check_parts(split, split_by(_protocol(split, protocol), found.sequences, split_at))
     evaluation = evaluate(
@@ -121,8 +96,13 @@ def compare(  # noqa: PLR0913 - the command's options, each by name
         seed=seed,
         resamples=_RESAMPLES,
         seen=seen,
+        segment=found.segment,
+        may_fail=frozenset() if models else frozenset(wanted) - frozenset(REFERENCES),
+        budget=None if budget_s is None else Budget(budget_s, clock, started_us),
+        clock=clock,
     )
-    return Comparison(evaluation, _told(split, protocol, seen, evaluation), _counts(found, evaluation))
+    asked = {"split": split, "protocol": protocol, "seen": seen, "budget_s": budget_s, **columns}
+    return Comparison(evaluation, _told(asked, evaluation), _counts(found, evaluation))
 
 
 def _check(split: str, protocol: str, seen: str, ks: tuple[int, ...], session: str | None) -> None:
@@ -178,11 +158,12 @@ def _check_parts(split: str, parts: Split) -> None:
             )
 
 
-def _told(split: str, protocol: str, seen: str, evaluation: Evaluation) -> dict[str, Any]:
+def _told(asked: dict[str, Any], evaluation: Evaluation) -> dict[str, Any]:
     """Return what stands beside the numbers."""
-    final_fit = "all but each user's last item (train and validation)" if split == "leave_one_out" else ""
+    is_last = asked["split"] == "leave_one_out"
     return {
-        "split": split, "protocol": protocol, "seen": seen, "ranking": "all items of the file", "final_fit": final_fit,
+        **asked, "ranking": "all items of the file",
+        "final_fit": "all but each user's last item (train and validation)" if is_last else "",
         "ks": evaluation.protocol["ks"], "seed": evaluation.protocol["seed"],
         "interval": f"95 %, bootstrap over users, {_RESAMPLES} resamples",
     }  # fmt: skip

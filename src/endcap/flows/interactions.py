@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from endcap.core.errors import Code, DataError, SourceError, near
 from endcap.core.sequences import EVENT_KINDS, Catalogue, Sequences
+from endcap.models.slices import Segment
 
 __all__ = ["Interactions", "read_interactions", "read_rows"]
 
@@ -33,6 +34,7 @@ class Interactions:
         num_rows: R, all rows of the file.
         num_left_out: Rows without a user, an item or an instant; they are in no sequence.
         unit_us: Microseconds in one step of `at_us`; 0 for an order that is no time.
+        segment: What the sequences' `segments` number; None where no column was named.
     """
 
     sequences: Sequences
@@ -40,6 +42,7 @@ class Interactions:
     num_rows: int
     num_left_out: int
     unit_us: int
+    segment: Segment | None = None
 
 
 _KINDS = {
@@ -50,8 +53,16 @@ _KINDS = {
 """What shops and published logs call the kinds of events."""
 
 
-def read_interactions(
-    file: Path, *, user: str, item: str, time: str, session: str | None = None, event: str | None = None
+def read_interactions(  # noqa: PLR0913 - a file has as many columns as it has
+    file: Path,
+    *,
+    user: str,
+    item: str,
+    time: str,
+    session: str | None = None,
+    event: str | None = None,
+    category: str | None = None,
+    segment: str | None = None,
 ) -> Interactions:
     """Read a Parquet or CSV file.
 
@@ -63,19 +74,21 @@ def read_interactions(
         session: Name of the column with sessions; a session is one user's, so equal names of two users differ.
         event: Name of the column that tells views, carts and purchases apart, by GA4's names or other usual ones; a
             row of another name counts, as one of no kind.
+        category: Name of the column with the category of the row's item; an item's is the one that most rows tell.
+        segment: Name of the column whose values become slices of an evaluation; "" where a row has none.
 
     Raises:
         SourceError: The file is missing or cannot be read.
         DataError: A column is missing, or the instants are neither times nor integers.
     """
     table = read_rows(file)
-    columns = [user, item, time, *(name for name in (session, event) if name)]
+    columns = [user, item, time, *(name for name in (session, event, category, segment) if name)]
     for name in columns:
         if name not in table.column_names:
             raise DataError(
                 f"the file has no column '{name}'; {near(name, table.column_names)}",
                 where=str(file),
-                fix="name the columns with --user, --item, --time, --session and --event",
+                fix="name the columns with --user, --item, --time, --session, --event, --category and --segment",
                 code=Code.INTERACTIONS_COLUMN,
             )
     at, unit_us = _instants(table[time], file, time)
@@ -84,11 +97,17 @@ def read_interactions(
     at_R = np.asarray(at.filter(present), np.int64)
     item_ids, item_R = _numbered(kept[item])
     _, user_R = _numbered(kept[user])
-    _, session_R = (
-        _numbered(pc.fill_null(kept[session].cast(pa.string()), "")) if session else ((), np.zeros_like(user_R))
+    _, session_R = _texts(kept, session) if session else ((), np.zeros_like(user_R))
+    names, segment_R = _texts(kept, segment) if segment else ((), None)
+    categories = _most_told(item_R, *_texts(kept, category), len(item_ids)) if category else None
+    return Interactions(
+        _sequences(user_R, session_R, item_R, at_R, _events(kept[event]) if event else None, segment_R),
+        Catalogue(item_ids, categories=categories),
+        len(table),
+        len(table) - len(kept),
+        unit_us,
+        Segment(segment, names) if segment else None,
     )
-    sequences = _sequences(user_R, session_R, item_R, at_R, _events(kept[event]) if event else None)
-    return Interactions(sequences, Catalogue(item_ids), len(table), len(table) - len(kept), unit_us)
 
 
 def read_rows(file: Path) -> pa.Table:
@@ -145,6 +164,23 @@ def _numbered(column: pa.ChunkedArray) -> tuple[tuple[str, ...], NDArray[np.int6
     return tuple(names.take(order).to_pylist()), rank[np.asarray(encoded.indices)]
 
 
+def _texts(table: pa.Table, column: str) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Return the different values of a column as text, "" where a row has none, and for each row the number of its."""
+    return _numbered(pc.fill_null(table[column].cast(pa.string()), ""))
+
+
+def _most_told(
+    item_R: NDArray[np.int64], names: tuple[str, ...], name_R: NDArray[np.int64], num_items: int
+) -> tuple[str, ...]:
+    """Return for each item the name that most of its rows tell, "" where none does; the first of those alike."""
+    told_R = np.array([name != "" for name in names], bool)[name_R]
+    pairs, counts = np.unique(item_R[told_R] * len(names) + name_R[told_R], return_counts=True)
+    found = np.full(num_items, -1)
+    order = np.lexsort((-pairs, counts))  # the last one that is put stays
+    found[pairs[order] // len(names)] = pairs[order] % len(names)
+    return tuple(names[number] if number >= 0 else "" for number in found)
+
+
 def _events(column: pa.ChunkedArray) -> NDArray[np.int8]:
     """Return the number of each row's kind in EVENT_KINDS."""
     known = {name: EVENT_KINDS.index(kind) for kind, names in _KINDS.items() for name in names}
@@ -159,6 +195,7 @@ def _sequences(
     item_R: NDArray[np.int64],
     at_R: NDArray[np.int64],
     event_R: NDArray[np.int8] | None,
+    segment_R: NDArray[np.int64] | None,
 ) -> Sequences:
     """Collect rows into sequences, in order of their first instant (ties by user and session)."""
     name_R = user_R * (int(session_R.max(initial=0)) + 1) + session_R
@@ -167,7 +204,9 @@ def _sequences(
     np.minimum.at(first_S, of_R, at_R)
     place_S = np.empty(len(first_S), np.int64)
     place_S[np.argsort(first_S, kind="stable")] = np.arange(len(first_S))
-    order = np.lexsort((np.zeros_like(item_R) if event_R is None else event_R, item_R, at_R, place_S[of_R]))
+    nothing_R = np.zeros_like(item_R)
+    last = [nothing_R if each is None else each for each in (segment_R, event_R)]
+    order = np.lexsort((*last, item_R, at_R, place_S[of_R]))
     lengths = np.bincount(place_S[of_R], minlength=len(first_S))
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     return Sequences(
@@ -176,4 +215,5 @@ def _sequences(
         at_us=at_R[order],
         users=user_R[order][starts[:-1]],
         events=None if event_R is None else event_R[order],
+        segments=None if segment_R is None else segment_R[order].astype(np.int32),
     )

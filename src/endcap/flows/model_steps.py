@@ -23,6 +23,7 @@ from endcap.index.flat import FlatIndex
 from endcap.index.recall import recall_report
 from endcap.models.config import ALWAYS_MEASURED
 from endcap.models.evaluate import evaluate
+from endcap.models.evaluation_text import evaluation_text
 from endcap.models.protocol import Scorer, VectorScorer
 from endcap.models.registry import origin
 from endcap.models.scorers import load_scorer
@@ -156,8 +157,8 @@ def run_evaluate(flow: Flow, _pending: list[str]) -> Outcome:
     # Titles and prices that no feed tells are read off all events, those of the test days too: the table says so.
     plain = {"split_day": split_day, "items_as_of": flow.through, **result.to_plain()}
     write_atomically(flow.shop.reports / "evaluation.json", msgspec.json.encode(plain, order="deterministic"))
-    write_atomically(flow.shop.reports / "evaluation.txt", (result.text() + "\n").encode())
-    metrics = {name: {measure: value for measure, value in values.items() if measure != "ci"}
+    write_atomically(flow.shop.reports / "evaluation.txt", (evaluation_text(result) + "\n").encode())
+    metrics = {name: {measure: value for measure, value in values.items() if measure not in {"ci", "undefined"}}
                for name, values in plain["models"].items()}  # fmt: skip
     version = hashlib.sha256(msgspec.json.encode(plain, order="deterministic")).hexdigest()[:16]
     serving = config.serving_model(metrics)

@@ -27,6 +27,7 @@ from endcap.models.config import ALWAYS_MEASURED
 from endcap.models.evaluate import split_by
 from endcap.models.protocol import Scorer
 from endcap.models.side_by_side import SideBySide, side_by_side
+from endcap.models.slices import LEAST_CASES
 
 __all__ = ["REPORT", "Regression", "regression"]
 
@@ -73,6 +74,7 @@ class Regression:
         if self.found is not None:
             lines.append(f"  {self.found.cases:,} steps of {self.found.users:,} users from {self.split_day} on")
             lines += [_line(name, each) for name, each in self.found.measures.items()]
+            lines += [_slice_line(name, each) for name, each in self.found.slices.items()]
         return "\n".join(lines)
 
 
@@ -110,14 +112,15 @@ def _measured(flow: Flow, old: BundleManifest, new: BundleManifest) -> Regressio
     split_day = settings.first_test_day({day: parts[day].rows for day in flow.days(SEQUENCES)})
     past = _past(flow, old)
     data, old_data = read_model_data(flow), read_model_data(past)
-    cases = split_by("session_next", data.sequences, day_start_us(split_day)).cases.of_items_alone()
+    split = split_by("session_next", data.sequences, day_start_us(split_day))
     number = {item: at for at, item in enumerate(old_data.catalogue.item_ids)}
     found = side_by_side(
         _fitted(past, old_data, old, split_day),
         _fitted(flow, data, new, split_day),
-        cases,
+        split.cases.of_items_alone(),
         to_old_N=np.array([number.get(item, -1) for item in data.catalogue.item_ids], np.int32),
         num_old=len(number),
+        train_counts_N=np.bincount(split.train.items, minlength=len(data.catalogue)),
         ks=tuple(sorted({*settings.ks, ALWAYS_MEASURED})),
         measure=flow.shop.config.monitoring.measure,
         seed=flow.seed,
@@ -188,3 +191,9 @@ def _line(name: str, each: Any) -> str:
 
     low, high = (("-" if end is None else f"{end:+.4f}") for end in each["ci"])
     return f"  {name:<10} {told(each['old']):>8} -> {told(each['new']):>8}   difference {low} to {high}"
+
+
+def _slice_line(name: str, found: SideBySide) -> str:
+    few = f", fewer than {LEAST_CASES} steps" if found.cases < LEAST_CASES else ""
+    measured = _line(found.measure, found.measures[found.measure]).strip()
+    return f"  {name} ({found.cases:,} steps): {found.verdict}{few}\n    {measured}"

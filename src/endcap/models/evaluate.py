@@ -1,46 +1,31 @@
 """Fit recipes on what came before, ask for what came after, and measure over the full catalogue.
 
-Shapes: B cases, N items, K places, M measures.
+Shapes: B cases, N items, K places.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from time import perf_counter
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from endcap.core.sequences import Catalogue, Int32, Int64, Sequences
-from endcap.metrics.intervals import interval, paired_interval
-from endcap.metrics.ranking import UNDEFINED, coverage, hr_at, mean_defined, mrr_at, ndcg_at, ranks_of, top_items
-from endcap.models.evaluation import Difference, Evaluation, ModelMeasures
+from endcap.core.clock import Clock, steady_clock
+from endcap.core.errors import ModelError
+from endcap.core.sequences import Catalogue, Int64, Sequences
+from endcap.metrics.ranking import UNDEFINED, ranks_of, top_items
+from endcap.models.budget import Budget, NotFitted, in_order_of_cost
+from endcap.models.evaluation import Evaluation
+from endcap.models.measuring import REFERENCES, Answers, Measuring
 from endcap.models.protocol import Algorithm, Scorer
-from endcap.models.protocols import Cases, Protocol, Split, leave_one_out, session_next, time
+from endcap.models.protocols import Cases, Protocol, Split, keep, leave_one_out, session_next, time
+from endcap.models.slices import Segment, slices_of
 
 __all__ = ["REFERENCES", "Answers", "answer", "evaluate", "split_by"]
-
-REFERENCES = ("item_markov", "popular")
-"""What every other model is compared with."""
 
 Seen = Literal["keep", "drop"]
 
 _CELLS = 2**23
 """Cases x items scored at once: 32 MiB."""
-_MEASURES = {"hr": hr_at, "ndcg": ndcg_at, "mrr": mrr_at}
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What a model answered.
-
-    Args:
-        ranks: B ranks of the targets; see `metrics.ranking.ranks_of`.
-        top: B x K best items; -1 where there were no more candidates.
-    """
-
-    ranks: Int64
-    top: Int32
 
 
 def evaluate(  # noqa: PLR0913 - each of them must be said beside a number
@@ -55,6 +40,10 @@ def evaluate(  # noqa: PLR0913 - each of them must be said beside a number
     resamples: int,
     seen: Seen = "keep",
     as_served: bool = False,
+    segment: Segment | None = None,
+    may_fail: frozenset[str] = frozenset(),
+    budget: Budget | None = None,
+    clock: Clock = steady_clock,
 ) -> Evaluation:
     """Fit each recipe on the training part and measure it on the cases.
 
@@ -69,35 +58,35 @@ def evaluate(  # noqa: PLR0913 - each of them must be said beside a number
         resamples: Of the bootstrap.
         seen: Whether items of the history stay candidates ("keep") or not ("drop").
         as_served: Whether models are asked with the items of a history alone, as a server asks them.
+        segment: What the sequences' `segments` are; each value becomes a slice.
+        may_fail: Names of recipes that are told among `not_fitted` where they cannot be fitted.
+        budget: Which recipes are fitted, and in which order (see `budget`); None fits all.
+        clock: Measures the seconds of a fit.
 
     Returns:
         The measures; all NaN when there is no case.
 
     Raises:
-        ModelError: A recipe cannot be fitted on the training part.
+        ModelError: A recipe that may not fail cannot be fitted on the training part.
     """
     split = split_by(protocol, sequences, split_us)
     if as_served:
         split = replace(split, cases=split.cases.of_items_alone())
-    answers, fit_s = {}, {}
-    for name, recipe in recipes.items():
-        started = perf_counter()
-        scorer = recipe.fit(split.train, catalogue, seed=seed)
-        fit_s[name] = perf_counter() - started
-        answers[name] = answer(scorer, split.cases, len(catalogue), count=ks[-1], seen=seen)
-    first = next(iter(answers.values()))
+    run = _Run(recipes, split, catalogue, ks[-1], seen, seed, clock)
+    answers, fit_s, not_fitted = run.all_answers(budget, may_fail)
+    train_counts = np.bincount(split.train.items, minlength=len(catalogue)).astype(np.int64)
+    measuring = Measuring(split.cases.users, train_counts, _category_of(catalogue), ks, seed, resamples)
     return Evaluation(
         protocol={
             "name": protocol, "split_us": None if protocol == "leave_one_out" else split_us, "seen": seen,
             "ks": list(ks), "seed": seed, "resamples": resamples,
         },
-        counts=_counts(split, catalogue, first),
-        models={
-            name: _measures(found, split.cases, len(catalogue), ks, seed=seed, resamples=resamples)
-            for name, found in answers.items()
-        },
-        differences=_differences(answers, split.cases, ks, seed=seed, resamples=resamples),
+        counts=_counts(split, catalogue, next(iter(answers.values()))),
+        models={name: measuring.measures(found) for name, found in answers.items()},
+        differences=measuring.differences(answers),
+        slices=measuring.slices(answers, slices_of(split.cases, train_counts, segment)),
         fit_s=fit_s,
+        not_fitted=not_fitted,
     )  # fmt: skip
 
 
@@ -134,6 +123,63 @@ def answer(scorer: Scorer, cases: Cases, num_items: int, *, count: int, seen: Se
     return Answers(np.concatenate(ranks), np.concatenate(top))
 
 
+@dataclass(frozen=True)
+class _Run:
+    """What every recipe is fitted on and asked."""
+
+    recipes: Mapping[str, Algorithm]
+    split: Split
+    catalogue: Catalogue
+    count: int
+    seen: Seen
+    seed: int
+    clock: Clock
+
+    def all_answers(
+        self, budget: Budget | None, may_fail: frozenset[str]
+    ) -> tuple[dict[str, Answers], dict[str, float], dict[str, NotFitted]]:
+        """Return of each recipe its answers and seconds, or why there are none; in the order of the recipes."""
+        answers, fit_s, not_fitted = {}, {}, {}
+        for name, refused in self._in_order(budget):
+            if refused is not None:
+                not_fitted[name] = refused
+                continue
+            try:
+                answers[name], fit_s[name] = self._answers(name, self.split)
+            except ModelError as error:
+                if name not in may_fail:
+                    raise
+                not_fitted[name] = NotFitted(f"cannot be fitted: {error.what}")
+        # The order of cost is one of seconds; what is told must not depend on them.
+        names = [name for name in self.recipes if name in answers]
+        return {name: answers[name] for name in names}, {name: fit_s[name] for name in names}, not_fitted
+
+    def _in_order(self, budget: Budget | None) -> Iterator[tuple[str, NotFitted | None]]:
+        if budget is None:
+            return ((name, None) for name in self.recipes)
+        first = [name for name in self.recipes if name in REFERENCES]
+        return in_order_of_cost(list(self.recipes), first, self._try_on, budget)
+
+    def _try_on(self, name: str, part: int) -> None:
+        chosen_S = np.arange(len(self.split.train)) % part == 0
+        train = keep(self.split.train, chosen_S[self.split.train.sequence_of()])
+        self._answers(name, Split(train, self.split.cases.every(part)))
+
+    def _answers(self, name: str, split: Split) -> tuple[Answers, float]:
+        started_us = self.clock()
+        scorer = self.recipes[name].fit(split.train, self.catalogue, seed=self.seed)
+        fit_s = (self.clock() - started_us) / 1e6
+        return answer(scorer, split.cases, len(self.catalogue), count=self.count, seen=self.seen), fit_s
+
+
+def _category_of(catalogue: Catalogue) -> Int64 | None:
+    """Return the number of each item's category, -1 where it is unknown; None where the catalogue has none."""
+    if catalogue.categories is None or not any(catalogue.categories):
+        return None
+    names, number_N = np.unique(np.array(catalogue.categories), return_inverse=True)
+    return np.where(names[number_N] == "", -1, number_N).astype(np.int64)
+
+
 def _counts(split: Split, catalogue: Catalogue, answers: Answers) -> dict[str, int]:
     cases = split.cases
     return {
@@ -146,40 +192,3 @@ def _counts(split: Split, catalogue: Catalogue, answers: Answers) -> dict[str, i
         "train_sequences": len(split.train),
         "train_elements": len(split.train.items),
     }
-
-
-def _by_case(answers: Answers, ks: tuple[int, ...]) -> tuple[list[str], NDArray[np.float64]]:
-    """Return the names of M measures and their M x B values."""
-    names = [f"{measure}@{k}" for measure in _MEASURES for k in ks]
-    return names, np.stack([function(answers.ranks, k) for function in _MEASURES.values() for k in ks])
-
-
-def _measures(
-    answers: Answers, cases: Cases, num_items: int, ks: tuple[int, ...], *, seed: int, resamples: int
-) -> ModelMeasures:
-    names, values_MB = _by_case(answers, ks)
-    ends_M2 = interval(values_MB, cases.users, seed=seed, resamples=resamples)
-    values = {name: mean_defined(values_B)[0] for name, values_B in zip(names, values_MB, strict=True)}
-    covered = {f"coverage@{k}": coverage(answers.top[:, :k], num_items) for k in ks}
-    return ModelMeasures({**values, **covered}, _named(names, ends_M2))
-
-
-def _differences(
-    answers: Mapping[str, Answers], cases: Cases, ks: tuple[int, ...], *, seed: int, resamples: int
-) -> tuple[Difference, ...]:
-    """Compare each model with the references; a reference only with the weaker one after it."""
-    found = []
-    for first in answers:
-        stronger = REFERENCES[: REFERENCES.index(first) + 1] if first in REFERENCES else ()
-        for second in REFERENCES:
-            if second in answers and second not in stronger and second != first:
-                names, first_MB = _by_case(answers[first], ks)
-                _, second_MB = _by_case(answers[second], ks)
-                means_M, ends_M2 = paired_interval(first_MB, second_MB, cases.users, seed=seed, resamples=resamples)
-                values = dict(zip(names, means_M.tolist(), strict=True))
-                found.append(Difference(first, second, values, _named(names, ends_M2)))
-    return tuple(found)
-
-
-def _named(names: list[str], ends_M2: NDArray[np.float64]) -> dict[str, tuple[float, float]]:
-    return {name: (low, high) for name, (low, high) in zip(names, ends_M2.tolist(), strict=True)}

@@ -1,14 +1,14 @@
-"""What an evaluation found, as numbers for machines and as a table for people."""
+"""What an evaluation found, as numbers for machines; `evaluation_text` tells it to people."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Difference", "Evaluation", "ModelMeasures"]
+from endcap.models.budget import NotFitted
+from endcap.models.slices import LEAST_CASES
 
-_MANY_TIED = 0.1
-"""Share of cases within one instant beyond which a table says so."""
+__all__ = ["Difference", "Evaluation", "ModelMeasures", "Slice"]
 
 _DIGITS = 6
 """Digits behind the point that are told: far below every interval, above the last bits of a sum."""
@@ -19,12 +19,22 @@ class ModelMeasures:
     """One model's measures.
 
     Args:
-        values: Measure (`hr@10`, `ndcg@10`, `mrr@20`, `coverage@20`, ...) -> mean over cases; NaN where undefined.
-        intervals: Measure -> low and high end of the 95 % interval over users; none for coverage.
+        values: Measure (`hr@10`, `ndcg@10`, `mrr@20`, `novelty@10`, `coverage@20`, ...) -> mean over cases; NaN where
+            undefined.
+        intervals: Measure -> low and high end of the 95 % interval over users; none for coverage and Gini, which are
+            of all lists together.
+        undefined: Measure -> number of cases in which it is undefined, where there are any.
     """
 
     values: Mapping[str, float]
     intervals: Mapping[str, tuple[float, float]]
+    undefined: Mapping[str, int] = field(default_factory=dict)
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return what JSON can hold; null stands for undefined."""
+        return {
+            **_plain(self.values), "ci": _plain_ends(self.intervals), "undefined": dict(self.undefined)
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,8 +55,40 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class Slice:
+    """The models on the cases of one kind; see `models.slices`.
+
+    Args:
+        name: Of the slice.
+        cases: How many there are.
+        users: Of how many users.
+        models: Name -> measures of hits; empty where the slice is too small.
+        differences: As in `Evaluation`.
+    """
+
+    name: str
+    cases: int
+    users: int
+    models: Mapping[str, ModelMeasures]
+    differences: tuple[Difference, ...]
+
+    @property
+    def is_too_small(self) -> bool:
+        """Whether there are too few cases to say anything."""
+        return self.cases < LEAST_CASES
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return what JSON can hold."""
+        return {
+            "cases": self.cases, "users": self.users, "too_small": self.is_too_small,
+            "models": {name: measures.to_plain() for name, measures in self.models.items()},
+            "differences": _plain_differences(self.differences),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
 class Evaluation:
-    """All that an evaluation found. The same data, recipes and seed give the same numbers, but for `fit_s`.
+    """All that an evaluation found. The same data, recipes and seed give the same numbers, but for seconds.
 
     Args:
         protocol: How was asked: name, split, seen, ks, seed, resamples.
@@ -54,82 +96,39 @@ class Evaluation:
             history, cases without a history, sequences and elements learned from.
         models: Name -> measures, in the order in which they were asked for.
         differences: Each model against item_markov and popular, where these are measured too.
+        slices: The same on the cases of one kind each.
         fit_s: Name -> wall seconds of fitting; no part of `to_plain`.
+        not_fitted: Name -> why a model that was asked for has no measures; no part of `to_plain`, as it tells seconds.
     """
 
     protocol: Mapping[str, Any]
     counts: Mapping[str, int]
     models: Mapping[str, ModelMeasures]
     differences: tuple[Difference, ...]
+    slices: tuple[Slice, ...] = ()
     fit_s: Mapping[str, float] = field(default_factory=dict)
+    not_fitted: Mapping[str, NotFitted] = field(default_factory=dict)
 
     def to_plain(self) -> dict[str, Any]:
         """Return what JSON can hold; null stands for undefined."""
         return {
             "protocol": dict(self.protocol),
             "counts": dict(self.counts),
-            "models": {
-                name: {**_plain(measures.values), "ci": _plain_ends(measures.intervals)}
-                for name, measures in self.models.items()
-            },
-            "differences": {
-                f"{each.first} - {each.second}": {**_plain(each.values), "ci": _plain_ends(each.intervals)}
-                for each in self.differences
-            },
+            "models": {name: measures.to_plain() for name, measures in self.models.items()},
+            "differences": _plain_differences(self.differences),
+            "slices": {each.name: each.to_plain() for each in self.slices},
         }
 
-    def text(self) -> str:
-        """Return a table, and a line for each model that does not beat a reference."""
-        ks = self.protocol["ks"]
-        middle, longest = ks[len(ks) // 2], ks[-1]
-        columns = [f"hr@{longest}", f"ndcg@{middle}", f"mrr@{longest}", f"coverage@{longest}"]
-        head = ["model", *columns, f"ndcg@{middle} 95 %"]
-        rows = [
-            [name, *(_number(each.values[column]) for column in columns), _span(each.intervals[f"ndcg@{middle}"])]
-            for name, each in self.models.items()
-        ]
-        widths = [max(len(row[at]) for row in [head, *rows]) for at in range(len(head))]
-        lines = [self._told(), ""]
-        lines += [
-            "  ".join(cell.ljust(width) if at == 0 else cell.rjust(width) for at, (cell, width) in enumerate(pairs))
-            for pairs in (list(zip(row, widths, strict=True)) for row in [head, *rows])
-        ]
-        verdicts = [line for each in self.differences if (line := _verdict(each, f"ndcg@{middle}"))]
-        if self.counts["same_instant"] > _MANY_TIED * self.counts["cases"]:
-            verdicts.append(
-                f"{self.counts['same_instant']:,} cases ask for an item of the same instant as the one before, such as "
-                "two lines of an order: there the order of ids can be learned, which says nothing of shoppers"
-            )
-        return "\n".join([*lines, *([""] if verdicts else []), *verdicts])
-
-    def _told(self) -> str:
-        counts = self.counts
-        undefined = f", {counts['undefined']:,} undefined" if counts["undefined"] else ""
-        return (
-            f"{self.protocol['name']}: {counts['cases']:,} cases of {counts['users']:,} users{undefined}; "
-            f"all {counts['items']:,} items ranked, seen items {_SEEN[self.protocol['seen']]}"
-        )
+    def slice_named(self, name: str) -> Slice | None:
+        """Return a slice; None where it was not measured."""
+        return next((each for each in self.slices if each.name == name), None)
 
 
-_SEEN = {"keep": "kept", "drop": "dropped"}
-
-
-def _verdict(difference: Difference, measure: str) -> str | None:
-    """Say so when a model is not clearly above a reference."""
-    low, high = difference.intervals[measure]
-    if low > 0 or math.isnan(low):
-        return None
-    word = "is below" if high < 0 else "is not clearly above"
-    mean = difference.values[measure]
-    return f"{difference.first} {word} {difference.second}: {measure} {mean:+.4f} [{low:+.4f}, {high:+.4f}]"
-
-
-def _number(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.4f}"
-
-
-def _span(ends: tuple[float, float]) -> str:
-    return "-" if math.isnan(ends[0]) else f"{ends[0]:.4f}..{ends[1]:.4f}"
+def _plain_differences(differences: tuple[Difference, ...]) -> dict[str, Any]:
+    return {
+        f"{each.first} - {each.second}": {**_plain(each.values), "ci": _plain_ends(each.intervals)}
+        for each in differences
+    }
 
 
 def _plain(values: Mapping[str, float]) -> dict[str, float | None]:

@@ -44,6 +44,7 @@ class Cases:
             the order of ids put it there.
         events: E numbers of kinds of events, of collapsed neighbours the strongest; None where the data does not tell.
         at_us: E instants; None likewise.
+        segments: E numbers of what a column says, of collapsed neighbours the first; no part of what is asked.
     """
 
     items: Int32
@@ -55,6 +56,7 @@ class Cases:
     tied: NDArray[np.bool_]
     events: NDArray[np.int8] | None = None
     at_us: Int64 | None = None
+    segments: Int32 | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -74,6 +76,11 @@ class Cases:
     def of_items_alone(self) -> "Cases":
         """Return the same questions without what was done with the items, and when: a server asks with items alone."""
         return replace(self, events=None, at_us=None)
+
+    def every(self, part: int) -> "Cases":
+        """Return every part-th question."""
+        of_cases = ("firsts", "ends", "targets", "users", "masked", "tied")
+        return replace(self, **{name: getattr(self, name)[::part] for name in of_cases})
 
     def seen(self, start: int = 0, stop: int | None = None) -> tuple[Int64, Int32]:
         """Return what cases start:stop have seen: case number less `start`, and item number; the whole histories."""
@@ -119,6 +126,7 @@ def session_next(sequences: Sequences, *, split_us: int) -> Split:
         tied=single.at_us[current + 1] == single.at_us[current],
         events=single.events,
         at_us=single.at_us,
+        segments=single.segments,
     )
     return Split(keep(sequences, sequences.at_us < split_us), cases)
 
@@ -166,7 +174,7 @@ def keep(sequences: Sequences, chosen_E: NDArray[np.bool_]) -> Sequences:
     )
 
 
-_BESIDE_ELEMENTS = ("weights", "events", "negatives", "negative_p", "pool_negatives", "pool_weights")
+_BESIDE_ELEMENTS = ("weights", "events", "negatives", "negative_p", "pool_negatives", "pool_weights", "segments")
 """What may stand beside the elements."""
 
 
@@ -181,6 +189,7 @@ def _by_user(sequences: Sequences) -> tuple[Sequences, Int64]:
         at_us=sequences.at_us[place_E],
         users=users,
         events=None if sequences.events is None else sequences.events[place_E],
+        segments=None if sequences.segments is None else sequences.segments[place_E],
     )
     return whole, place_E
 
@@ -208,6 +217,7 @@ def _cases_at(whole: Sequences, targets: Int64) -> Cases:
         tied=(targets > firsts) & (whole.at_us[targets] == whole.at_us[np.maximum(targets - 1, 0)]),
         events=whole.events,
         at_us=whole.at_us,
+        segments=whole.segments,
     )
 
 

@@ -1,12 +1,14 @@
 """Two fitted models on the same questions, and a verdict by one written rule.
 
+Slices are judged by the same rule; one with fewer than `LEAST_CASES` cases cannot tell.
+
 The models may know other items: an item that one of them does not know is missing from its histories and never among
 its answers. Shapes: B cases, N items, O items of the other catalogue, M measures.
 """
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +16,11 @@ from numpy.typing import NDArray
 
 from endcap.core.sequences import Int32, Int64, Queries
 from endcap.metrics.intervals import interval, paired_interval
-from endcap.metrics.ranking import hr_at, mean_defined, mrr_at, ndcg_at, ranks_of
+from endcap.metrics.ranking import mean_defined, ranks_of
+from endcap.models.measuring import accuracy_by_case
 from endcap.models.protocol import Scorer
 from endcap.models.protocols import Cases
+from endcap.models.slices import LEAST_CASES, slices_of
 
 __all__ = ["SAME_WITHIN", "SideBySide", "renumbered", "side_by_side", "verdict"]
 
@@ -24,7 +28,6 @@ SAME_WITHIN = 0.05
 """Share of the old model's measure within which a difference is none that a shop would see."""
 
 _CELLS = 2**23
-_FUNCTIONS: Mapping[str, Callable[[Int64, int], NDArray[np.float64]]] = {"hr": hr_at, "ndcg": ndcg_at, "mrr": mrr_at}
 _DIGITS = 6
 
 
@@ -38,6 +41,7 @@ class SideBySide:
         measures: Measure -> `old`, `new`, `difference` (new - old) and the ends of its 95 % interval; None: undefined.
         measure: The one that the verdict is about.
         verdict: better, worse, same or cannot tell: see `verdict`.
+        slices: Name of a slice (see `models.slices`) -> the same on its cases; empty in a slice.
     """
 
     cases: int
@@ -45,6 +49,7 @@ class SideBySide:
     measures: Mapping[str, Mapping[str, Any]]
     measure: str
     verdict: str
+    slices: Mapping[str, "SideBySide"] = field(default_factory=dict)
 
 
 def side_by_side(  # noqa: PLR0913 - each of them must be said beside a number
@@ -54,6 +59,7 @@ def side_by_side(  # noqa: PLR0913 - each of them must be said beside a number
     *,
     to_old_N: Int32,
     num_old: int,
+    train_counts_N: Int64,
     ks: tuple[int, ...],
     measure: str,
     seed: int,
@@ -67,20 +73,33 @@ def side_by_side(  # noqa: PLR0913 - each of them must be said beside a number
         cases: B cases.
         to_old_N: Number of each item in the old catalogue, -1 where it is not in it.
         num_old: O.
+        train_counts_N: N numbers of events that the new model has learnt from: which items are cold.
         ks: Lengths of lists.
         measure: What the verdict is about, such as ndcg@10.
         seed: Of the bootstrap.
         resamples: Of the bootstrap.
     """
-    names = [f"{name}@{k}" for name in _FUNCTIONS for k in ks]
     ranks = {"old": _ranks(old, cases, to_old_N, num_old), "new": _ranks(new, cases, None, len(to_old_N))}
-    values = {
-        which: np.stack([function(found, k) for function in _FUNCTIONS.values() for k in ks])
-        for which, found in ranks.items()
-    }
-    means_M, ends_M2 = paired_interval(values["new"], values["old"], cases.users, seed=seed, resamples=resamples)
-    own = {each: interval(values[each], cases.users, seed=seed, resamples=resamples) for each in values}
-    measures: dict[str, dict[str, Any]] = {
+    values = {which: accuracy_by_case(found, ks) for which, found in ranks.items()}
+
+    def on(chosen_B: NDArray[np.bool_]) -> SideBySide:
+        chosen = {which: np.stack(list(found.values()))[:, chosen_B] for which, found in values.items()}
+        measures = _measures(list(values["new"]), chosen, cases.users[chosen_B], seed=seed, resamples=resamples)
+        num_cases, told = int(np.count_nonzero(chosen_B)), measures[measure]
+        said = verdict(told["old"], *told["ci"]) if num_cases >= LEAST_CASES else "cannot tell"
+        return SideBySide(num_cases, len(np.unique(cases.users[chosen_B])), measures, measure, said)
+
+    slices = {name: on(chosen_B) for name, chosen_B in slices_of(cases, train_counts_N).items()}
+    return replace(on(np.ones(len(cases), bool)), slices=slices)
+
+
+def _measures(
+    names: list[str], values: Mapping[str, NDArray[np.float64]], users: Int64, *, seed: int, resamples: int
+) -> dict[str, dict[str, Any]]:
+    """Return for each of M measures the two means, their difference and all intervals."""
+    means_M, ends_M2 = paired_interval(values["new"], values["old"], users, seed=seed, resamples=resamples)
+    own = {which: interval(values[which], users, seed=seed, resamples=resamples) for which in values}
+    return {
         name: {
             **{which: _plain(mean_defined(values[which][at])[0]) for which in values},
             **{f"{which}_ci": [_plain(end) for end in own[which][at]] for which in values},
@@ -88,11 +107,6 @@ def side_by_side(  # noqa: PLR0913 - each of them must be said beside a number
         }
         for at, name in enumerate(names)
     }  # fmt: skip
-    told = measures[measure]
-    return SideBySide(
-        cases=len(cases), users=len(np.unique(cases.users)), measures=measures, measure=measure,
-        verdict=verdict(told["old"], told["ci"][0], told["ci"][1]),
-    )  # fmt: skip
 
 
 def verdict(old: float | None, low: float | None, high: float | None) -> str:
