@@ -3,11 +3,12 @@
 This file holds the settings alone; torch is loaded when `fit` is called.
 """
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from endcap.core.sequences import Catalogue, Sequences
+from endcap.models.searched import Among, Between, Searched
 from endcap.models.sequence_scorer import SequenceScorer
 from endcap.models.training.settings import TrainingRun
 from endcap.models.training.source import InMemory, Source
@@ -29,6 +30,17 @@ class SequenceModel(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    searched: ClassVar[Searched] = {
+        "dim": Among((32, 64, 96, 128)),
+        "blocks": Among((1, 2, 3)),
+        "epochs": Between(6, 48, by_factor=True, whole=True),
+        "learning_rate": Between(0.001, 0.01, by_factor=True),
+        "row_learning_rate": Between(0.03, 0.4, by_factor=True),
+        "dropout": Between(0.0, 0.5),
+        "item_dropout": Between(0.0, 0.4),
+        "weight_decay": Between(0.001, 0.3, by_factor=True),
+    }
 
     kind: Literal["sequence"] = "sequence"
     dim: int = Field(64, ge=4, le=1024, description="Numbers in a vector.")

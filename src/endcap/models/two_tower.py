@@ -3,11 +3,12 @@
 This file holds the settings alone; torch is loaded when `fit` is called.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from endcap.core.sequences import Catalogue, Sequences
+from endcap.models.searched import Among, Between, Searched
 from endcap.models.training.settings import TrainingRun
 from endcap.models.training.source import InMemory, Source
 from endcap.models.two_tower_scorer import TwoTowerScorer
@@ -24,6 +25,16 @@ class TwoTower(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    searched: ClassVar[Searched] = {
+        "dim": Among((32, 64, 96, 128)),
+        "epochs": Between(3, 30, by_factor=True, whole=True),
+        "learning_rate": Between(0.001, 0.03, by_factor=True),
+        "history": Among((5, 10, 20, 50)),
+        "dropout": Between(0.0, 0.5),
+        "id_dropout": Between(0.0, 0.4),
+        "negative_power": Between(0.0, 1.0),
+    }
 
     kind: Literal["two_tower"] = "two_tower"
     dim: int = Field(
