@@ -73,10 +73,12 @@ _WHOLE = ("catalogue", "items")
 _ROWS_EACH = {
     "item_features": {ITEM_DAYS.name: 30},
     "user_features": {USER_DAYS.name: 30},
+    "sequences": {ELEMENTS.name: 4},
     "examples": {SEQUENCES.name: 20},
 }
-"""Data steps that make much of little: a day of an item or a user is summed up for each of 30 days after; a session of
-eight visits makes seven examples, each with its context and its negatives."""
+"""Data steps that make much of little: a day of an item or a user is summed up for each of 30 days after; an element
+stands in the sequence of its session and in the histories of its user; a session of eight visits makes seven examples,
+each with its context and its negatives."""
 
 _IN_ORDER = ("ingest",)
 """Data steps whose days look back: the last hour of the day before, as it was taken in."""
