@@ -51,6 +51,20 @@ def test_the_numbers_of_the_other_catalogue_may_be_in_any_order(world):
     assert compared(markov, markov, cases, SAME).measures["mrr@5"]["old"] is not None
 
 
+def test_what_was_done_with_an_item_and_when_stays_with_it_and_goes_with_it():
+    asked = Queries(
+        np.array([0, 3, 4]),
+        np.array([3, 0, 1, 3], np.int32),
+        np.array([1, 2, 3, 1], np.int8),
+        np.array([10, 20, 30, 5]),
+    )
+    found = renumbered(asked, np.array([7, -1, -1, 2], np.int32))
+    assert (found.starts.tolist(), found.items.tolist()) == ([0, 2, 3], [2, 7, 2])
+    assert (found.events.tolist(), found.at_us.tolist()) == ([1, 2, 1], [10, 20, 5])
+    untold = renumbered(Queries.of([[0]]), SAME)
+    assert (untold.events, untold.at_us) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("ends", "word"),
     [((0.2, 0.001, 0.3), "better"), ((0.2, -0.3, -0.001), "worse"), ((0.2, -0.01, 0.01), "same"),

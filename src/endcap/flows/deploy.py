@@ -139,9 +139,9 @@ def _assemble(flow: Flow, beside: Path) -> None:
         _copy(flow.shop.models / name / output["version"], beside / "models" / name, again="train")
     for name, output in _indexed(flow).items():
         _copy(flow.shop.index / name / output["version"], beside / "index" / name, again="index")
-    keys, starts, numbers = read_histories(flow, items["item_id"])
+    keys, starts, elements = read_histories(flow, items["item_id"])
     (beside / "histories").mkdir()
-    write_histories(beside / "histories", keys, starts, numbers)
+    write_histories(beside / "histories", keys, starts, elements)
     (beside / "visitors").mkdir()
     read_past(flow).save(beside / "visitors")
     (beside / "owners").mkdir()

@@ -146,7 +146,6 @@ def run_evaluate(flow: Flow, _pending: list[str]) -> Outcome:
         ks=tuple(sorted({*settings.ks, ALWAYS_MEASURED})),
         seed=flow.seed,
         resamples=settings.resamples,
-        as_served=True,
     )
     # Titles and prices that no feed tells are read off all events, those of the test days too: the table says so.
     plain = {"split_day": split_day, "items_as_of": flow.through, **result.to_plain()}

@@ -110,7 +110,7 @@ def _measured(flow: Flow, old: BundleManifest, new: BundleManifest) -> Regressio
     split_day = settings.first_test_day({day: parts[day].rows for day in flow.days(SEQUENCES)})
     past = _past(flow, old)
     data, old_data = read_model_data(flow), read_model_data(past)
-    cases = split_by("session_next", data.sequences, day_start_us(split_day)).cases.of_items_alone()
+    cases = split_by("session_next", data.sequences, day_start_us(split_day)).cases
     number = {item: at for at, item in enumerate(old_data.catalogue.item_ids)}
     found = side_by_side(
         _fitted(past, old_data, old, split_day),

@@ -4,7 +4,7 @@ Shapes: B cases, N items, K places, M measures.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Literal
 
@@ -54,7 +54,6 @@ def evaluate(  # noqa: PLR0913 - each of them must be said beside a number
     seed: int,
     resamples: int,
     seen: Seen = "keep",
-    as_served: bool = False,
 ) -> Evaluation:
     """Fit each recipe on the training part and measure it on the cases.
 
@@ -68,7 +67,6 @@ def evaluate(  # noqa: PLR0913 - each of them must be said beside a number
         seed: Of fitting and of the bootstrap.
         resamples: Of the bootstrap.
         seen: Whether items of the history stay candidates ("keep") or not ("drop").
-        as_served: Whether models are asked with the items of a history alone, as a server asks them.
 
     Returns:
         The measures; all NaN when there is no case.
@@ -77,8 +75,6 @@ def evaluate(  # noqa: PLR0913 - each of them must be said beside a number
         ModelError: A recipe cannot be fitted on the training part.
     """
     split = split_by(protocol, sequences, split_us)
-    if as_served:
-        split = replace(split, cases=split.cases.of_items_alone())
     answers, fit_s = {}, {}
     for name, recipe in recipes.items():
         started = perf_counter()

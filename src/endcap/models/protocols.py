@@ -71,10 +71,6 @@ class Cases:
             None if self.at_us is None else self.at_us[at],
         )
 
-    def of_items_alone(self) -> "Cases":
-        """Return the same questions without what was done with the items, and when: a server asks with items alone."""
-        return replace(self, events=None, at_us=None)
-
     def seen(self, start: int = 0, stop: int | None = None) -> tuple[Int64, Int32]:
         """Return what cases start:stop have seen: case number less `start`, and item number; the whole histories."""
         case, at = _spans(self.firsts[start:stop], self.ends[start:stop])

@@ -120,8 +120,14 @@ def renumbered(queries: Queries, to_old_N: Int32) -> Queries:
     [5, 4]
     """
     items = to_old_N[queries.items]
-    known = np.concatenate([[0], np.cumsum(items >= 0)]).astype(np.int64)
-    return Queries(known[queries.starts], items[items >= 0])
+    is_known = items >= 0
+    known = np.concatenate([[0], np.cumsum(is_known)]).astype(np.int64)
+    return Queries(
+        known[queries.starts],
+        items[is_known],
+        None if queries.events is None else queries.events[is_known],
+        None if queries.at_us is None else queries.at_us[is_known],
+    )
 
 
 def _ranks(scorer: Scorer, cases: Cases, to_old_N: Int32 | None, num_items: int) -> Int64:
