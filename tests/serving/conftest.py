@@ -271,7 +271,7 @@ def client(shop):
 @pytest.fixture
 def viewed():
     """A history of views, by letters, a microsecond apart."""
-    return lambda letters: History.of((ITEMS.index(letter), VIEW, at_us) for at_us, letter in enumerate(letters))
+    return lambda letters: History.of([(ITEMS.index(letter), VIEW, at_us) for at_us, letter in enumerate(letters)])
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def untold(items):
     ],
 )
 def test_of_items_alone_what_both_know_counts_once(past, live, expected):
-    new = History.of((item, 1, at_us) for at_us, item in enumerate(live))
+    new = History.of([(item, 1, at_us) for at_us, item in enumerate(live)])
     assert joined(History.of_items(past), new, known_until_us=None).items.tolist() == expected
 
 

@@ -3,7 +3,7 @@
 Shapes: E elements.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -46,14 +46,14 @@ class History:
         return cls(np.array(items, np.int32), np.zeros(len(items), np.int8), None)
 
     @classmethod
-    def of(cls, elements: Iterable[tuple[int, int, int]]) -> Self:
+    def of(cls, elements: Sequence[tuple[int, int, int]]) -> Self:
         """Return the history of elements, oldest first.
 
         Args:
             elements: Item number, number of the event's kind, and instant of each.
         """
-        told = np.array(list(elements), np.int64).reshape(-1, 3)
-        return cls(told[:, 0].astype(np.int32), told[:, 1].astype(np.int8), told[:, 2].copy())
+        items, events, at_us = zip(*elements, strict=True) if elements else ((), (), ())
+        return cls(np.array(items, np.int32), np.array(events, np.int8), np.array(at_us, np.int64))
 
     def __len__(self) -> int:
         return len(self.items)

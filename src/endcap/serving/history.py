@@ -21,7 +21,7 @@ _VIEW = kind_of("view_item")
 
 def looked_at(numbers: Sequence[int], *, at_us: int) -> History:
     """Return the items of a page that asks, as what they are: viewed at this instant."""
-    return History.of((number, _VIEW, at_us) for number in numbers)
+    return History.of([(number, _VIEW, at_us) for number in numbers])
 
 
 def history_of(
@@ -95,11 +95,9 @@ def _new(keys: Sequence[str], past: History, known: VisitorRows, state: VisitorS
     they know of him: whose it was before, they have settled.
     """
     own, *others = (state.elements(key) for key in keys)
-    instants = np.array([each.at_us for each in own], np.int64)
-    is_known = known.holds(instants)
-    if past.at_us is not None:
-        is_known |= np.isin(instants, past.at_us)
-    new = [each for each, has in zip(own, is_known.tolist(), strict=True) if not has]
+    in_rows = known.holds(np.array([each.at_us for each in own], np.int64)).tolist()
+    in_past = frozenset(() if past.at_us is None else past.at_us.tolist())  # numpy is slower on so few
+    new = [each for each, has in zip(own, in_rows, strict=True) if not has and each.at_us not in in_past]
     new += [each for some in others for each in some if each.at_us > end_us]
     return sorted(set(new))
 
@@ -107,7 +105,9 @@ def _new(keys: Sequence[str], past: History, known: VisitorRows, state: VisitorS
 def _numbered(elements: Iterable[Element], items: Items) -> History:
     """Return elements as a history; items that the bundle does not have are left out."""
     return History.of(
-        (number, kind_of(each.event_name), each.at_us)
-        for each in elements
-        if (number := items.number(each.item_id)) is not None
+        [
+            (number, kind_of(each.event_name), each.at_us)
+            for each in elements
+            if (number := items.number(each.item_id)) is not None
+        ]
     )

@@ -102,6 +102,20 @@ class AlgorithmConformance:
         part = Queries(np.array([2, 4], np.int64), np.array([9, 9, 1, 2, 9], np.int32))
         np.testing.assert_allclose(scorer.score(part), scorer.score(Queries.of([[1, 2]])), rtol=1e-4, atol=1e-5)
 
+    def test_a_question_may_tell_what_was_done_and_when(self, scorer: Scorer) -> None:
+        """A server knows it and a file may not: both are answered, each question by what it tells alone."""
+        together_BN = scorer.score(_told(_HISTORIES))
+        assert np.isfinite(together_BN).all()
+        alone_BN = np.concatenate([scorer.score(_told([history])) for history in _HISTORIES])
+        np.testing.assert_allclose(alone_BN, together_BN, rtol=1e-4, atol=1e-5)
+
+    def test_what_was_done_and_when_begins_with_the_history(self, scorer: Scorer) -> None:
+        """Offsets count there too."""
+        whole = _told([[8, 8], [1, 2], [9]])
+        part = Queries(whole.starts[1:3], whole.items, whole.events, whole.at_us)
+        alone = Queries(np.array([0, 2]), *(each[2:4] for each in (whole.items, whole.events, whole.at_us)))
+        np.testing.assert_allclose(scorer.score(part), scorer.score(alone), rtol=1e-4, atol=1e-5)
+
     def test_asking_changes_nothing(self, scorer: Scorer) -> None:
         """The same question gets the same bytes, even after somebody wrote into an answer."""
         first_BN = scorer.score(Queries.of(_HISTORIES))
@@ -197,6 +211,13 @@ class AlgorithmConformance:
     def _fit(cls, sequences: Sequences, catalogue: Catalogue) -> Scorer:
         scorer: Scorer = cls.recipe.fit(sequences, catalogue, seed=_SEED)
         return scorer
+
+
+def _told(histories: list[list[int]]) -> Any:
+    """Return questions with kinds of events, each in its turn, and instants of ever longer pauses."""
+    bare = Queries.of(histories)
+    places = np.concatenate([np.arange(len(history), dtype=np.int64) for history in histories])
+    return Queries(bare.starts, bare.items, ((places + bare.items) % 4).astype(np.int8), 60_000_000 * 9**places)
 
 
 def _saved(scorer: Scorer, folder: Path) -> dict[str, bytes]:
