@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
 
-from endcap.core.sequences import Queries
 from endcap.models.item_markov import ItemMarkov
 from endcap.models.popular import Popular
 from endcap.models.protocols import session_next
-from endcap.models.side_by_side import renumbered, side_by_side, verdict
+from endcap.models.side_by_side import side_by_side, verdict
 from endcap.testing.worlds import SPLIT_US, planted_catalogue, planted_sequences
 
 SAME = np.arange(12, dtype=np.int32)
@@ -47,22 +46,7 @@ def test_targets_that_the_old_one_does_not_know_are_missed_by_it(world):
 
 def test_the_numbers_of_the_other_catalogue_may_be_in_any_order(world):
     cases, _, markov = world
-    assert renumbered(Queries.of([[3, 0], []]), np.array([7, -1, -1, 2], np.int32)).starts.tolist() == [0, 2, 2]
     assert compared(markov, markov, cases, SAME).measures["mrr@5"]["old"] is not None
-
-
-def test_what_was_done_with_an_item_and_when_stays_with_it_and_goes_with_it():
-    asked = Queries(
-        np.array([0, 3, 4]),
-        np.array([3, 0, 1, 3], np.int32),
-        np.array([1, 2, 3, 1], np.int8),
-        np.array([10, 20, 30, 5]),
-    )
-    found = renumbered(asked, np.array([7, -1, -1, 2], np.int32))
-    assert (found.starts.tolist(), found.items.tolist()) == ([0, 2, 3], [2, 7, 2])
-    assert (found.events.tolist(), found.at_us.tolist()) == ([1, 2, 1], [10, 20, 5])
-    untold = renumbered(Queries.of([[0]]), SAME)
-    assert (untold.events, untold.at_us) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from endcap.core.sequences import EVENT_KINDS, Catalogue, Sequences
 from endcap.core.tables import CATALOGUE_NEGATIVES, EXAMPLES, ITEMS, POOL_NEGATIVES, SEQUENCES
 from endcap.flows.flow import Flow
 
-__all__ = ["ModelData", "read_histories", "read_items", "read_model_data"]
+__all__ = ["ModelData", "catalogue_of", "read_histories", "read_items", "read_model_data"]
 
 
 @dataclass(frozen=True)
@@ -42,19 +42,27 @@ def read_items(flow: Flow) -> pa.Table:
     return flow.engine.to_arrow(current.order_by("item_id"))
 
 
-def read_model_data(flow: Flow) -> ModelData:
-    """Read everything up to the flow's last day."""
-    items = read_items(flow)
-    catalogue = Catalogue(
+def catalogue_of(items: pa.Table) -> Catalogue:
+    """Return what models may know of items.
+
+    Args:
+        items: As `read_items` returns them.
+    """
+    return Catalogue(
         item_ids=tuple(items["item_id"].to_pylist()),
         categories=_texts(items["category"]),
         brands=_texts(items["brand"]),
         titles=_texts(items["title"]),
         prices=tuple(pc.fill_null(items["price_minor"], -1).to_pylist()),
     )
+
+
+def read_model_data(flow: Flow) -> ModelData:
+    """Read everything up to the flow's last day."""
+    items = read_items(flow)
     sessions = _read_sessions(flow)
     sequences = _sequences(sessions, items["item_id"])
-    return ModelData(catalogue, _with_negatives(sequences, sessions, _read_examples(flow), items["item_id"]))
+    return ModelData(catalogue_of(items), _with_negatives(sequences, sessions, _read_examples(flow), items["item_id"]))
 
 
 def read_histories(flow: Flow, item_ids: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int64], History]:

@@ -12,11 +12,12 @@ from typing import Any
 import msgspec
 
 from endcap.core.clock import day_start_us
+from endcap.core.errors import Code, ModelError
 from endcap.core.tables import EXAMPLES, ITEMS, SEQUENCES
+from endcap.flows.fitted import open_for, save_for
 from endcap.flows.flow import Flow, Outcome
 from endcap.flows.folder import is_whole, keep_folder
 from endcap.flows.model_data import read_model_data
-from endcap.flows.neighbours import ITEMS_FILE
 from endcap.flows.shop import write_atomically
 from endcap.index.flat import FlatIndex
 from endcap.index.recall import recall_report
@@ -24,7 +25,6 @@ from endcap.models.config import ALWAYS_MEASURED
 from endcap.models.evaluate import evaluate
 from endcap.models.protocol import Scorer, VectorScorer
 from endcap.models.registry import origin
-from endcap.models.scorers import load_scorer
 
 __all__ = [
     "is_evaluation_there",
@@ -86,9 +86,7 @@ def run_train(flow: Flow, pending: list[str]) -> Outcome:
         scorer = recipe.fit(data.sequences, data.catalogue, seed=flow.seed)
 
         def save(folder: Path, scorer: Scorer = scorer) -> None:
-            scorer.save(folder)
-            # A model outlives the catalogue whose rows number its items.
-            (folder / ITEMS_FILE).write_bytes(msgspec.json.encode(data.catalogue.item_ids))
+            save_for(scorer, folder, data.catalogue)
 
         version = _keep(flow, flow.shop.models / name, save)
         output[name] = {"kind": recipe.kind, "version": version, "vectors": isinstance(scorer, VectorScorer)}
@@ -96,9 +94,9 @@ def run_train(flow: Flow, pending: list[str]) -> Outcome:
 
 
 def plan_index(flow: Flow) -> Plan:
-    """A partition for each model whose score is an inner product."""
-    trained = flow.made_of_models("train")
-    return {name: {"model": output["version"]} for name, output in trained.items() if output["vectors"]}
+    """A partition for each model whose score is an inner product, over the items of now."""
+    trained, items = flow.made_of_models("train"), {"through": flow.through, **flow.digests(ITEMS, [""])}
+    return {name: {"model": output["version"], **items} for name, output in trained.items() if output["vectors"]}
 
 
 def run_index(flow: Flow, pending: list[str]) -> Outcome:
@@ -106,8 +104,10 @@ def run_index(flow: Flow, pending: list[str]) -> Outcome:
     data = read_model_data(flow)
     trained, output, notes = flow.ledger.outputs("train"), {}, []
     for name in pending:
-        scorer = load_scorer(flow.shop.models / name / trained[name]["version"])
-        assert isinstance(scorer, VectorScorer)
+        folder = flow.shop.models / name / trained[name]["version"]
+        scorer = open_for(folder, data.catalogue)
+        if not isinstance(scorer, VectorScorer):
+            raise _cannot_take_items(folder)
         index = FlatIndex.build(scorer.item_vectors_ND)
         report = recall_report(index, scorer, data.sequences, flow.shop.config.index, seed=flow.seed)
 
@@ -118,6 +118,15 @@ def run_index(flow: Flow, pending: list[str]) -> Outcome:
         output[name] = {"version": _keep(flow, flow.shop.index / name, save), "recall": report}
         notes.append(f"{name} with recall {report['recall_min']:.4f}")
     return Outcome(output=output, note="; ".join(notes))
+
+
+def _cannot_take_items(folder: Path) -> ModelError:
+    return ModelError(
+        "the catalogue has changed since this model was fitted, and it cannot make vectors of new items",
+        where=str(folder),
+        fix="run `endcap refresh SHOP`, which fits it anew",
+        code=Code.MODEL_NOT_FITTED,
+    )
 
 
 def plan_evaluate(flow: Flow) -> Plan:

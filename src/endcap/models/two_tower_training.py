@@ -5,7 +5,7 @@ P negatives from pools, U items that a step touches, M features of one item.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +17,7 @@ from torch.nn import functional
 from endcap.core.errors import Code, ModelError
 from endcap.core.sequences import Catalogue, Sequences
 from endcap.models.training import one_thread, pace
-from endcap.models.two_tower_content import content_features
+from endcap.models.two_tower_content import content_features, content_names
 from endcap.models.two_tower_examples import Examples, columns_of_step, examples_of
 from endcap.models.two_tower_scorer import TwoTowerScorer
 
@@ -103,7 +103,8 @@ def train(recipe: "TwoTower", sequences: Sequences, catalogue: Catalogue, *, see
     """Fit the towers and return their numpy twin; see `TwoTower.fit`."""
     with one_thread():
         towers = fit_towers(recipe, sequences, catalogue, seed=seed)
-        return scorer_of(towers, recipe, _seen(sequences, len(catalogue)))
+        scorer = scorer_of(towers, recipe, _seen(sequences, len(catalogue)))
+        return replace(scorer, content_names=content_names(catalogue))
 
 
 def fit_towers(recipe: "TwoTower", sequences: Sequences, catalogue: Catalogue, *, seed: int) -> Towers:
@@ -146,6 +147,7 @@ def scorer_of(towers: Towers, recipe: "TwoTower", seen_N: NDArray[np.bool_]) -> 
         hidden_biases_H=_to_numpy(towers.hidden_bias_H),
         out_weights_DH=_to_numpy(towers.out_DH),
         out_biases_D=_to_numpy(towers.out_bias_D),
+        contents_CD=_to_numpy(towers.contents_FD)[1:],
         settings=recipe.model_dump(mode="json"),
     )
     if not scorer.is_finite():
