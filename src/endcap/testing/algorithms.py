@@ -20,7 +20,7 @@ from endcap.core.sequences import Catalogue, Queries, Sequences
 from endcap.metrics.ranking import ndcg_at
 from endcap.models.evaluate import answer
 from endcap.models.popular import Popular
-from endcap.models.protocol import Scorer, VectorScorer
+from endcap.models.protocol import Scorer, TakesItems, VectorScorer
 from endcap.models.protocols import session_next
 from endcap.testing.worlds import SPLIT_US, no_sequences, planted_catalogue, planted_sequences
 
@@ -194,6 +194,18 @@ class AlgorithmConformance:
             query_BD = scorer.query_vectors_BD(Queries.of(_HISTORIES))
             product_BN = query_BD @ scorer.item_vectors_ND.T
             np.testing.assert_allclose(product_BN, scorer.score(Queries.of(_HISTORIES)), rtol=1e-4, atol=1e-5)
+
+    def test_a_model_that_takes_new_items_in_keeps_what_it_knew_of_the_others(self, scorer: Scorer) -> None:
+        """Whatever numbers they have in the catalogue of now."""
+        if isinstance(scorer, TakesItems):
+            known = planted_catalogue()
+            later = scorer.with_items(
+                Catalogue(("0-new", *known.item_ids)), np.array([-1, *range(len(known))], np.int32)
+            )
+            histories = [[item + 1 for item in history] for history in _HISTORIES]
+            scores_BN = later.score(Queries.of(histories))
+            np.testing.assert_allclose(scores_BN[:, 1:], scorer.score(Queries.of(_HISTORIES)), rtol=1e-4, atol=1e-5)
+            assert np.isfinite(scores_BN).all()
 
     def test_it_beats_popularity_on_the_planted_world(self) -> None:
         """Where item i is followed by item i + 1, what has learned must see it."""
