@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from endcap.core.clock import DAY_US, day_start_us
 from endcap.core.errors import BundleError, Code
+from endcap.core.history import History
 from endcap.core.landed import LandedEvent, LandedItem
 from endcap.features.declared import of_instants
 from endcap.features.online import NOTHING_KNOWN, OnlineFeatures, features_at, write_histories
@@ -17,44 +18,64 @@ from endcap.features.visitor_rows import UNKNOWN, VisitorRows, pack
 A, B, C = "a" * 32, "b" * 32, "c" * 32
 
 
+FILES = ["keys.npy", "starts.npy", "items.npy", "events.npy", "at_us.npy"]
+
+
 def write(folder, histories):
+    """Write histories of (item number, kind of event, instant)."""
     folder.mkdir(exist_ok=True)
     starts = np.concatenate([[0], np.cumsum([len(histories[key]) for key in sorted(histories)])]).astype(np.int64)
-    flat = np.array([item for key in sorted(histories) for item in histories[key]], np.int32)
-    write_histories(folder, sorted(histories), starts, flat)
+    flat = [element for key in sorted(histories) for element in histories[key]]
+    write_histories(folder, sorted(histories), starts, History.of(flat))
     return folder
 
 
+def told(history):
+    return list(zip(history.items.tolist(), history.events.tolist(), history.at_us.tolist(), strict=True))
+
+
 def test_a_user_has_their_own_history_and_a_stranger_none(tmp_path):
-    features = OnlineFeatures.open(write(tmp_path, {B: [4, 5, 4], A: [7]}))
-    assert (features.history(A), features.history(B), features.history(C)) == ([7], [4, 5, 4], [])
-    assert (features.history(""), features.history("a"), features.history(A + "a")) == ([], [], [])
+    histories = {B: [(4, 1, 10), (5, 2, 11), (4, 3, 11)], A: [(7, 0, 9)]}
+    features = OnlineFeatures.open(write(tmp_path, histories))
+    assert (told(features.history(A)), told(features.history(B))) == (histories[A], histories[B])
+    assert [told(features.history(key)) for key in (C, "", "a", A + "a")] == [[]] * 4
     assert len(features) == 2
 
 
 def test_a_shop_without_users_has_no_histories(tmp_path):
     features = OnlineFeatures.open(write(tmp_path, {}))
-    assert (len(features), features.history(A)) == (0, [])
+    assert (len(features), told(features.history(A))) == (0, [])
 
 
 def test_the_same_histories_are_the_same_bytes(tmp_path):
     for name in "xy":
-        write(tmp_path / name, {A: [1], C: [2, 3]})
-    for file in ("keys.npy", "starts.npy", "items.npy"):
+        write(tmp_path / name, {A: [(1, 1, 5)], C: [(2, 1, 6), (3, 2, 7)]})
+    for file in FILES:
         assert (tmp_path / "x" / file).read_bytes() == (tmp_path / "y" / file).read_bytes()
 
 
+ELEMENT = st.tuples(st.integers(0, 99), st.integers(0, 3), st.integers(0, 1 << 51))
+
+
 @settings(max_examples=30, deadline=None)
-@given(st.dictionaries(st.text("0123456789abcdef", min_size=32, max_size=32), st.lists(st.integers(0, 99), max_size=5)))
+@given(st.dictionaries(st.text("0123456789abcdef", min_size=32, max_size=32), st.lists(ELEMENT, max_size=5)))
 def test_what_was_written_is_read(tmp_path_factory, histories):
     features = OnlineFeatures.open(write(tmp_path_factory.mktemp("histories"), histories))
-    assert {key: features.history(key) for key in histories} == histories
+    assert {key: told(features.history(key)) for key in histories} == histories
 
 
-@pytest.mark.parametrize("file", ["keys.npy", "starts.npy", "items.npy"])
+def test_histories_of_an_earlier_version_tell_items_alone(tmp_path):
+    write(tmp_path, {A: [(7, 3, 9)], B: [(4, 1, 10), (5, 2, 11)]})
+    for name in ("events.npy", "at_us.npy"):
+        (tmp_path / name).unlink()
+    found = OnlineFeatures.open(tmp_path).history(B)
+    assert (found.items.tolist(), found.events.tolist(), found.at_us) == ([4, 5], [0, 0], None)
+
+
+@pytest.mark.parametrize("file", FILES)
 @pytest.mark.parametrize("fault", ["missing", "empty", "cut", "other type", "other length"])
 def test_damage_is_found_on_opening(tmp_path, file, fault):
-    path = write(tmp_path, {A: [1], B: [2, 3]}) / file
+    path = write(tmp_path, {A: [(1, 1, 5)], B: [(2, 1, 6), (3, 2, 7)]}) / file
     whole = path.read_bytes()
     path.unlink()
     if fault == "other type":

@@ -8,13 +8,19 @@ import pytest
 
 from endcap.core.clock import fixed_clock
 from endcap.core.errors import Code, ModelError
+from endcap.core.landed import LandedEvent, LandedItem
+from endcap.core.sequences import EVENT_KINDS
 from endcap.core.tables import SEQUENCES
 from endcap.features.online import OnlineFeatures
 from endcap.flows.deploy import _anew, plan_bundle
+from endcap.flows.people import read_people
 from endcap.flows.refresh import refresh
 from endcap.flows.shop import find_shop
 from endcap.models.scorers import load_scorer
 from endcap.serving.bundle import open_bundle
+from endcap.serving.history import history_of
+from endcap.serving.state import VisitorState
+from endcap.stores.adapters.lmdb import LmdbKeyValues
 
 
 def bundle_of(root):
@@ -97,8 +103,40 @@ def test_the_histories_of_a_bundle_are_those_of_every_user_of_the_shop(tiny_shop
     sessions = [row for row in rows_of(tiny_shop, SEQUENCES) if row["scope"] == "session"]
     assert len(histories) == len({row["user_key"] for row in sessions}) > 20
     last = max(sessions, key=lambda row: row["started_us"])
-    history = [item_ids[number] for number in histories.history(last["user_key"])]
-    assert history[-len(last["item_ids"]) :] == last["item_ids"][-50:]
+    found = histories.history(last["user_key"]).last(len(last["item_ids"]))
+    assert [item_ids[number] for number in found.items] == last["item_ids"][-50:]
+    assert [EVENT_KINDS[kind] for kind in found.events] == last["event_names"][-50:]
+    assert found.at_us.tolist() == last["at_us_list"][-50:]
+
+
+def test_a_server_knows_at_the_end_of_a_day_what_the_next_bundle_will_hold(tiny_shop, grown_shop, flow_of, tmp_path):
+    """The live state has seen the last two days; the bundle in force knows the first of them."""
+    flow = flow_of(grown_shop)
+    events = flow.engine.to_arrow(read_people(flow, ["2026-01-03", "2026-01-04"]).order_by(["at_us", "event_id"]))
+    kv = LmdbKeyValues(tmp_path / "kv", size_mb=8)
+    state = VisitorState(kv, events=flow.shop.config.serving.history_events, length=50, num_rows=2000)
+    for row in events.to_pylist():
+        state.record(
+            [
+                LandedEvent(
+                    event_id=row["event_id"], event_name=row["event_name"], at_us=row["at_us"],
+                    user_key=row["user_key"], items=(LandedItem(item_id=row["item_id"]),),
+                )
+            ]
+        )  # fmt: skip
+    before, after = (open_bundle(bundle_of(root), load_scorer) for root in (tiny_shop, grown_shop))
+    assert (before.manifest.through, after.manifest.through) == ("2026-01-03", "2026-01-04")
+    num_new = 0
+    for key in set(events["user_key"].to_pylist()):
+        found, failed = history_of([key], before, state, length=50)
+        wanted = after.histories.history(key)
+        assert failed == []
+        assert [before.items.ids[number] for number in found.items] == [after.items.ids[n] for n in wanted.items]
+        assert found.events.tolist() == wanted.events.tolist()
+        assert found.at_us.tolist() == wanted.at_us.tolist()
+        num_new += len(found) > len(before.histories.history(key))
+    assert num_new > 10
+    kv.close()
 
 
 def test_models_are_linked_into_the_bundle_and_take_no_room_of_their_own(tiny_shop, manifest_of):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from endcap.core.clock import DAY_US, day_start_us
+from endcap.core.sequences import EVENT_KINDS
 from endcap.core.tables import EXAMPLES, ITEMS, SEQUENCES
 from endcap.flows.model_data import read_histories, read_items, read_model_data
 
@@ -58,8 +59,10 @@ def flow_with(tmp_path, make_hand_made, put_rows, flow_of):
 
 
 def histories(flow):
-    keys, starts, items = read_histories(flow, read_items(flow)["item_id"])
-    return {key: "".join("ABC"[each] for each in items[starts[at] : starts[at + 1]]) for at, key in enumerate(keys)}
+    keys, starts, told = read_histories(flow, read_items(flow)["item_id"])
+    return {
+        key: "".join("ABC"[each] for each in told.items[starts[at] : starts[at + 1]]) for at, key in enumerate(keys)
+    }
 
 
 def test_an_items_number_is_its_place_among_the_ids(flow_with):
@@ -174,9 +177,17 @@ def test_a_history_keeps_the_last_50_items_oldest_first(flow_with):
     assert found == {"u1": ("ABC" * 15 + "CBA" * 5)[-50:], "u2": "A"}
 
 
+def test_a_history_tells_what_was_done_with_each_item_and_when(flow_with):
+    bought = sequence("u1", "s2", "BC", at=50) | {"event_names": ["purchase", "add_to_wishlist"]}
+    flow = flow_with(sequences=[sequence("u1", "s1", "A"), bought])
+    _, _, told = read_histories(flow, read_items(flow)["item_id"])
+    assert [EVENT_KINDS[kind] for kind in told.events] == ["view_item", "purchase", ""]
+    assert (told.at_us - START).tolist() == [0, 50, 51]
+
+
 def test_without_sessions_nobody_has_a_history(flow_with):
     flow = flow_with()
-    keys, starts, items = read_histories(flow, read_items(flow)["item_id"])
-    assert (keys, starts.tolist(), items.tolist()) == ([], [0], [])
-    assert items.dtype == np.int32
+    keys, starts, told = read_histories(flow, read_items(flow)["item_id"])
+    assert (keys, starts.tolist(), len(told)) == ([], [0], 0)
+    assert (told.items.dtype, told.events.dtype, told.at_us.dtype) == (np.int32, np.int8, np.int64)
     assert len(read_model_data(flow).sequences) == 0

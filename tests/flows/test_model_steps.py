@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from endcap.core.errors import Code, ModelError
+from endcap.core.tables import ITEMS
 from endcap.flows.model_steps import plan_evaluate, plan_index, plan_train
 from endcap.flows.refresh import refresh
 from endcap.flows.shop import find_shop
@@ -151,7 +152,8 @@ def test_a_model_with_vectors_gets_an_index_that_is_measured_and_bundled(own_sho
     set_models(own_shop, 'train = ["popular", "item_markov", "near"]\n')
     refresh(own_shop, clock=morning)
     version = trained(own_shop, flow_of)["near"]["version"]
-    assert plan_index(flow_of(own_shop)) == {"near": {"model": version}}
+    flow = flow_of(own_shop, "2026-01-03")
+    assert plan_index(flow) == {"near": {"model": version, "through": "2026-01-03", **flow.digests(ITEMS, [""])}}
     output = flow_of(own_shop).ledger.outputs("index")["near"]
     place = own_shop / "index" / "near" / output["version"]
     assert len(FlatIndex.load(place)) == 40

@@ -65,8 +65,6 @@ def test_a_question_tells_what_was_done_with_each_item_and_when_of_equal_neighbo
     assert time(sessions, split_us=3).cases.queries().events.tolist() == [2, 1, 2, 1, 3]
     assert leave_one_out(sessions).cases.queries().events.tolist() == [1, 2, 1, 3, 0]
     assert session_next(shop(), split_us=2).cases.queries().events is None
-    alone = session_next(sessions, split_us=2).cases.of_items_alone().queries()
-    assert (alone.items.tolist(), alone.events, alone.at_us) == (asked.items.tolist(), None, None)
 
 
 def test_the_lines_of_one_order_are_tied():

@@ -7,9 +7,14 @@ from pydantic import ValidationError
 
 from endcap.core.sequences import Catalogue, Queries, Sequences
 from endcap.models.two_tower import TwoTower
+from endcap.testing.algorithms import AlgorithmConformance
 
 NUM_ITEMS, NUM_GROUPS = 40, 4
 COLD = 39
+
+
+class TestTwoTower(AlgorithmConformance):
+    recipe = TwoTower(dim=16, hidden=32)
 
 
 def planted(num_sequences=300, seed=0):

@@ -1,7 +1,7 @@
 import numpy as np
 
 from endcap.core.sequences import Catalogue
-from endcap.models.two_tower_content import content_features
+from endcap.models.two_tower_content import content_features, content_names, known_features
 
 
 def features(catalogue):
@@ -40,3 +40,11 @@ def test_of_a_very_long_title_the_first_words_are_kept_and_category_before_all()
     numbers_NM, _ = content_features(Catalogue(("a", "b"), categories=("Home",) * 2, titles=(title,) * 2))
     assert numbers_NM.shape == (2, 32)
     assert np.array_equal(numbers_NM[0], np.arange(1, 33))
+
+
+def test_a_later_item_has_the_features_that_it_shares_with_known_ones():
+    names = content_names(Catalogue(("a", "b"), categories=("Home/Mugs", "Home/Pens"), brands=("Acme", "acme")))
+    assert names == ("category:Home", "brand:acme")
+    later = Catalogue(("c", "d"), categories=("Home/Cups", "Bags"), brands=("Other", "ACME"))
+    assert known_features(later, names).tolist() == [[1], [2]]
+    assert known_features(later, ()).shape == (2, 0)

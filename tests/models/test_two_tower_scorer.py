@@ -1,11 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from endcap.core.errors import ModelError
-from endcap.core.sequences import Queries
-from endcap.models.protocol import VectorScorer
+from endcap.core.sequences import Catalogue, Queries
+from endcap.models.protocol import TakesItems, VectorScorer
+from endcap.models.storage import load_arrays, save_arrays
 from endcap.models.two_tower_scorer import TwoTowerScorer
 
 NUM_ITEMS, DIM, HIDDEN, PLACES = 7, 5, 6, 3
@@ -71,6 +74,47 @@ def test_what_was_saved_scores_the_same_and_saves_to_the_same_bytes(tmp_path):
     for name in ("scorer.json", "arrays.safetensors"):
         assert (one / name).read_bytes() == (two / name).read_bytes()
     assert sorted(path.name for path in one.iterdir()) == ["arrays.safetensors", "scorer.json"]
+
+
+def with_content():
+    contents_CD = np.arange(2 * DIM, dtype=np.float32).reshape(2, DIM)
+    return replace(SCORER, contents_CD=contents_CD, content_names=("category:Mugs", "brand:acme"))
+
+
+def test_a_new_item_has_the_vector_of_its_content_and_a_known_one_keeps_its_own():
+    later = Catalogue(tuple("abcd"), categories=("Mugs", "Mugs", "Pens", "Mugs"), brands=("Acme", "", "", ""))
+    found = with_content().with_items(later, np.array([-1, 5, -1, -1], np.int32))
+    sums = with_content().contents_CD
+    np.testing.assert_allclose(found.item_vectors_ND[0], (sums[0] + sums[1]) / np.sqrt(2), rtol=1e-6)
+    assert np.array_equal(found.item_vectors_ND[1], SCORER.item_vectors_ND[5])
+    assert (found.item_vectors_ND[2].tolist(), found.item_vectors_ND[3].tolist()) == ([0] * DIM, sums[0].tolist())
+    assert found.score(Queries.of([[1]])).shape == (1, 4)
+    assert isinstance(found, TakesItems)
+
+
+def test_content_is_saved_with_the_model_and_is_no_setting(tmp_path):
+    with_content().save(tmp_path)
+    loaded = TwoTowerScorer.load(tmp_path)
+    assert loaded.content_names == ("category:Mugs", "brand:acme")
+    assert np.array_equal(loaded.contents_CD, with_content().contents_CD)
+    assert loaded.settings == {"dim": DIM}
+
+
+def test_a_model_of_an_earlier_version_has_no_content_and_new_items_have_no_vector(tmp_path):
+    SCORER.save(tmp_path)
+    settings, arrays = load_arrays(tmp_path, kind="two_tower")
+    del settings["content_names"], arrays["contents_CD"]
+    save_arrays(tmp_path, kind="two_tower", settings=settings, arrays=arrays)
+    loaded = TwoTowerScorer.load(tmp_path)
+    assert np.array_equal(loaded.score(Queries.of([[1]])), SCORER.score(Queries.of([[1]])))
+    found = loaded.with_items(Catalogue(("a", "b"), categories=("Mugs", "Mugs")), np.array([-1, 0], np.int32))
+    assert found.item_vectors_ND[0].tolist() == [0] * DIM
+
+
+def test_names_without_their_vectors_are_refused(tmp_path):
+    replace(with_content(), content_names=("category:Mugs",)).save(tmp_path)
+    with pytest.raises(ModelError, match="holds arrays of shapes"):
+        TwoTowerScorer.load(tmp_path)
 
 
 @pytest.mark.parametrize(

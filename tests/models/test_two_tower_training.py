@@ -165,6 +165,19 @@ def test_negatives_of_mixed_kinds_still_beat_popularity_on_the_planted_world(num
     assert found["two_tower"] > 1.5 * found["popular"]
 
 
+def test_an_item_that_comes_after_training_has_the_vector_that_training_would_give_it_without_events():
+    whole = train(TwoTower(epochs=2), world(50), catalogue(), seed=0)
+    unseen = train(TwoTower(epochs=2), world(50), with_new(catalogue()), seed=0)
+    later = unseen.with_items(with_new(catalogue()), np.array([*range(NUM_ITEMS), -1], np.int32))
+    np.testing.assert_allclose(later.item_vectors_ND, unseen.item_vectors_ND, rtol=1e-4, atol=1e-6)
+    assert np.linalg.norm(later.item_vectors_ND[NUM_ITEMS]) > 0
+    assert whole.content_names == unseen.content_names == ("category:even", "category:odd")
+
+
+def with_new(known):
+    return Catalogue((*known.item_ids, "new"), categories=(*known.categories, "odd"))
+
+
 def test_training_uses_one_thread_and_leaves_torch_as_it_was():
     before, state = torch.get_num_threads(), torch.random.get_rng_state()
     train(TwoTower(epochs=1), world(20), catalogue(), seed=0)

@@ -24,8 +24,9 @@ import pytest
 from litestar.testing import TestClient
 
 from endcap.core.clock import fixed_clock
+from endcap.core.history import History
 from endcap.core.manifest import FORMAT, BundleManifest, ModelEntry
-from endcap.core.sequences import Catalogue, Queries, Sequences
+from endcap.core.sequences import EVENT_KINDS, Catalogue, Queries, Sequences
 from endcap.features.device_owners import write_owners
 from endcap.features.online import write_histories
 from endcap.index.flat import FlatIndex
@@ -42,6 +43,7 @@ from endcap.stores.adapters.lmdb import LmdbKeyValues
 ITEMS = list("ABCDEFGH")
 SESSIONS = ["AB", "AB", "ABD", "AF", "AF", "BD", "C", "GH"]
 KEY = bytes(range(32))
+VIEW = EVENT_KINDS.index("view_item")
 NOW = "2026-09-20T12:00:00"
 
 
@@ -112,8 +114,13 @@ def write_bundle(
     created_at_us=0,
     visitors=None,
     owners=None,
+    instants=None,
+    tells_instants=True,
 ):
-    """Write a bundle as flows do; return its id."""
+    """Write a bundle as flows do, or as an earlier version did, which kept no instants; return its id.
+
+    What is in a history was viewed before any instant that a test names, if `instants` do not tell otherwise.
+    """
     beside = bundles / "beside"
     sequences, catalogue = world(sessions), Catalogue(tuple(ITEMS))
     models = {
@@ -131,9 +138,17 @@ def write_bundle(
     write_items(beside / "items.arrow", ITEMS)
     histories = histories or {}
     (beside / "histories").mkdir()
-    flat = [ITEMS.index(item) for key in sorted(histories) for item in histories[key]]
+    before = {key: range(-len(histories[key]), 0) for key in histories} | (instants or {})
+    told = [
+        (ITEMS.index(item), VIEW, at_us)
+        for key in sorted(histories)
+        for item, at_us in zip(histories[key], before[key], strict=True)
+    ]
     starts = np.concatenate([[0], np.cumsum([len(histories[key]) for key in sorted(histories)])])
-    write_histories(beside / "histories", sorted(histories), starts.astype(np.int64), np.array(flat, np.int32))
+    write_histories(beside / "histories", sorted(histories), starts.astype(np.int64), History.of(told))
+    if not tells_instants:
+        for name in ("events", "at_us"):
+            (beside / "histories" / f"{name}.npy").unlink()
     if visitors is not None:
         (beside / "visitors").mkdir()
         visitors.save(beside / "visitors")
@@ -254,9 +269,9 @@ def client(shop):
 
 
 @pytest.fixture
-def numbers():
-    """Item numbers of letters."""
-    return lambda letters: [ITEMS.index(letter) for letter in letters]
+def viewed():
+    """A history of views, by letters, a microsecond apart."""
+    return lambda letters: History.of([(ITEMS.index(letter), VIEW, at_us) for at_us, letter in enumerate(letters)])
 
 
 @pytest.fixture

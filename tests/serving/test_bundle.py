@@ -14,12 +14,18 @@ def test_a_bundle_opens_with_all_its_parts(shop, letters):
     assert sorted(bundle.indexes) == sorted(bundle.towers) == ["two_tower"]
     assert sorted(bundle.speakers) == ["item_markov"]
     assert bundle.recall == {"two_tower": 1.0}
-    assert letters(bundle.histories.history("a" * 32)) == "AB"
+    assert letters(bundle.histories.history("a" * 32).items) == "AB"
     assert letters(bundle.popular) == "ABDFCGHE"
 
 
+def test_a_bundle_of_an_earlier_version_tells_items_alone(shop, letters):
+    found = shop.opened(histories={"a" * 32: "AB"}, tells_instants=False).histories.history("a" * 32)
+    assert (letters(found.items), found.events.tolist(), found.at_us) == ("AB", [0, 0], None)
+
+
 FILES = [
-    "items.arrow", "histories/items.npy", "index/two_tower/flat.faiss", "models/popular/scorer.json", "manifest.json"
+    "items.arrow", "histories/items.npy", "histories/at_us.npy", "index/two_tower/flat.faiss",
+    "models/popular/scorer.json", "manifest.json",
 ]  # fmt: skip
 
 

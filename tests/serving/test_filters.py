@@ -1,12 +1,13 @@
 import numpy as np
 
+from endcap.core.history import NO_HISTORY, History
 from endcap.serving.asking import Asking
 from endcap.serving.filters import FILTERS, eligible
 from endcap.serving.sources import propose
 
 
 def kept_and_removed(letters, bundle, history="", **rules):
-    asking = Asking(bundle, ["ABCDEFGH".index(each) for each in history], 8, **rules)
+    asking = Asking(bundle, History.of_items(["ABCDEFGH".index(each) for each in history]), 8, **rules)
     candidates, _ = propose(asking, ["popular"], 8)
     kept, removed = eligible(asking, candidates)
     assert set(removed.values()) <= set(FILTERS)
@@ -30,7 +31,7 @@ def test_seen_items_stay_where_the_placement_does_not_mind(bundle, letters):
 
 
 def test_filters_keep_the_order(bundle):
-    candidates, _ = propose(Asking(bundle, [], 8), ["popular"], 8)
-    kept, _ = eligible(Asking(bundle, [], 8), candidates)
+    candidates, _ = propose(Asking(bundle, NO_HISTORY, 8), ["popular"], 8)
+    kept, _ = eligible(Asking(bundle, NO_HISTORY, 8), candidates)
     places = [candidates.items.tolist().index(item) for item in kept.items.tolist()]
     assert np.all(np.diff(places) > 0)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from endcap.core.history import History
 from endcap.serving.asking import LEAST, Asking
 from endcap.serving.config import PlacementConfig
 from endcap.serving.meters import Meters
@@ -10,7 +11,7 @@ HOME = PlacementConfig()
 
 
 def found(bundle, history="", n=8, placement=HOME, **rules):
-    asking = Asking(bundle, ["ABCDEFGH".index(each) for each in history], n, **rules)
+    asking = Asking(bundle, History.of_items(["ABCDEFGH".index(each) for each in history]), n, **rules)
     return answer(asking, placement, Meters())
 
 

@@ -1,12 +1,13 @@
 from types import SimpleNamespace
 
+from endcap.core.history import History
 from endcap.core.slate import Reason
 from endcap.serving.asking import Asking
 from endcap.serving.reasons import reasons_of
 
 
 def reason(bundle, history, item, source):
-    asking = Asking(bundle, ["ABCDEFGH".index(each) for each in history], 1)
+    asking = Asking(bundle, History.of_items(["ABCDEFGH".index(each) for each in history]), 1)
     return reasons_of(asking, "ABCDEFGH".index(item), source, ["item_markov", "two_tower", "popular"])
 
 
@@ -27,5 +28,5 @@ def test_all_else_is_popular(bundle):
 def test_an_item_that_speaks_most_for_itself_was_seen_before_and_does_not_go_with_itself():
     itself = SimpleNamespace(because=lambda _history, item: item)
     bundle = SimpleNamespace(speakers={"item_markov": itself}, items=SimpleNamespace(ids=["A"]), indexes={})
-    asking = SimpleNamespace(history=[0], bundle=bundle)
+    asking = SimpleNamespace(history=History.of_items([0]), bundle=bundle)
     assert reasons_of(asking, 0, "item_markov", ["item_markov"]) == (Reason("seen", "A"),)

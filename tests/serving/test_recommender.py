@@ -1,9 +1,11 @@
+import msgspec
 import numpy as np
 import pytest
 
 from endcap.core.errors import Code, RequestError, StoreError
 from endcap.core.landed import LandedEvent, LandedItem
 from endcap.features.visitor_rows import PastRows, pack
+from endcap.models.item_markov_scorer import ItemMarkovScorer
 from endcap.serving.config import ServingConfig
 from endcap.serving.current import CurrentBundle
 from endcap.serving.meters import Meters
@@ -17,8 +19,10 @@ USER, DEVICE, OTHER = "a" * 32, "b" * 32, "c" * 32
 def make(shop):
     held = []
 
-    def made(*, histories=None, owners=None, visitors=None, **settings):
-        shop.bundle(histories=histories, owners=owners, visitors=visitors)
+    def made(*, histories=None, instants=None, tells_instants=True, owners=None, visitors=None, **settings):
+        shop.bundle(
+            histories=histories, instants=instants, tells_instants=tells_instants, owners=owners, visitors=visitors
+        )
         kv, meters, config = shop.kv(), Meters(), ServingConfig(**settings)
         held.append(kv)
         current = CurrentBundle(shop.bundles, shop.load_scorer, clock=shop.clock, meters=meters)
@@ -87,7 +91,9 @@ def test_what_the_bundle_knows_of_a_user_counts_once(make):
     """B was seen without a login, so the live state has it under the device; the tables have made it the user's."""
     rows = pack([view(item, at_us) for at_us, item in enumerate("ABC", 1)])
     past = PastRows.of_users([USER], np.array([0, 3]), rows.rows, most=9, since_us=0, gap_us=1)
-    recommender = make(histories={USER: ["A", "B", "C"]}, owners={DEVICE: USER}, visitors=past)
+    recommender = make(
+        histories={USER: ["A", "B", "C"]}, instants={USER: [1, 2, 3]}, owners={DEVICE: USER}, visitors=past
+    )
     recommender.state.record([view("A", 1), view("B", 2, user=DEVICE), view("C", 3), view("D", 4, user=DEVICE)])
     assert recommender.recommend(Visitor(DEVICE, DEVICE), placement="home", n=3).num_history == 4
 
@@ -95,7 +101,7 @@ def test_what_the_bundle_knows_of_a_user_counts_once(make):
 def test_what_another_worker_took_in_and_the_bundle_missed_is_not_lost(make):
     rows = pack([view("A", 1), view("C", 3)])
     past = PastRows.of_users([USER], np.array([0, 2]), rows.rows, most=9, since_us=0, gap_us=1)
-    recommender = make(histories={USER: ["A", "C"]}, visitors=past)
+    recommender = make(histories={USER: ["A", "C"]}, instants={USER: [1, 3]}, visitors=past)
     recommender.state.record([view("A", 1), view("B", 2), view("C", 3)])
     found = recommender.recommend(Visitor(USER), placement="home", n=3)
     assert found.num_history == 3
@@ -105,6 +111,35 @@ def test_what_another_worker_took_in_and_the_bundle_missed_is_not_lost(make):
 def test_items_looked_at_are_the_newest_history_at_home(make):
     found = make(histories={USER: "D"}).recommend(Visitor(USER), placement="home", item_ids=["G"], n=1)
     assert letters(found) == "H"
+
+
+def test_models_are_asked_with_what_was_done_and_when_and_the_page_s_item_is_viewed_now(make, shop, monkeypatch):
+    asked = []
+
+    def score(_self, queries):
+        asked.append([queries.items.tolist(), queries.events.tolist(), queries.at_us.tolist()])
+        return np.zeros((len(queries), 8), np.float32)
+
+    recommender = make(histories={USER: "AB"}, instants={USER: [3, 5]})
+    recommender.state.record([msgspec.structs.replace(view("B", 7), event_name="purchase")])
+    monkeypatch.setattr(ItemMarkovScorer, "score", score)
+    recommender.recommend(Visitor(USER), placement="home", n=1)
+    recommender.recommend(Visitor(USER), placement="home", item_ids=["C"], n=1)
+    recommender.recommend(Visitor(USER), placement="product", item_ids=["C"], n=1)
+    now_us = shop.clock()
+    assert asked == [
+        [[0, 1, 1], [1, 1, 3], [3, 5, 7]],
+        [[0, 1, 1, 2], [1, 1, 3, 1], [3, 5, 7, now_us]],
+        [[2], [1], [now_us]],
+    ]
+
+
+def test_a_bundle_of_an_earlier_version_is_answered_from_until_the_next_one_comes(make):
+    recommender = make(histories={USER: "G"}, tells_instants=False)
+    assert letters(recommender.recommend(Visitor(USER), placement="home", n=1)) == "H"
+    recommender.state.record([view("G", 1), view("B", 2)])
+    found = recommender.recommend(Visitor(USER), placement="home", n=1)
+    assert (letters(found), found.num_history) == ("D", 2)
 
 
 def test_the_asked_items_are_never_in_the_slate(make):

@@ -120,6 +120,16 @@ def test_a_state_that_cannot_be_read_begins_anew():
     assert visitors.prune(until_us=0) == 1
 
 
+def test_a_state_that_an_earlier_version_wrote_tells_kinds_and_instants():
+    kv = Memory()
+    # Written at commit d8571db: one list of [at_us, item_id, event_name].
+    kv.values[b"visitor:u1"] = bytes.fromhex("929307a141a9766965775f6974656d9309a142a87075726368617365")
+    visitors = state(kv)
+    assert visitors.elements("u1") == [Element(7, "A", "view_item"), Element(9, "B", "purchase")]
+    visitors.record([event(8, "C")])
+    assert [each.at_us for each in visitors.elements("u1")] == [7, 8, 9]
+
+
 def test_a_full_store_changes_nothing(shop):
     kv = shop.kv()
     visitors = state(kv, length=500)

@@ -19,12 +19,14 @@ class _Answers(PopularScorer):
     def score(self, queries):
         scores = np.zeros((len(queries), 12), np.float32)
         scores[:, 0] = np.nan if self.kind == "nan" else len(queries)
+        if self.kind == "array":
+            scores[:, 0] = 0 if queries.events is None else queries.events[0]
         return scores.astype(np.float64) if self.kind == "double" else scores
 
 
 class _Recipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-    kind: Literal["nan", "batch", "double", "random"]
+    kind: Literal["nan", "batch", "double", "random", "array"]
 
     def fit(self, sequences, catalogue, *, seed):  # noqa: ARG002 - a recipe's form
         counts = np.random.default_rng().random(12) if self.kind == "random" else np.zeros(12)
@@ -44,6 +46,9 @@ def fitted(suite):
     [
         ("nan", "test_scores_are_finite_also_for_a_new_visitor"),
         ("batch", "test_batching_does_not_matter"),
+        ("nan", "test_a_question_may_tell_what_was_done_and_when"),
+        ("batch", "test_a_question_may_tell_what_was_done_and_when"),
+        ("array", "test_what_was_done_and_when_begins_with_the_history"),
         ("double", "test_scores_are_one_float32_for_each_query_and_item"),
     ],
 )

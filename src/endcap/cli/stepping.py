@@ -37,6 +37,7 @@ def run_verbs(
     """
     if through:
         checked_day(through, where="--through")
+    makes_bundle = verbs is None or "bundle" in verbs
     with told(quiet=json_wanted) as progress:
         result = refresh(shop, through=through, verbs=verbs, again=again, progress=progress)
     if is_silent:
@@ -47,9 +48,9 @@ def run_verbs(
                           "steps": [asdict(report) for report in result.steps]}))  # fmt: skip
     elif all(report.state == "unchanged" for report in result.steps):
         print(f"nothing to do: everything through {result.through} is up to date")
-    elif result.bundle_id and verbs is None:
+    elif result.bundle_id and makes_bundle:
         print(f"in force: bundle {result.bundle_id} (through {result.through})")
-    if result.held_back and verbs is None and not json_wanted:
+    if result.held_back and makes_bundle and not json_wanted:
         print(f"made and not in force: bundle {result.held_back}")
         print(f"to put it in force: endcap promote {shop} {result.held_back}")
     return result.steps

@@ -47,7 +47,7 @@ class ModelEntry(msgspec.Struct, frozen=True):
     Args:
         name: Its folder under `models/`.
         kind: The algorithm's tag.
-        version: Digest of its files, 16 hex digits.
+        version: Digest of its files as it was fitted, 16 hex digits; in the bundle it may know items that came later.
         vectors: Whether an index stands under `index/` of the same name.
     """
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from endcap.core.clock import DAY_US
+from endcap.core.history import NO_HISTORY, History
 from endcap.core.tables import CANONICAL_EVENT_NAMES
 from endcap.features.declared import Feature, of_instants
 from endcap.features.keyed_arrays import KEY, damaged, keys_array, mapped, place_of
@@ -23,24 +24,25 @@ from endcap.features.visitor_rows import UNKNOWN, VisitorRows
 __all__ = ["NOTHING_KNOWN", "OnlineFeatures", "VisitorFeatures", "features_at", "write_histories"]
 
 _FILES = ("keys.npy", "starts.npy", "items.npy")
+_TOLD_FILES = ("events.npy", "at_us.npy")
+"""What was done with the items, and when; a bundle that was made before these were kept has neither."""
 
 
-def write_histories(
-    folder: Path, user_keys: Sequence[str], starts: NDArray[np.int64], items: NDArray[np.int32]
-) -> None:
+def write_histories(folder: Path, user_keys: Sequence[str], starts: NDArray[np.int64], elements: History) -> None:
     """Write the histories of users into an existing folder; the bytes depend on the arguments alone.
 
     Args:
-        folder: Where `keys.npy`, `starts.npy` and `items.npy` are put.
+        folder: Where `keys.npy`, `starts.npy`, `items.npy`, `events.npy` and `at_us.npy` are put.
         user_keys: U keyed hashes of 32 hex digits, ascending, each once.
-        starts: U+1 offsets into `items`.
-        items: E item numbers, each user's oldest first.
+        starts: U+1 offsets into the elements.
+        elements: E elements of known instants, those of a user one after the other, oldest first.
     """
     keys = keys_array(user_keys)
     assert (keys[1:] > keys[:-1]).all(), "user keys stand in ascending order, each once"
-    assert len(starts) == len(keys) + 1 and int(starts[-1]) == len(items), "starts are U+1 offsets into the items"  # noqa: PT018 - one law
-    arrays: list[NDArray[Any]] = [keys, starts.astype(np.int64), items.astype(np.int32)]
-    for name, array in zip(_FILES, arrays, strict=True):
+    assert len(starts) == len(keys) + 1 and int(starts[-1]) == len(elements), "starts are U+1 offsets of elements"  # noqa: PT018 - one law
+    assert elements.at_us is not None, "instants are known"
+    arrays: list[NDArray[Any]] = [keys, starts.astype(np.int64), elements.items, elements.events, elements.at_us]
+    for name, array in zip((*_FILES, *_TOLD_FILES), arrays, strict=True):
         np.save(folder / name, array, allow_pickle=False)
 
 
@@ -50,17 +52,17 @@ class OnlineFeatures:
     Args:
         keys: U keys of 32 bytes, ascending.
         starts: U+1 offsets.
-        items: E item numbers.
+        elements: E elements, those of a user one after the other.
     """
 
-    def __init__(self, keys: NDArray[np.bytes_], starts: NDArray[np.int64], items: NDArray[np.int32]) -> None:
+    def __init__(self, keys: NDArray[np.bytes_], starts: NDArray[np.int64], elements: History) -> None:
         self._keys = keys
         self._starts = starts
-        self._items = items
+        self._elements = elements
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Map what `write_histories` wrote.
+        """Map what `write_histories` wrote, or an earlier version: then nothing but the items is known.
 
         Raises:
             BundleError: A file is missing, damaged or does not fit the others.
@@ -70,18 +72,32 @@ class OnlineFeatures:
             raise damaged(folder, f"histories have types {keys.dtype}, {starts.dtype}, {items.dtype}")
         if len(starts) != len(keys) + 1 or int(starts[-1]) != len(items):
             raise damaged(folder, f"histories do not fit: {len(keys)} keys, {len(starts)} offsets, {len(items)} items")
-        return cls(keys, starts, items)
+        return cls(keys, starts, _elements(folder, items))
 
     def __len__(self) -> int:
         return len(self._keys)
 
-    def history(self, user_key: str) -> list[int]:
-        """Return a user's last item numbers, oldest first; empty for a user who is not known."""
+    def history(self, user_key: str) -> History:
+        """Return a user's last elements; none for a user who is not known."""
         place = place_of(self._keys, user_key)
         if place is None:
-            return []
-        found: list[int] = self._items[self._starts[place] : self._starts[place + 1]].tolist()
-        return found
+            return NO_HISTORY
+        first, end, all_of = int(self._starts[place]), int(self._starts[place + 1]), self._elements
+        at_us = None if all_of.at_us is None else all_of.at_us[first:end]
+        return History(all_of.items[first:end], all_of.events[first:end], at_us)
+
+
+def _elements(folder: Path, items: NDArray[np.int32]) -> History:
+    """Map what was done with items, and when, if the bundle tells it."""
+    if not any((folder / name).exists() for name in _TOLD_FILES):
+        return History(items, np.zeros(len(items), np.int8), None)
+    events, at_us = mapped(folder, _TOLD_FILES, what="histories")
+    if events.dtype != np.int8 or at_us.dtype != np.int64:
+        raise damaged(folder, f"histories have events of type {events.dtype} and instants of type {at_us.dtype}")
+    if not len(items) == len(events) == len(at_us):
+        told = f"{len(items)} items, {len(events)} events, {len(at_us)} instants"
+        raise damaged(folder, f"histories do not fit: {told}")
+    return History(items, events, at_us)
 
 
 Value = int | float | None

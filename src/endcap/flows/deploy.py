@@ -18,14 +18,16 @@ from endcap.core.clock import days_between
 from endcap.core.contract import Table
 from endcap.core.errors import BundleError, Code, ModelError, near
 from endcap.core.manifest import FORMAT, BundleManifest, ModelEntry, SnapshotRef, read_manifest
+from endcap.core.sequences import Catalogue
 from endcap.core.tables import EVENTS, EXAMPLES, ITEMS, LOGINS, SEQUENCES
 from endcap.core.version import __version__
 from endcap.features.device_owners import write_owners
 from endcap.features.online import write_histories
+from endcap.flows.fitted import is_of, open_for, save_for
 from endcap.flows.flow import Flow, Outcome
 from endcap.flows.folder import is_whole, link_or_copy, sync_folder
 from endcap.flows.lease import held
-from endcap.flows.model_data import read_histories, read_items
+from endcap.flows.model_data import catalogue_of, read_histories, read_items
 from endcap.flows.people import owner_days, people_needs, read_owners
 from endcap.flows.snapshot import snapshot
 from endcap.flows.visitor_data import needed_days, read_past
@@ -135,13 +137,14 @@ def _assemble(flow: Flow, beside: Path) -> None:
     items = _anew(read_items(flow).select(list(_ITEM_COLUMNS)))
     with pa.OSFile(str(beside / "items.arrow"), "wb") as file, pa.ipc.new_file(file, items.schema) as writer:
         writer.write_table(items)
+    catalogue = catalogue_of(items)
     for name, output in flow.made_of_models("train").items():
-        _copy(flow.shop.models / name / output["version"], beside / "models" / name, again="train")
+        _put_model(flow.shop.models / name / output["version"], beside / "models" / name, catalogue)
     for name, output in _indexed(flow).items():
         _copy(flow.shop.index / name / output["version"], beside / "index" / name, again="index")
-    keys, starts, numbers = read_histories(flow, items["item_id"])
+    keys, starts, elements = read_histories(flow, items["item_id"])
     (beside / "histories").mkdir()
-    write_histories(beside / "histories", keys, starts, numbers)
+    write_histories(beside / "histories", keys, starts, elements)
     (beside / "visitors").mkdir()
     read_past(flow).save(beside / "visitors")
     (beside / "owners").mkdir()
@@ -158,7 +161,22 @@ def _anew(table: pa.Table) -> pa.Table:
     return pa.Table.from_arrays(columns, names=table.column_names)
 
 
+def _put_model(place: Path, beside: Path, catalogue: Catalogue) -> None:
+    """Put a fitted model into the bundle, for the items of now."""
+    if is_of(place, catalogue):
+        _copy(place, beside, again="train")
+        return
+    _check_whole(place, again="train")
+    beside.mkdir(parents=True)
+    save_for(open_for(place, catalogue), beside, catalogue)
+
+
 def _copy(place: Path, beside: Path, *, again: str) -> None:
+    _check_whole(place, again=again)
+    shutil.copytree(place, beside, copy_function=link_or_copy)
+
+
+def _check_whole(place: Path, *, again: str) -> None:
     if not is_whole(place):
         raise ModelError(
             "what the ledger says was made is no longer there, or no longer what it was",
@@ -166,7 +184,6 @@ def _copy(place: Path, beside: Path, *, again: str) -> None:
             fix=f"run `endcap refresh SHOP --again {again}`",
             code=Code.MODEL_NOT_FITTED,
         )
-    shutil.copytree(place, beside, copy_function=link_or_copy)
 
 
 def _manifest(flow: Flow, beside: Path) -> BundleManifest:

@@ -11,11 +11,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from endcap.core.clock import day_start_us, next_day
+from endcap.core.history import NO_HISTORY, History
 from endcap.core.sequences import EVENT_KINDS, Catalogue, Sequences
 from endcap.core.tables import CATALOGUE_NEGATIVES, EXAMPLES, ITEMS, POOL_NEGATIVES, SEQUENCES
 from endcap.flows.flow import Flow
 
-__all__ = ["ModelData", "read_histories", "read_items", "read_model_data"]
+__all__ = ["ModelData", "catalogue_of", "read_histories", "read_items", "read_model_data"]
 
 
 @dataclass(frozen=True)
@@ -41,40 +42,50 @@ def read_items(flow: Flow) -> pa.Table:
     return flow.engine.to_arrow(current.order_by("item_id"))
 
 
-def read_model_data(flow: Flow) -> ModelData:
-    """Read everything up to the flow's last day."""
-    items = read_items(flow)
-    catalogue = Catalogue(
+def catalogue_of(items: pa.Table) -> Catalogue:
+    """Return what models may know of items.
+
+    Args:
+        items: As `read_items` returns them.
+    """
+    return Catalogue(
         item_ids=tuple(items["item_id"].to_pylist()),
         categories=_texts(items["category"]),
         brands=_texts(items["brand"]),
         titles=_texts(items["title"]),
         prices=tuple(pc.fill_null(items["price_minor"], -1).to_pylist()),
     )
+
+
+def read_model_data(flow: Flow) -> ModelData:
+    """Read everything up to the flow's last day."""
+    items = read_items(flow)
     sessions = _read_sessions(flow)
     sequences = _sequences(sessions, items["item_id"])
-    return ModelData(catalogue, _with_negatives(sequences, sessions, _read_examples(flow), items["item_id"]))
+    return ModelData(catalogue_of(items), _with_negatives(sequences, sessions, _read_examples(flow), items["item_id"]))
 
 
-def read_histories(flow: Flow, item_ids: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int64], NDArray[np.int32]]:
+def read_histories(flow: Flow, item_ids: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int64], History]:
     """Read what each user did last, as of the end of the flow's last day.
 
     Returns:
-        U user keys ascending; U+1 offsets; the item numbers, oldest first, at most `serving.history_length` a user.
+        U user keys ascending; U+1 offsets; the elements, oldest first, at most `serving.history_length` a user.
     """
     sessions = _read_sessions(flow)
     sequences = _sequences(sessions, item_ids)
     keys = np.array(sessions["user_key"].to_pylist(), dtype=object)
     if len(keys) == 0:
-        return [], np.zeros(1, np.int64), np.zeros(0, np.int32)
+        return [], np.zeros(1, np.int64), NO_HISTORY
     users, user_S = np.unique(keys.astype(str), return_inverse=True)
     user_E = user_S[sequences.sequence_of()]
     order = np.lexsort((np.arange(len(user_E)), user_E))
-    items, user_E = sequences.items[order], user_E[order]
+    user_E = user_E[order]
     from_end = np.cumsum(np.bincount(user_E, minlength=len(users)))[user_E] - 1 - np.arange(len(user_E))
-    kept = from_end < flow.shop.config.serving.history_length
-    lengths = np.bincount(user_E[kept], minlength=len(users))
-    return users.tolist(), np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), items[kept]
+    is_kept = from_end < flow.shop.config.serving.history_length
+    kept, lengths = order[is_kept], np.bincount(user_E[is_kept], minlength=len(users))
+    assert sequences.events is not None, "sequences tell the kinds of their events"
+    elements = History(sequences.items[kept], sequences.events[kept], sequences.at_us[kept])
+    return users.tolist(), np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), elements
 
 
 def _read_sessions(flow: Flow) -> pa.Table:

@@ -12,11 +12,12 @@ from typing import Any
 import msgspec
 
 from endcap.core.clock import day_start_us
+from endcap.core.errors import Code, ModelError
 from endcap.core.tables import EXAMPLES, ITEMS, SEQUENCES
+from endcap.flows.fitted import open_for, save_for
 from endcap.flows.flow import Flow, Outcome
 from endcap.flows.folder import is_whole, keep_folder
 from endcap.flows.model_data import read_model_data
-from endcap.flows.neighbours import ITEMS_FILE
 from endcap.flows.shop import write_atomically
 from endcap.flows.training import fit_model, forget_checkpoints
 from endcap.index.flat import FlatIndex
@@ -26,7 +27,6 @@ from endcap.models.evaluate import evaluate
 from endcap.models.evaluation_text import evaluation_text
 from endcap.models.protocol import Scorer, VectorScorer
 from endcap.models.registry import origin
-from endcap.models.scorers import load_scorer
 
 __all__ = [
     "is_evaluation_there",
@@ -88,9 +88,7 @@ def run_train(flow: Flow, pending: list[str]) -> Outcome:
         scorer, curve = fit_model(flow, name, recipe, data)
 
         def save(folder: Path, scorer: Scorer = scorer) -> None:
-            scorer.save(folder)
-            # A model outlives the catalogue whose rows number its items.
-            (folder / ITEMS_FILE).write_bytes(msgspec.json.encode(data.catalogue.item_ids))
+            save_for(scorer, folder, data.catalogue)
 
         version = _keep(flow, flow.shop.models / name, save)
         output[name] = {"kind": recipe.kind, "version": version, "vectors": isinstance(scorer, VectorScorer)}
@@ -102,9 +100,9 @@ def run_train(flow: Flow, pending: list[str]) -> Outcome:
 
 
 def plan_index(flow: Flow) -> Plan:
-    """A partition for each model whose score is an inner product."""
-    trained = flow.made_of_models("train")
-    return {name: {"model": output["version"]} for name, output in trained.items() if output["vectors"]}
+    """A partition for each model whose score is an inner product, over the items of now."""
+    trained, items = flow.made_of_models("train"), {"through": flow.through, **flow.digests(ITEMS, [""])}
+    return {name: {"model": output["version"], **items} for name, output in trained.items() if output["vectors"]}
 
 
 def run_index(flow: Flow, pending: list[str]) -> Outcome:
@@ -112,8 +110,10 @@ def run_index(flow: Flow, pending: list[str]) -> Outcome:
     data = read_model_data(flow)
     trained, output, notes = flow.ledger.outputs("train"), {}, []
     for name in pending:
-        scorer = load_scorer(flow.shop.models / name / trained[name]["version"])
-        assert isinstance(scorer, VectorScorer)
+        folder = flow.shop.models / name / trained[name]["version"]
+        scorer = open_for(folder, data.catalogue)
+        if not isinstance(scorer, VectorScorer):
+            raise _cannot_take_items(folder)
         index = FlatIndex.build(scorer.item_vectors_ND)
         report = recall_report(index, scorer, data.sequences, flow.shop.config.index, seed=flow.seed)
 
@@ -124,6 +124,15 @@ def run_index(flow: Flow, pending: list[str]) -> Outcome:
         output[name] = {"version": _keep(flow, flow.shop.index / name, save), "recall": report}
         notes.append(f"{name} with recall {report['recall_min']:.4f}")
     return Outcome(output=output, note="; ".join(notes))
+
+
+def _cannot_take_items(folder: Path) -> ModelError:
+    return ModelError(
+        "the catalogue has changed since this model was fitted, and it cannot make vectors of new items",
+        where=str(folder),
+        fix="run `endcap refresh SHOP`, which fits it anew",
+        code=Code.MODEL_NOT_FITTED,
+    )
 
 
 def plan_evaluate(flow: Flow) -> Plan:
@@ -152,7 +161,6 @@ def run_evaluate(flow: Flow, _pending: list[str]) -> Outcome:
         ks=tuple(sorted({*settings.ks, ALWAYS_MEASURED})),
         seed=flow.seed,
         resamples=settings.resamples,
-        as_served=True,
     )
     # Titles and prices that no feed tells are read off all events, those of the test days too: the table says so.
     plain = {"split_day": split_day, "items_as_of": flow.through, **result.to_plain()}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from endcap.core.clock import Clock, day_of, system_clock
-from endcap.core.errors import Code, DataError, UsageError, near
+from endcap.core.errors import Code, DataError, ModelError, UsageError, near
 from endcap.core.tables import EVENTS, TABLES
 from endcap.flows.compact import clean_dead_attempts, compact_where_needed
 from endcap.flows.flow import Flow, Progress, Step, StepReport
@@ -19,7 +19,10 @@ from endcap.flows.tidy import tidy
 from endcap.flows.wiring.batch import open_flow
 from endcap.governance.access import Action, require
 
-__all__ = ["Refreshed", "forget_lost_tables", "last_day", "refresh"]
+__all__ = ["KEEPING_MODELS", "Refreshed", "forget_lost_tables", "last_day", "refresh"]
+
+KEEPING_MODELS = tuple(dict.fromkeys(step.verb for step in STEPS if step.verb not in ("train", "evaluate")))
+"""The verbs of a refresh that fits no model: those that are there take the catalogue's new items in."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ def refresh(
         SourceError: Files of some days cannot be read (SOURCE_COLUMN, SOURCE_UNREADABLE) or hold nothing
             (SOURCE_EMPTY_DAY): these days are as they were, all else is done.
         DataError: Most of some days is bad (TOO_MANY_BAD_ROWS): likewise.
+        ModelError: A bundle of models that are kept is wanted, and none has been fitted.
     """
     redone = [_step(name) for name in again]
     opened = find_shop(shop)
@@ -74,6 +78,8 @@ def refresh(
         flow.check_stores()
         if verbs is None or "bundle" in verbs:  # what is found broken is made again in this run
             flow.bundles.confirm()
+        if verbs is not None and "bundle" in verbs and "train" not in verbs and not flow.made_of_models("train"):
+            raise _no_models(flow)
         for step in redone:
             named = opened.resource(f"step/{step.name}")
             require(flow.actor, step.action, named, audit=flow.ledger.audit, at_us=flow.now_us)
@@ -98,6 +104,15 @@ def refresh(
                 raise refused  # last: all that does not need these files is done
         in_force, made = opened.bundle_in_force(), flow.ledger.outputs("bundle").get("", {}).get("bundle_id", "")
         return Refreshed(flow.run_id, flow.through, in_force, reports, made if made != in_force else "")
+
+
+def _no_models(flow: Flow) -> ModelError:
+    return ModelError(
+        "no model has been fitted yet, so none can be kept",
+        where=str(flow.shop.models),
+        fix="run `endcap refresh SHOP` once without --keep-models",
+        code=Code.MODEL_NOT_FITTED,
+    )
 
 
 def _step(name: str) -> Step:

@@ -117,7 +117,7 @@ def _measured(flow: Flow, old: BundleManifest, new: BundleManifest) -> Regressio
     found = side_by_side(
         _fitted(past, old_data, old, split_day),
         _fitted(flow, data, new, split_day),
-        split.cases.of_items_alone(),
+        split.cases,
         to_old_N=np.array([number.get(item, -1) for item in data.catalogue.item_ids], np.int32),
         num_old=len(number),
         train_counts_N=np.bincount(split.train.items, minlength=len(data.catalogue)),

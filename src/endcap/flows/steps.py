@@ -50,7 +50,9 @@ _PULL_CODE = (
     "flows/pull_steps.py",
 )
 
-_MODEL_CODE = ("models", "flows/folder.py", "flows/model_data.py", "flows/model_steps.py", "flows/training.py")
+_MODEL_CODE = (
+    "models", "flows/fitted.py", "flows/folder.py", "flows/model_data.py", "flows/model_steps.py", "flows/training.py",
+)  # fmt: skip
 
 _PEOPLE_CODE = ("events/bots.py", "events/identities.py", "flows/people.py")
 """What turns events into those of people."""
@@ -138,8 +140,8 @@ STEPS: tuple[Step, ...] = (
     Step(
         "bundle", "bundle", Action.BUNDLE_DEPLOY,
         ("features/declared.py", "features/device_owners.py", "features/keyed_arrays.py", "features/online.py",
-         "features/visitor_rows.py", "flows/deploy.py", "flows/folder.py", "flows/model_data.py",
-         "flows/visitor_data.py", *_PEOPLE_CODE),
+         "features/visitor_rows.py", "flows/deploy.py", "flows/fitted.py", "flows/folder.py", "flows/model_data.py",
+         "flows/visitor_data.py", "models", *_PEOPLE_CODE),
         (), deploy.plan_bundle, deploy.run_bundle, is_there=deploy.is_bundle_there,
     ),
     Step(

@@ -4,7 +4,7 @@ Shapes: B cases, N items, K places.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -39,7 +39,6 @@ def evaluate(  # noqa: PLR0913 - each of them must be said beside a number
     seed: int,
     resamples: int,
     seen: Seen = "keep",
-    as_served: bool = False,
     segment: Segment | None = None,
     may_fail: frozenset[str] = frozenset(),
     budget: Budget | None = None,
@@ -57,7 +56,6 @@ def evaluate(  # noqa: PLR0913 - each of them must be said beside a number
         seed: Of fitting and of the bootstrap.
         resamples: Of the bootstrap.
         seen: Whether items of the history stay candidates ("keep") or not ("drop").
-        as_served: Whether models are asked with the items of a history alone, as a server asks them.
         segment: What the sequences' `segments` are; each value becomes a slice.
         may_fail: Names of recipes that are told among `not_fitted` where they cannot be fitted.
         budget: Which recipes are fitted, and in which order (see `budget`); None fits all.
@@ -70,8 +68,6 @@ def evaluate(  # noqa: PLR0913 - each of them must be said beside a number
         ModelError: A recipe that may not fail cannot be fitted on the training part.
     """
     split = split_by(protocol, sequences, split_us)
-    if as_served:
-        split = replace(split, cases=split.cases.of_items_alone())
     run = _Run(recipes, split, catalogue, ks[-1], seen, seed, clock)
     answers, fit_s, not_fitted = run.all_answers(budget, may_fail)
     train_counts = np.bincount(split.train.items, minlength=len(catalogue)).astype(np.int64)

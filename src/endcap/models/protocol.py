@@ -12,11 +12,11 @@ from typing import Protocol, Self, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from endcap.core.sequences import Catalogue, Queries, Sequences
+from endcap.core.sequences import Catalogue, Int32, Queries, Sequences
 from endcap.models.training.settings import TrainingRun
 from endcap.models.training.source import Source
 
-__all__ = ["Algorithm", "Scorer", "TrainedAlgorithm", "VectorScorer"]
+__all__ = ["Algorithm", "Scorer", "TakesItems", "TrainedAlgorithm", "VectorScorer"]
 
 
 class Scorer(Protocol):
@@ -66,6 +66,23 @@ class VectorScorer(Scorer, Protocol):
 
     def query_vectors_BD(self, queries: Queries) -> NDArray[np.float32]:
         """The queries' vectors, B x D float32; `score` is their inner product with the items' vectors."""
+        ...
+
+
+@runtime_checkable
+class TakesItems(Scorer, Protocol):
+    """A scorer that can score items that came after it was fitted, by their content."""
+
+    def with_items(self, catalogue: Catalogue, numbers_N: Int32) -> Self:
+        """Return this model for a catalogue that has changed.
+
+        Args:
+            catalogue: The N items of now.
+            numbers_N: Of each the number that it has in this model, -1 for a new one.
+
+        Returns:
+            A model of N items; what it knew of an item it knows still.
+        """
         ...
 
 

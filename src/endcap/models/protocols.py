@@ -73,10 +73,6 @@ class Cases:
             None if self.at_us is None else self.at_us[at],
         )
 
-    def of_items_alone(self) -> "Cases":
-        """Return the same questions without what was done with the items, and when: a server asks with items alone."""
-        return replace(self, events=None, at_us=None)
-
     def every(self, part: int) -> "Cases":
         """Return every part-th question."""
         of_cases = ("firsts", "ends", "targets", "users", "masked", "tied")

@@ -14,15 +14,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from endcap.core.sequences import Int32, Int64, Queries
+from endcap.core.sequences import Int32, Int64
 from endcap.metrics.intervals import interval, paired_interval
 from endcap.metrics.ranking import mean_defined, ranks_of
 from endcap.models.measuring import accuracy_by_case
+from endcap.models.other_items import renumbered
 from endcap.models.protocol import Scorer
 from endcap.models.protocols import Cases
 from endcap.models.slices import LEAST_CASES, slices_of
 
-__all__ = ["SAME_WITHIN", "SideBySide", "renumbered", "side_by_side", "verdict"]
+__all__ = ["SAME_WITHIN", "SideBySide", "side_by_side", "verdict"]
 
 SAME_WITHIN = 0.05
 """Share of the old model's measure within which a difference is none that a shop would see."""
@@ -125,17 +126,6 @@ def verdict(old: float | None, low: float | None, high: float | None) -> str:
     if high < 0:
         return "worse"
     return "same" if max(-low, high) <= SAME_WITHIN * old else "cannot tell"
-
-
-def renumbered(queries: Queries, to_old_N: Int32) -> Queries:
-    """Return histories in the numbers of another catalogue, without the items that it does not have.
-
-    >>> renumbered(Queries.of([[0, 1], [2]]), np.array([5, -1, 4], np.int32)).items.tolist()
-    [5, 4]
-    """
-    items = to_old_N[queries.items]
-    known = np.concatenate([[0], np.cumsum(items >= 0)]).astype(np.int64)
-    return Queries(known[queries.starts], items[items >= 0])
 
 
 def _ranks(scorer: Scorer, cases: Cases, to_old_N: Int32 | None, num_items: int) -> Int64:

@@ -5,13 +5,14 @@ Shapes: N items, M features of one item at most.
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from endcap.core.sequences import Catalogue
 
-__all__ = ["content_features"]
+__all__ = ["content_features", "content_names", "known_features"]
 
 _MOST = 32
 """Features kept of one item; category, brand and price come first, so that only words of a long title are lost."""
@@ -22,24 +23,45 @@ _UNKNOWN = {"", "(not set)"}
 def content_features(catalogue: Catalogue) -> tuple[NDArray[np.int64], int]:
     """Number the content of each item: category paths, brand, price bucket and the words of its title.
 
-    A feature of one item only is left out: it is a second id, and says nothing of a new item.
-
     Returns:
         N x M feature numbers from 1, 0 where an item has fewer than M; and how many features there are.
 
     >>> content_features(Catalogue(("a", "b"), categories=("Home/Mugs", "Home/Pens")))[0].tolist()
     [[1], [1]]
     """
+    names = content_names(catalogue)
+    return known_features(catalogue, names), len(names)
+
+
+def content_names(catalogue: Catalogue) -> tuple[str, ...]:
+    """Name the features of a catalogue, in the order of their numbers.
+
+    A feature of one item only is left out: it is a second id, and says nothing of a new item.
+    """
     named = [_names(catalogue, item) for item in range(len(catalogue))]
     shared = Counter(name for names in named for name in names)
-    numbers: dict[str, int] = {}
+    kept = [name for names in named for name in [each for each in names if shared[each] > 1][:_MOST]]
+    return tuple(dict.fromkeys(kept))
+
+
+def known_features(catalogue: Catalogue, names: Sequence[str]) -> NDArray[np.int64]:
+    """Return the numbers of each item's features among those that were named, also of items that came later.
+
+    Args:
+        catalogue: N items.
+        names: Of features, in the order of their numbers.
+
+    Returns:
+        N x M feature numbers from 1, 0 where an item has fewer than M.
+    """
+    numbers = {name: number for number, name in enumerate(names, start=1)}
     rows = [
-        [numbers.setdefault(name, len(numbers) + 1) for name in names if shared[name] > 1][:_MOST] for names in named
+        [numbers[name] for name in _names(catalogue, item) if name in numbers][:_MOST] for item in range(len(catalogue))
     ]
     features_NM = np.zeros((len(rows), max(map(len, rows), default=0)), np.int64)
     for item, row in enumerate(rows):
         features_NM[item, : len(row)] = row
-    return features_NM, len(numbers)
+    return features_NM
 
 
 def _names(catalogue: Catalogue, item: int) -> list[str]:

@@ -1,9 +1,9 @@
 """The fitted two-tower model: vectors of items and the shopper tower, in numpy alone.
 
-Shapes: B queries, N items, D embedding, L items of history, H hidden.
+Shapes: B queries, N items, D embedding, L items of history, H hidden, C features of content, M of one item.
 """
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -11,14 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from endcap.core.errors import Code, ModelError
-from endcap.core.sequences import Queries
+from endcap.core.sequences import Catalogue, Int32, Queries
 from endcap.models.storage import load_arrays, save_arrays
+from endcap.models.two_tower_content import known_features
 
 __all__ = ["TwoTowerScorer"]
 
 Float32 = NDArray[np.float32]
 
 _KIND = "two_tower"
+_NAMES = "content_names"
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +37,8 @@ class TwoTowerScorer:
         hidden_biases_H: H.
         out_weights_DH: D x H.
         out_biases_D: D.
+        contents_CD: Vectors of features of content, of which new items are made; none in a model of an earlier version.
+        content_names: Their C names; see `two_tower_content`.
         settings: Of the recipe, to be shown.
     """
 
@@ -46,6 +50,8 @@ class TwoTowerScorer:
     hidden_biases_H: Float32
     out_weights_DH: Float32
     out_biases_D: Float32
+    contents_CD: Float32 = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    content_names: tuple[str, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
 
     def query_vectors_BD(self, queries: Queries) -> Float32:
@@ -65,13 +71,30 @@ class TwoTowerScorer:
         """Score all items; see `models.protocol.Scorer`."""
         return _rows_times(self.query_vectors_BD(queries), self.item_vectors_ND)
 
+    def with_items(self, catalogue: Catalogue, numbers_N: Int32) -> Self:
+        """Return this model for a catalogue that has changed; see `models.protocol.TakesItems`.
+
+        A new item's vector is made of its content as training makes that of an item without any event; of one whose
+        content has nothing known it is zero.
+        """
+        is_new_N = numbers_N < 0
+        vectors_ND = np.zeros((len(numbers_N), self.item_vectors_ND.shape[1]), np.float32)
+        vectors_ND[~is_new_N] = self.item_vectors_ND[numbers_N[~is_new_N]]
+        features_NM = known_features(catalogue, self.content_names)
+        for item in np.flatnonzero(is_new_N).tolist():
+            own = features_NM[item][features_NM[item] > 0] - 1
+            if len(own):
+                vectors_ND[item] = self.contents_CD[own].sum(axis=0) * np.float32(len(own) ** -0.5)
+        return replace(self, item_vectors_ND=vectors_ND)
+
     def is_finite(self) -> bool:
         """Say whether every number is one."""
         return all(bool(np.isfinite(array).all()) for array in self._arrays().values())
 
     def save(self, folder: Path) -> None:
         """Write `scorer.json` and `arrays.safetensors`; see `models.protocol.Scorer`."""
-        save_arrays(folder, kind=self.kind, settings=self.settings, arrays=self._arrays())
+        settings = {**self.settings, _NAMES: list(self.content_names)}
+        save_arrays(folder, kind=self.kind, settings=settings, arrays=self._arrays())
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -81,15 +104,16 @@ class TwoTowerScorer:
             ModelError: A file is missing or damaged, or of another kind.
         """
         settings, arrays = load_arrays(folder, kind=cls.kind)
+        names = tuple(settings.pop(_NAMES, ()))
         found = {name: list(array.shape) for name, array in arrays.items()}
-        if not _fit_together(found):
+        if not _fit_together(found, len(names)):
             raise _damaged(folder / "arrays.safetensors", f"holds arrays of shapes {found}")
         if not all(array.dtype == np.float32 and np.isfinite(array).all() for array in arrays.values()):
             raise _damaged(folder / "arrays.safetensors", "holds numbers that are not finite float32")
-        return cls(**arrays, settings=settings)
+        return cls(**arrays, content_names=names, settings=settings)
 
     def _arrays(self) -> dict[str, Float32]:
-        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "settings"}
+        return {name: getattr(self, name) for name in _array_names()}
 
     def _history_vectors(self, items_B: NDArray[np.int32], filled_B: NDArray[np.bool_]) -> Float32:
         return np.where(filled_B[:, None], self.item_vectors_ND[items_B], np.float32(0))
@@ -123,9 +147,13 @@ def _collapsed(queries: Queries) -> Queries:
     return Queries(before[queries.starts], queries.items[opens[:count]])
 
 
-def _fit_together(shapes: dict[str, list[int]]) -> bool:
+def _array_names() -> list[str]:
+    return [each.name for each in fields(TwoTowerScorer) if each.name not in ("settings", "content_names")]
+
+
+def _fit_together(shapes: dict[str, list[int]], num_names: int) -> bool:
     """Say whether these are the scorer's arrays and their shapes agree."""
-    if set(shapes) != {each.name for each in fields(TwoTowerScorer) if each.name != "settings"}:
+    if {*shapes, "contents_CD"} != set(_array_names()):
         return False
     if len(shapes["item_vectors_ND"]) != 2 or len(shapes["place_weights_L"]) != 1 or not shapes["place_weights_L"][0]:
         return False
@@ -135,8 +163,9 @@ def _fit_together(shapes: dict[str, list[int]]) -> bool:
         "hidden_biases_H": [hidden],
         "out_weights_DH": [dim, hidden],
         "out_biases_D": [dim],
+        **({"contents_CD": [num_names, dim]} if num_names else {}),
     }
-    return all(shapes[name] == shape for name, shape in wanted.items())
+    return all(shapes.get(name) == shape for name, shape in wanted.items())
 
 
 def _damaged(path: Path, what: str) -> ModelError:

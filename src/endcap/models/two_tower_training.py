@@ -25,7 +25,7 @@ from endcap.models.training.settings import TrainingRun
 from endcap.models.training.source import Source, held_out, windows
 from endcap.models.training.table import Table
 from endcap.models.two_tower_batches import Batch, Batches, Contents
-from endcap.models.two_tower_content import content_features
+from endcap.models.two_tower_content import content_features, content_names
 from endcap.models.two_tower_examples import Examples, Frequencies, examples_of
 from endcap.models.two_tower_scorer import TwoTowerScorer
 
@@ -231,7 +231,8 @@ def fit(recipe: "TwoTower", source: Source, catalogue: Catalogue, *, seed: int, 
         learned, held = held_out(source, run.settings)
         task = TwoTowerTask(recipe, learned, contents, context, held=held)
         train(task, run, context, of=task.of)
-        return scorer_of(task.module, recipe, contents, task.seen_N)
+        scorer = scorer_of(task.module, recipe, contents, task.seen_N)
+        return replace(scorer, content_names=content_names(catalogue))
 
 
 def scorer_of(towers: Towers, recipe: "TwoTower", contents: Contents, seen_N: NDArray[np.bool_]) -> TwoTowerScorer:
@@ -247,6 +248,7 @@ def scorer_of(towers: Towers, recipe: "TwoTower", contents: Contents, seen_N: ND
         hidden_biases_H=_to_numpy(towers.hidden_bias_H),
         out_weights_DH=_to_numpy(towers.out_DH),
         out_biases_D=_to_numpy(towers.out_bias_D),
+        contents_CD=_to_numpy(towers.contents_FD.whole())[1:],
         settings=recipe.model_dump(mode="json"),
     )
     if not scorer.is_finite():

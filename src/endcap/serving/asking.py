@@ -3,13 +3,13 @@
 Shapes: N items, K results.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from endcap.core.sequences import Queries
+from endcap.core.history import History
 from endcap.features.online import NOTHING_KNOWN, VisitorFeatures
 from endcap.serving.bundle import POPULAR, ServingBundle
 
@@ -25,7 +25,7 @@ class Asking:
 
     Args:
         bundle: Who answers.
-        history: Item numbers to recommend by, oldest first; empty for a visitor of whom nothing is known.
+        history: What to recommend by; empty for a visitor of whom nothing is known.
         n: How many items are wanted.
         current: Item numbers that the visitor is looking at.
         excluded: Item numbers that the caller does not want.
@@ -34,7 +34,7 @@ class Asking:
     """
 
     bundle: ServingBundle
-    history: Sequence[int]
+    history: History
     n: int
     current: frozenset[int] = frozenset()
     excluded: frozenset[int] = frozenset()
@@ -43,7 +43,7 @@ class Asking:
 
     def __post_init__(self) -> None:
         """Start with nothing computed."""
-        self._queries = Queries.of([list(self.history)])
+        self._queries = self.history.query()
         self._scores_of: dict[str, NDArray[np.float32]] = {}
 
     def scores(self, model: str) -> NDArray[np.float32]:

@@ -32,7 +32,7 @@ def _current(asking: Asking, items: Items) -> Bools:
 def _seen(asking: Asking, items: Items) -> Bools:
     if not asking.drops_seen:
         return np.zeros(len(items), np.bool_)
-    return np.isin(items, list(asking.history))
+    return np.isin(items, asking.history.items)
 
 
 FILTERS: dict[str, Callable[[Asking, Items], Bools]] = {

@@ -27,7 +27,7 @@ def reasons_of(asking: Asking, item: int, source: str, models: Sequence[str]) ->
     for name in models:
         speaker = asking.bundle.speakers.get(name)
         if speaker is not None:
-            because = speaker.because(list(asking.history), item)
+            because = speaker.because(asking.history.items.tolist(), item)
             if because == item:  # many come back to an item before they take it; an item does not go with itself
                 return (Reason("seen", asking.bundle.items.ids[item]),)
             if because is not None:

@@ -4,27 +4,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-import numpy as np
-import structlog
-
 from endcap.core.clock import Clock
-from endcap.core.errors import Code, EndcapError, RequestError, near
+from endcap.core.errors import Code, RequestError, near
+from endcap.core.history import NO_HISTORY, History
 from endcap.core.slate import Slate
 from endcap.features.online import VisitorFeatures
-from endcap.features.visitor_rows import VisitorRows
 from endcap.serving.asking import Asking
 from endcap.serving.bundle import ServingBundle
 from endcap.serving.config import PlacementConfig, PlacementsConfig, ServingConfig
 from endcap.serving.current import CurrentBundle
-from endcap.serving.history import joined
+from endcap.serving.history import history_of, looked_at
 from endcap.serving.meters import Meters
 from endcap.serving.pipeline import Answer, answer
-from endcap.serving.state import Element, VisitorState
+from endcap.serving.state import VisitorState
 from endcap.serving.visitor_features import NOBODY, features_of
 
 __all__ = ["MOST_ITEMS", "PRODUCT", "Recommended", "Recommender", "Visitor"]
-
-_log = structlog.get_logger()
 
 PRODUCT = "product"
 """The placement that asks by items and not by a visitor."""
@@ -119,13 +114,13 @@ class Recommender:
         now_us = self._clock()
         features = cache(lambda: self._features(bundle, visitor, now_us))
         with self._meters.stage("history"):
-            history, fallbacks = self._history(bundle, visitor, placement, item_ids)
-        looked_at = bundle.items.numbers(item_ids)
+            looking_at = looked_at(bundle.items.numbers(item_ids), at_us=now_us)
+            history, fallbacks = self._history(bundle, visitor, placement, looking_at)
         asking = Asking(
             bundle,
             history,
             n,
-            current=frozenset(looked_at or history[-1:]),
+            current=frozenset((looking_at if len(looking_at) else history.last(1)).items.tolist()),
             excluded=frozenset(bundle.items.numbers(exclude)),
             drops_seen=settings.drop_seen,
             features=features,
@@ -161,62 +156,22 @@ class Recommender:
         return features_of(keys, at_us, past=bundle.visitors, state=self._state) if keys else NOBODY
 
     def _history(
-        self, bundle: ServingBundle, visitor: Visitor, placement: str, item_ids: Sequence[str]
-    ) -> tuple[list[int], list[str]]:
-        """Return the item numbers to recommend by, oldest first, and why they are fewer than they should be."""
-        looked_at = bundle.items.numbers(item_ids)
-        if placement == PRODUCT and looked_at:
-            return looked_at[-self._config.history_length :], []
+        self, bundle: ServingBundle, visitor: Visitor, placement: str, looking_at: History
+    ) -> tuple[History, list[str]]:
+        """Return what to recommend by, and why it is less than it should be."""
+        length = self._config.history_length
+        if placement == PRODUCT and len(looking_at):
+            return looking_at.last(length), []
         fallbacks = ["item_unknown"] if placement == PRODUCT else []
-        history: list[int] = []
+        history = NO_HISTORY
         keys, device = _keys_of(bundle, visitor), visitor.device_key
         # What was done on a device of nobody's is better than nothing; on one of somebody else's it is his alone.
         is_nobodys = device is not None and device not in keys and bundle.owners.owner_of(device) is None
         for some in (keys, (device,) if device is not None and is_nobodys else ()):
-            if some and not history:
-                history, failed = self._history_of(bundle, some)
+            if some and not len(history):
+                history, failed = history_of(some, bundle, self._state, length=length)
                 fallbacks.extend(failed)
-        return (history + looked_at)[-self._config.history_length :], fallbacks
-
-    def _history_of(self, bundle: ServingBundle, keys: Sequence[str]) -> tuple[list[int], list[str]]:
-        """Return the history of a visitor's keys: what the bundle knows, then the live state from where that ends."""
-        past: list[int] = []
-        late: list[int] = []
-        live: list[int] = []
-        known = VisitorRows()
-        failed = []
-        try:
-            past = bundle.histories.history(keys[0])
-            known = bundle.visitors.of(keys[0])
-        except Exception as error:  # noqa: BLE001 - the live state alone is a fair history
-            _log.warning("history.failed", error=f"{type(error).__name__}: {error}")
-            failed.append("history_unavailable")
-        try:
-            new, end_us = self._new(keys, known), known.last_us or 0
-            late = bundle.items.numbers(each.item_id for each in new if each.at_us <= end_us)
-            live = bundle.items.numbers(each.item_id for each in new if each.at_us > end_us)
-        except Exception as error:  # noqa: BLE001 - the bundle's history alone is a fair one
-            told = error.what if isinstance(error, EndcapError) else f"{type(error).__name__}: {error}"
-            _log.warning("state.failed", error=told)
-            failed.append("state_unavailable")
-        length = self._config.history_length
-        # What came late counts as the oldest: the past does not tell its instants.
-        whole = joined(past, live, length=length) if known.last_us is None else (late + past + live)[-length:]
-        return whole, failed
-
-    def _new(self, keys: Sequence[str], known: VisitorRows) -> list[Element]:
-        """Return what the live state has and the bundle's tables do not, oldest first.
-
-        Of the visitor's own key that is what they have no row of; of his device's, what is later than all they know of
-        him: whose it was before, they have settled.
-        """
-        if self._state is None:
-            return []
-        own, *others = (self._state.elements(key) for key in keys)
-        is_known = known.holds(np.array([each.at_us for each in own], np.int64))
-        new = [each for each, has in zip(own, is_known.tolist(), strict=True) if not has]
-        new += [each for some in others for each in some if each.at_us > (known.last_us or 0)]
-        return sorted(set(new))
+        return history.then(looking_at).last(length), fallbacks
 
 
 def _keys_of(bundle: ServingBundle, visitor: Visitor) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from endcap.core.sequences import Catalogue, Queries, Sequences
 from endcap.metrics.ranking import ndcg_at
 from endcap.models.evaluate import answer
 from endcap.models.popular import Popular
-from endcap.models.protocol import Scorer, VectorScorer
+from endcap.models.protocol import Scorer, TakesItems, VectorScorer
 from endcap.models.protocols import session_next
 from endcap.testing.worlds import SPLIT_US, no_sequences, planted_catalogue, planted_sequences
 
@@ -102,6 +102,20 @@ class AlgorithmConformance:
         part = Queries(np.array([2, 4], np.int64), np.array([9, 9, 1, 2, 9], np.int32))
         np.testing.assert_allclose(scorer.score(part), scorer.score(Queries.of([[1, 2]])), rtol=1e-4, atol=1e-5)
 
+    def test_a_question_may_tell_what_was_done_and_when(self, scorer: Scorer) -> None:
+        """A server knows it and a file may not: both are answered, each question by what it tells alone."""
+        together_BN = scorer.score(_told(_HISTORIES))
+        assert np.isfinite(together_BN).all()
+        alone_BN = np.concatenate([scorer.score(_told([history])) for history in _HISTORIES])
+        np.testing.assert_allclose(alone_BN, together_BN, rtol=1e-4, atol=1e-5)
+
+    def test_what_was_done_and_when_begins_with_the_history(self, scorer: Scorer) -> None:
+        """Offsets count there too."""
+        whole = _told([[8, 8], [1, 2], [9]])
+        part = Queries(whole.starts[1:3], whole.items, whole.events, whole.at_us)
+        alone = Queries(np.array([0, 2]), *(each[2:4] for each in (whole.items, whole.events, whole.at_us)))
+        np.testing.assert_allclose(scorer.score(part), scorer.score(alone), rtol=1e-4, atol=1e-5)
+
     def test_asking_changes_nothing(self, scorer: Scorer) -> None:
         """The same question gets the same bytes, even after somebody wrote into an answer."""
         first_BN = scorer.score(Queries.of(_HISTORIES))
@@ -181,6 +195,18 @@ class AlgorithmConformance:
             product_BN = query_BD @ scorer.item_vectors_ND.T
             np.testing.assert_allclose(product_BN, scorer.score(Queries.of(_HISTORIES)), rtol=1e-4, atol=1e-5)
 
+    def test_a_model_that_takes_new_items_in_keeps_what_it_knew_of_the_others(self, scorer: Scorer) -> None:
+        """Whatever numbers they have in the catalogue of now."""
+        if isinstance(scorer, TakesItems):
+            known = planted_catalogue()
+            later = scorer.with_items(
+                Catalogue(("0-new", *known.item_ids)), np.array([-1, *range(len(known))], np.int32)
+            )
+            histories = [[item + 1 for item in history] for history in _HISTORIES]
+            scores_BN = later.score(Queries.of(histories))
+            np.testing.assert_allclose(scores_BN[:, 1:], scorer.score(Queries.of(_HISTORIES)), rtol=1e-4, atol=1e-5)
+            assert np.isfinite(scores_BN).all()
+
     def test_it_beats_popularity_on_the_planted_world(self) -> None:
         """Where item i is followed by item i + 1, what has learned must see it."""
         split = session_next(planted_sequences(), split_us=SPLIT_US)
@@ -197,6 +223,13 @@ class AlgorithmConformance:
     def _fit(cls, sequences: Sequences, catalogue: Catalogue) -> Scorer:
         scorer: Scorer = cls.recipe.fit(sequences, catalogue, seed=_SEED)
         return scorer
+
+
+def _told(histories: list[list[int]]) -> Any:
+    """Return questions with kinds of events, each in its turn, and instants of ever longer pauses."""
+    bare = Queries.of(histories)
+    places = np.concatenate([np.arange(len(history), dtype=np.int64) for history in histories])
+    return Queries(bare.starts, bare.items, ((places + bare.items) % 4).astype(np.int8), 60_000_000 * 9**places)
 
 
 def _saved(scorer: Scorer, folder: Path) -> dict[str, bytes]:
