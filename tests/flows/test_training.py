@@ -45,3 +45,17 @@ def test_a_run_that_is_killed_while_it_trains_goes_on_to_the_same_model(trained_
     curve = curve_of(flow_of, whole)
     assert curve[-1]["done"] == curve[-1]["total"]
     assert curve[-1]["loss"] < curve[0]["loss"]
+
+
+def test_a_shop_that_reads_in_windows_trains_without_reading_everything(trained_shop, morning, flow_of, monkeypatch):
+    settings = trained_shop / "endcap.toml"
+    settings.write_text(settings.read_text().replace("checkpoint_steps = 5", "checkpoint_steps = 5\nwindow = 500"))
+
+    def refuse(_flow):
+        raise AssertionError("all sequences were read")
+
+    monkeypatch.setattr("endcap.flows.training.read_model_data", refuse)
+    refresh(trained_shop, clock=morning, verbs=("train",))
+    curve = curve_of(flow_of, trained_shop)
+    assert curve[-1]["done"] == curve[-1]["total"] > 0
+    assert curve[-1]["loss"] < curve[0]["loss"]

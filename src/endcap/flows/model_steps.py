@@ -19,7 +19,7 @@ from endcap.flows.flow import Flow, Outcome
 from endcap.flows.folder import is_whole, keep_folder
 from endcap.flows.model_data import read_model_data
 from endcap.flows.shop import write_atomically
-from endcap.flows.training import fit_model, forget_checkpoints
+from endcap.flows.training import Learned, fit_model, forget_checkpoints
 from endcap.index.flat import FlatIndex
 from endcap.index.recall import recall_report
 from endcap.models.config import ALWAYS_MEASURED
@@ -81,21 +81,21 @@ def plan_train(flow: Flow) -> Plan:
 
 def run_train(flow: Flow, pending: list[str]) -> Outcome:
     """Fit the pending models on everything up to the last day."""
-    data = read_model_data(flow)
+    learned = Learned(flow)
     output, curves = {}, {}
     for name in pending:
         recipe = flow.shop.config.models.recipes()[name]
-        scorer, curve = fit_model(flow, name, recipe, data)
+        scorer, curve = fit_model(flow, name, recipe, learned)
 
         def save(folder: Path, scorer: Scorer = scorer) -> None:
-            save_for(scorer, folder, data.catalogue)
+            save_for(scorer, folder, learned.catalogue)
 
         version = _keep(flow, flow.shop.models / name, save)
         output[name] = {"kind": recipe.kind, "version": version, "vectors": isinstance(scorer, VectorScorer)}
         forget_checkpoints(flow, name)
         if curve:
             curves[name] = curve
-    note = f"{', '.join(pending)} on {len(data.sequences):,} sequences"
+    note = f"{', '.join(pending)} on {sum(learned.source.sizes):,} elements"
     return Outcome(output=output, detail={"training": curves} if curves else {}, note=note)
 
 

@@ -5,21 +5,46 @@ data.
 """
 
 import shutil
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from endcap.core.tables import SEQUENCES
 from endcap.flows.flow import Flow, StepReport
-from endcap.flows.model_data import ModelData
+from endcap.flows.model_data import ModelData, catalogue_of, read_items, read_model_data
 from endcap.models.protocol import Algorithm, Scorer, TrainedAlgorithm
+from endcap.models.training.files import Files
 from endcap.models.training.settings import Progress, TrainingRun
-from endcap.models.training.source import InMemory
+from endcap.models.training.source import InMemory, Source
 
-__all__ = ["fit_model", "forget_checkpoints"]
+__all__ = ["Learned", "fit_model", "forget_checkpoints"]
 
 _DIGITS = 6
 
 
-def fit_model(flow: Flow, name: str, recipe: Algorithm, data: ModelData) -> tuple[Scorer, list[dict[str, Any]]]:
+class Learned:
+    """All that models of a run are fitted on; read when it is first needed."""
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+        self.catalogue = catalogue_of(read_items(flow))
+
+    @cached_property
+    def data(self) -> ModelData:
+        """Everything, in memory."""
+        return read_model_data(self.flow)
+
+    @cached_property
+    def source(self) -> Source:
+        """What models learn from that are trained by steps."""
+        window = self.flow.shop.config.models.training.window
+        if not window:
+            return InMemory(self.data.sequences)
+        files = self.flow.tables.files(SEQUENCES, self.flow.days(SEQUENCES))
+        return Files.of(files, self.catalogue.item_ids, window=window)
+
+
+def fit_model(flow: Flow, name: str, recipe: Algorithm, learned: Learned) -> tuple[Scorer, list[dict[str, Any]]]:
     """Fit a model on all data.
 
     Returns:
@@ -27,7 +52,7 @@ def fit_model(flow: Flow, name: str, recipe: Algorithm, data: ModelData) -> tupl
         empty for an algorithm that is not trained by steps.
     """
     if not isinstance(recipe, TrainedAlgorithm):
-        return recipe.fit(data.sequences, data.catalogue, seed=flow.seed), []
+        return recipe.fit(learned.data.sequences, learned.catalogue, seed=flow.seed), []
     curve: list[dict[str, Any]] = []
 
     def told(progress: Progress) -> None:
@@ -35,7 +60,7 @@ def fit_model(flow: Flow, name: str, recipe: Algorithm, data: ModelData) -> tupl
         flow.progress(StepReport("train", "under way", note=f"{name}: {progress.text()}"))
 
     run = TrainingRun(flow.shop.config.models.training, _checkpoints(flow, name), told)
-    return recipe.train(InMemory(data.sequences), data.catalogue, seed=flow.seed, run=run), curve
+    return recipe.train(learned.source, learned.catalogue, seed=flow.seed, run=run), curve
 
 
 def forget_checkpoints(flow: Flow, name: str) -> None:

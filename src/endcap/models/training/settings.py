@@ -45,6 +45,12 @@ class TrainingSettings(BaseModel):
         lt=1,
         description="Share of the sequences, the latest, that are the validation part where patience is above 0.",
     )
+    window: int = Field(
+        default=0,
+        ge=0,
+        description="Elements of sequences that are in memory at once, for models that are trained by steps; a pass "
+        "shuffles within windows of them, and negatives that were sampled for the examples are not read. 0 reads all.",
+    )
     checkpoint_steps: int = Field(
         default=500, ge=1, description="Steps from one checkpoint to the next. 500: some seconds to minutes of work."
     )
