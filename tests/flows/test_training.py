@@ -49,7 +49,7 @@ def test_a_run_that_is_killed_while_it_trains_goes_on_to_the_same_model(trained_
 
 def test_a_shop_that_reads_in_windows_trains_without_reading_everything(trained_shop, morning, flow_of, monkeypatch):
     settings = trained_shop / "endcap.toml"
-    settings.write_text(settings.read_text().replace("checkpoint_steps = 5", "checkpoint_steps = 5\nwindow = 500"))
+    settings.write_text(settings.read_text().replace("_steps = 5\n", "_steps = 5\nwindow = 500\n"))
 
     def refuse(_flow):
         raise AssertionError("all sequences were read")
