@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from endcap.models.als import Als
 from endcap.models.bought_together import BoughtTogether
 from endcap.models.item_markov import ItemMarkov
 from endcap.models.popular import Popular
@@ -17,7 +18,7 @@ from endcap.models.two_tower import TwoTower
 
 __all__ = ["ALWAYS_MEASURED", "BEST", "MEASURES", "OURS", "EvaluationSettings", "ModelsConfig"]
 
-OURS = ("popular", "recent", "item_markov", "bought_together", "two_tower", "sequence")
+OURS = ("popular", "recent", "item_markov", "bought_together", "two_tower", "sequence", "als")
 """The models that come with the house: each has a section of its own."""
 
 MEASURES = ("hr", "ndcg", "mrr", "coverage")
@@ -138,6 +139,9 @@ class ModelsConfig(BaseModel):
     )
     sequence: SequenceModel = Field(
         default_factory=SequenceModel, description="A transformer that reads what a visitor did, and when."
+    )
+    als: Als = Field(
+        default_factory=Als, description="Users and items as vectors, by matrix factorisation; needs endcap[als]."
     )
     others: dict[str, dict[str, Any]] = Field(
         default_factory=dict,

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from endcap.core.errors import Code, ModelError, near
+from endcap.models.als import Als
 from endcap.models.bought_together import BoughtTogether
 from endcap.models.item_markov import ItemMarkov
 from endcap.models.popular import Popular
@@ -25,13 +26,14 @@ __all__ = ["ALGORITHM_GROUP", "algorithm", "algorithm_names", "origin"]
 ALGORITHM_GROUP = "endcap.algorithms"
 """Entry points `kind = "module:Recipe"` of other packages."""
 
-_OURS: dict[str, type[Popular | Recent | ItemMarkov | BoughtTogether | TwoTower | SequenceModel]] = {
+_OURS: dict[str, type[Popular | Recent | ItemMarkov | BoughtTogether | TwoTower | SequenceModel | Als]] = {
     "popular": Popular,
     "recent": Recent,
     "item_markov": ItemMarkov,
     "bought_together": BoughtTogether,
     "two_tower": TwoTower,
     "sequence": SequenceModel,
+    "als": Als,
 }
 
 

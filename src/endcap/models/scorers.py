@@ -25,6 +25,7 @@ _OURS = {
     "bought_together": "endcap.models.bought_together:BoughtTogetherScorer",
     "two_tower": "endcap.models.two_tower_scorer:TwoTowerScorer",
     "sequence": "endcap.models.sequence_scorer:SequenceScorer",
+    "als": "endcap.models.als_scorer:AlsScorer",
 }
 
 
