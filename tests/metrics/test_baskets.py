@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from endcap.metrics.baskets import basket_hr_at, basket_ndcg_at, basket_recall_at
+from endcap.metrics.baskets import basket_hr_at, basket_ndcg_at, basket_recall_at, ranks_of_several
 from endcap.metrics.ranking import hr_at, ndcg_at
 
 TWO = np.array([0, 2, 3])
@@ -30,6 +30,13 @@ def test_one_right_item_measures_as_in_a_ranking_of_one():
     assert basket_ndcg_at(ranks, starts, 10) == pytest.approx(ndcg_at(ranks, 10))
     assert basket_hr_at(ranks, starts, 10).tolist() == hr_at(ranks, 10).tolist()
     assert basket_recall_at(ranks, starts, 10).tolist() == hr_at(ranks, 10).tolist()
+
+
+def test_each_right_item_is_ranked_among_all_items_of_its_case_and_offsets_count_not_the_arrays_ends():
+    scores = np.array([[1, 4, 4, -np.inf], [9, 8, 7, 6]], np.float32)
+    items = np.array([3, 1, 0, 2, 3, 3], np.int32)
+    assert ranks_of_several(scores, np.array([1, 3, 5]), items).tolist() == [1, 2, 2, 3]
+    assert ranks_of_several(scores[:0], np.array([2]), items).tolist() == []
 
 
 def test_no_baskets_measure_to_nothing():

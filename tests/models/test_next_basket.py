@@ -7,6 +7,7 @@ from endcap.core.sequences import Catalogue, Sequences
 from endcap.models.next_basket import basket_ranks, next_basket
 from endcap.models.popular import Popular
 from endcap.models.recent import Recent
+from endcap.testing.worlds import no_sequences
 
 
 def baskets():
@@ -41,10 +42,23 @@ def test_a_new_users_first_basket_has_no_history():
     assert told(next_basket(baskets(), split_us=1).cases)[1] == (3, [], [2])
 
 
-def test_a_basket_that_straddles_the_split_is_learned_as_far_as_it_goes_and_not_asked():
-    one = Sequences(np.array([0, 2]), np.array([4, 5], np.int32), np.array([1, 3]), np.array([0]))
-    split = next_basket(one, split_us=2)
-    assert (split.train.items.tolist(), len(split.cases), len(split.cases.targets)) == ([4], 0, 0)
+def test_it_does_not_matter_whether_a_sequence_is_an_order_or_a_users_whole_history():
+    joined = Sequences(
+        starts=np.array([0, 4, 9]),
+        items=np.array([0, 1, 1, 2, 2, 2, 0, 2, 1], np.int32),
+        at_us=np.array([0, 0, 4, 4, 2, 5, 5, 5, 6]),
+        users=np.array([7, 3]),
+    )
+    for split_us in (0, 4, 5, 9):
+        one, other = next_basket(baskets(), split_us=split_us), next_basket(joined, split_us=split_us)
+        assert told(one.cases) == told(other.cases)
+        assert one.train.items.tolist() == other.train.items.tolist()
+
+
+def test_no_sequences_ask_nothing():
+    split = next_basket(no_sequences(), split_us=0)
+    assert len(split.train) == len(split.cases) == len(split.cases.targets) == len(split.cases.queries()) == 0
+    assert split.cases.starts.tolist() == [0]
 
 
 def test_what_was_done_and_when_comes_with_the_history():

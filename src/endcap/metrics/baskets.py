@@ -1,16 +1,34 @@
 """How good rankings are where each case has several relevant items: the items of a basket.
 
-Shapes: B cases, T relevant items over all cases; case b's are starts[b]:starts[b+1]. Ranks are those of
+Shapes: B cases, N items, T relevant items over all cases; case b's are starts[b]:starts[b+1]. Ranks are those of
 `ranking.ranks_of`, one for each relevant item: from 0, ties against it.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["basket_hr_at", "basket_ndcg_at", "basket_recall_at"]
+from endcap.metrics.ranking import ranks_of
+
+__all__ = ["basket_hr_at", "basket_ndcg_at", "basket_recall_at", "ranks_of_several"]
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
+
+
+def ranks_of_several(scores_BN: NDArray[np.float32], starts: Numbers, items: NDArray[np.int32]) -> Numbers:
+    """Rank each relevant item of each case; see `ranking.ranks_of`.
+
+    Args:
+        scores_BN: B x N float32; -inf marks what is no candidate.
+        starts: B+1 offsets into `items`; the first need not be 0.
+        items: Item numbers.
+
+    >>> scores_BN = np.array([[3, 2, 1], [0, 5, 0]], np.float32)
+    >>> ranks_of_several(scores_BN, np.array([0, 2, 3]), np.array([0, 2, 2], np.int32)).tolist()
+    [0, 2, 2]
+    """
+    rows_T = np.repeat(np.arange(len(scores_BN)), np.diff(starts))
+    return ranks_of(scores_BN[rows_T], items[starts[0] : starts[-1]])
 
 
 def basket_recall_at(ranks_T: Numbers, starts: Numbers, k: int) -> Floats:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from endcap.models.als import Als
+from endcap.models.blend import Blend
 from endcap.models.bought_together import BoughtTogether
 from endcap.models.item_markov import ItemMarkov
 from endcap.models.popular import Popular
@@ -18,7 +19,7 @@ from endcap.models.two_tower import TwoTower
 
 __all__ = ["ALWAYS_MEASURED", "BEST", "MEASURES", "OURS", "EvaluationSettings", "ModelsConfig"]
 
-OURS = ("popular", "recent", "item_markov", "bought_together", "two_tower", "sequence", "als")
+OURS = ("popular", "recent", "item_markov", "bought_together", "two_tower", "sequence", "als", "blend")
 """The models that come with the house: each has a section of its own."""
 
 MEASURES = ("hr", "ndcg", "mrr", "coverage")
@@ -142,6 +143,9 @@ class ModelsConfig(BaseModel):
     )
     als: Als = Field(
         default_factory=Als, description="Users and items as vectors, by matrix factorisation; needs endcap[als]."
+    )
+    blend: Blend = Field(
+        default_factory=Blend, description="Several models' answers as one, by weights chosen on held-out time."
     )
     others: dict[str, dict[str, Any]] = Field(
         default_factory=dict,

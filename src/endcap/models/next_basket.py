@@ -1,9 +1,9 @@
 """The protocol `next_basket`: given all that a user bought before, which items does the next basket hold?
 
-A sequence is a basket (an invoice, a session). Everything before the split is learned, a user's baskets one after the
-other as one sequence; each basket that begins at or after the split is a case whose history is all of the user's
-earlier baskets (nothing, for a new user), and every different item of it is right. What was bought before stays a
-candidate: a repeat counts as a hit. Ranking is over the full catalogue.
+A basket is what a user has at one instant, as the lines of an order are told. Everything before the split is learned, a
+user's baskets one after the other as one sequence; each basket at or after the split is a case whose history is all of
+the user's earlier baskets (nothing, for a new user), and every different item of it is right. What was bought before
+stays a candidate: a repeat counts as a hit. Ranking is over the full catalogue.
 
 Shapes: S sequences, E elements, B cases, T right items over all cases, N items.
 """
@@ -11,10 +11,9 @@ Shapes: S sequences, E elements, B cases, T right items over all cases, N items.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from endcap.core.sequences import Int32, Int64, Queries, Sequences
-from endcap.metrics.ranking import ranks_of
+from endcap.metrics.baskets import ranks_of_several
 from endcap.models.protocol import Scorer
 from endcap.models.protocols import keep
 
@@ -29,7 +28,7 @@ class BasketCases:
     """B questions with several right answers each. Case b's history is histories.items[firsts[b]:ends[b]].
 
     Args:
-        histories: A sequence a user, of all their baskets in the order in which these began.
+        histories: A sequence a user, of all their baskets in order of time.
         firsts: B places where each case's history begins.
         ends: B places where it ends, and its basket begins.
         starts: B+1 offsets into `targets`.
@@ -73,20 +72,17 @@ def next_basket(sequences: Sequences, *, split_us: int) -> BasketSplit:
     """Split all at one instant: see this module's first lines.
 
     Args:
-        sequences: Baskets, in order of their first instant.
-        split_us: Elements before it are learned; baskets whose first element is at or after it are asked.
+        sequences: S sequences of users, orders or sessions, in order of their first instant.
+        split_us: Elements before it are learned; baskets at or after it are asked.
     """
-    _, came_S, user_S = np.unique(sequences.users, return_index=True, return_inverse=True)
-    basket_E = sequences.sequence_of()
-    # Users in the order in which they came, as sequences have to stand; within a basket the order stays.
-    order = np.lexsort((basket_E, came_S[user_S[basket_E]]))
-    whole, basket_E = _of_users(sequences, order), basket_E[order]
-    begun_E = sequences.at_us[sequences.starts[:-1]][basket_E]
-    ends = np.flatnonzero((np.diff(basket_E, prepend=-1) != 0) & (begun_E >= split_us))
-    user_B = whole.sequence_of()[ends]
-    targets, starts = _different(whole.items, np.cumsum(np.isin(np.arange(len(order)), ends)) - 1, begun_E >= split_us)
-    cases = BasketCases(whole, whole.starts[user_B], ends, starts, targets, whole.users[user_B])
-    return BasketSplit(keep(whole, whole.at_us < split_us), cases)
+    whole = _by_user(sequences)
+    user_E = whole.sequence_of()
+    opens_E = (np.diff(user_E, prepend=-1) != 0) | (np.diff(whole.at_us, prepend=-1) != 0)
+    asked_E = whole.at_us >= split_us
+    ends = np.flatnonzero(opens_E & asked_E)
+    targets, starts = _different(whole.items[asked_E], np.cumsum(opens_E[asked_E]) - 1)
+    cases = BasketCases(whole, whole.starts[user_E[ends]], ends, starts, targets, whole.users[user_E[ends]])
+    return BasketSplit(keep(whole, ~asked_E), cases)
 
 
 def basket_ranks(scorer: Scorer, cases: BasketCases) -> Int64:
@@ -98,35 +94,30 @@ def basket_ranks(scorer: Scorer, cases: BasketCases) -> Int64:
     """
     found = [np.zeros(0, np.int64)]
     for start in range(0, len(cases), _AT_ONCE):
-        starts = cases.starts[start : start + _AT_ONCE + 1]
         scores_BN = scorer.score(cases.queries(start, start + _AT_ONCE))
-        scores_TN = scores_BN[np.repeat(np.arange(len(scores_BN)), np.diff(starts))]
-        found.append(ranks_of(scores_TN, cases.targets[starts[0] : starts[-1]]))
+        found.append(ranks_of_several(scores_BN, cases.starts[start : start + _AT_ONCE + 1], cases.targets))
     return np.concatenate(found)
 
 
-def _of_users(sequences: Sequences, order: Int64) -> Sequences:
-    """Make one sequence of each user's elements.
-
-    Args:
-        sequences: S sequences of any users.
-        order: E places that have the elements of a user together.
-    """
-    user_E = sequences.users[sequences.sequence_of()][order]
-    opens = np.flatnonzero(np.diff(user_E, prepend=-1) != 0)
+def _by_user(sequences: Sequences) -> Sequences:
+    """Put all elements of a user together, in time order; users stand as they came, as sequences have to."""
+    _, came_S, user_S = np.unique(sequences.users, return_index=True, return_inverse=True)
+    came_E = came_S[user_S[sequences.sequence_of()]]
+    order = np.lexsort((sequences.at_us, came_E))
+    opens = np.flatnonzero(np.diff(came_E[order], prepend=-1) != 0)
     return Sequences(
         starts=np.append(opens, len(order)),
         items=sequences.items[order],
         at_us=sequences.at_us[order],
-        users=user_E[opens],
+        users=sequences.users[came_E[order][opens]],
         weights=None if sequences.weights is None else sequences.weights[order],
         events=None if sequences.events is None else sequences.events[order],
     )
 
 
-def _different(items: Int32, case_E: Int64, asked_E: NDArray[np.bool_]) -> tuple[Int32, Int64]:
+def _different(items: Int32, case_E: Int64) -> tuple[Int32, Int64]:
     """Return the T different items of each case's elements, ascending, and the B+1 offsets of the cases."""
     num_items = int(items.max(initial=0)) + 1
-    pairs, cases = np.unique(case_E[asked_E] * num_items + items[asked_E]), len(np.unique(case_E[asked_E]))
-    lengths = np.bincount(pairs // num_items, minlength=cases)
+    pairs = np.unique(case_E * num_items + items)
+    lengths = np.bincount(pairs // num_items)
     return (pairs % num_items).astype(np.int32), np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from endcap.core.errors import Code, ModelError, near
 from endcap.models.als import Als
+from endcap.models.blend import Blend
 from endcap.models.bought_together import BoughtTogether
 from endcap.models.item_markov import ItemMarkov
 from endcap.models.popular import Popular
@@ -26,7 +27,7 @@ __all__ = ["ALGORITHM_GROUP", "algorithm", "algorithm_names", "origin"]
 ALGORITHM_GROUP = "endcap.algorithms"
 """Entry points `kind = "module:Recipe"` of other packages."""
 
-_OURS: dict[str, type[Popular | Recent | ItemMarkov | BoughtTogether | TwoTower | SequenceModel | Als]] = {
+_OURS: dict[str, type[Popular | Recent | ItemMarkov | BoughtTogether | TwoTower | SequenceModel | Als | Blend]] = {
     "popular": Popular,
     "recent": Recent,
     "item_markov": ItemMarkov,
@@ -34,6 +35,7 @@ _OURS: dict[str, type[Popular | Recent | ItemMarkov | BoughtTogether | TwoTower 
     "two_tower": TwoTower,
     "sequence": SequenceModel,
     "als": Als,
+    "blend": Blend,
 }
 
 
@@ -42,12 +44,13 @@ def algorithm_names() -> list[str]:
     return sorted({*_OURS, *_others()})
 
 
-def algorithm(name: str, settings: Mapping[str, Any] | None = None) -> Algorithm:
+def algorithm(name: str, settings: Mapping[str, Any] | None = None, *, where: str = "") -> Algorithm:
     """Make a recipe.
 
     Args:
         name: An algorithm's kind.
         settings: What differs from its defaults.
+        where: The path of these settings in endcap.toml; of another package's algorithm by default.
 
     Raises:
         ModelError: There is no such algorithm, or its settings cannot be used.
@@ -67,7 +70,7 @@ def algorithm(name: str, settings: Mapping[str, Any] | None = None) -> Algorithm
     except ValidationError as error:
         raise ModelError(
             f"the settings of '{name}' cannot be used: {error}",
-            where=f"$.models.others.{name}",
+            where=where or f"$.models.others.{name}",
             fix="mend these settings in endcap.toml",
             code=Code.CONFIG_INVALID,
         ) from error
