@@ -78,7 +78,7 @@ def test_many_cases_are_thinned_evenly_with_their_histories_and_targets(monkeypa
     kept = np.linspace(0, len(whole.queries) - 1, 60).astype(np.int64)
     assert len(few.queries) == 60
     for row, case in enumerate(kept):
-        for one, other in ((few.queries, whole.queries),):
-            history = other.items[other.starts[case] : other.starts[case + 1]]
-            assert one.items[one.starts[row] : one.starts[row + 1]].tolist() == history.tolist()
+        one, other = few.queries, whole.queries
+        history = other.items[other.starts[case] : other.starts[case + 1]]
+        assert one.items[one.starts[row] : one.starts[row + 1]].tolist() == history.tolist()
         assert few.targets[few.starts[row]] == whole.targets[whole.starts[case]]
