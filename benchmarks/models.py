@@ -7,6 +7,7 @@ is called best: `blend`.
   the cases whose target stands at the instant of the item before it (lines of one order: `untied_*`), too.
 - `retail_*`: online_retail, a user's whole next basket given all earlier ones (`next_basket`), test from 2011-06-01;
   what was bought before stays a candidate. NDCG and recall of all items of the basket.
+- `retail_often` is `recent` by frequency, one member of the blend: nearly all that can be known there.
 - `implicit_*`: the library's als and bpr asked directly, on the same data and machine, for the users that they know.
 - `oracle_share_small`: NDCG@10 of the best model in the simulated shop over that of the Bayes-optimal ranking. Quick: a
   quarter of its visitors, without the models that train for minutes.
@@ -136,7 +137,7 @@ def _retail_figures(folder: Path) -> Figures:
         ranks[name] = basket_ranks(scorer, cases)
     measures = ("ndcg10", "recall20", "hr20")
     values = {name: _of_baskets(each, cases.starts) for name, each in ranks.items()}
-    rows = _compared(values, cases.users, measures, ("als", "item_markov"))
+    rows = _compared(values, cases.users, measures, ("als", "item_markov", "often"))
     figures |= {f"retail_{name}": {**row, "fit_cpu_s": cpu_s[name]} for name, row in rows.items()}
     figures["retail_best_over_als_ndcg10"] = rows[_BEST]["over_als"]
     figures["retail_best_over_als_low"] = rows[_BEST]["over_als_low"]
