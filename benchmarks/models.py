@@ -7,7 +7,7 @@ is called best: `blend`.
   the cases whose target stands at the instant of the item before it (lines of one order: `untied_*`), too.
 - `retail_*`: online_retail, a user's whole next basket given all earlier ones (`next_basket`), test from 2011-06-01;
   what was bought before stays a candidate. NDCG and recall of all items of the basket.
-- `retail_often` is `recent` by frequency, one member of the blend: nearly all that can be known there.
+- `retail_often` is `recent` by frequency, one member of the blend, which adds little to it there.
 - `implicit_*`: the library's als and bpr asked directly, on the same data and machine, for the users that they know.
 - `oracle_share_small`: NDCG@10 of the best model in the simulated shop over that of the Bayes-optimal ranking. Quick: a
   quarter of its visitors, without the models that train for minutes.
