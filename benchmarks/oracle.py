@@ -33,8 +33,12 @@ _SEED, _RESAMPLES = 17, 200
 Floats = NDArray[np.float64]
 
 
-def oracle_figures(world: World) -> dict[str, Any]:
+def oracle_figures(world: World, models: tuple[str, ...] = _MODELS) -> dict[str, Any]:
     """Simulate a world, fit the models on all but its last week, and rank the next view of that week.
+
+    Args:
+        world: What is simulated.
+        models: Names of algorithms.
 
     Returns:
         HR@20 and NDCG@10 of models and references, `oracle_share_small`, and the lower end of the 95 % interval of
@@ -49,11 +53,11 @@ def oracle_figures(world: World) -> dict[str, Any]:
         tuple(truth.goods.item_ids.to_pylist()),
         categories=tuple(truth.goods.categories[each] for each in truth.goods.category.tolist()),
     )
-    for name in _MODELS:
+    for name in models:
         scorer = algorithm(name).fit(split.train, catalogue, seed=_SEED)
         ranks[name] = answer(scorer, split.cases, world.items, count=20).ranks
     ndcg = {name: ndcg_at(each, 10) for name, each in ranks.items()}
-    best = max(_MODELS, key=lambda name: float(ndcg[name].mean()))
+    best = max(models, key=lambda name: float(ndcg[name].mean()))
     _, ends = paired_interval(
         ndcg["bayes"][None], ndcg[best][None], split.cases.users, seed=_SEED, resamples=_RESAMPLES
     )

@@ -18,6 +18,11 @@ class TestRecent(AlgorithmConformance):
     learns = False
 
 
+class TestRecentByFrequency(AlgorithmConformance):
+    recipe = Recent(decay=1.0)
+    learns = False
+
+
 def order_of(history, **settings):
     scores = Recent(**settings).fit(shop(), FOUR, seed=1).score(Queries.of([history]))[0]
     return "".join("abcd"[item] for item in np.argsort(-scores, kind="stable"))
@@ -33,6 +38,21 @@ def test_what_was_looked_at_again_counts_by_its_latest_time():
     assert order_of([2, 2, 3]) == "dcab"
 
 
+def test_with_a_decay_every_place_of_an_item_counts():
+    assert order_of([2, 2, 3]) == "dcab"
+    assert order_of([2, 2, 3], decay=1) == "cdab"
+    assert order_of([2, 2, 3], decay=0.5) == "dcab"  # 1/2 + 1/4 against 1
+
+
+def test_of_items_that_a_history_has_equally_often_the_more_popular_one_comes_first():
+    assert order_of([3, 1, 0, 2], decay=1) == "abcd"
+
+
+def test_with_a_decay_what_lies_far_back_is_still_of_the_history():
+    scores = Recent(length=1000, decay=0.1).fit(shop(), FOUR, seed=1).score(Queries.of([[3] + [2] * 999]))[0]
+    assert scores[3] >= 1 > scores[0]
+
+
 def test_what_lies_too_far_back_is_forgotten():
     assert order_of([2, 3], length=1) == "dabc"
 
@@ -46,3 +66,5 @@ def test_a_popular_item_never_stands_before_one_of_the_history():
 def test_a_length_out_of_its_range_is_refused():
     with pytest.raises(ValidationError):
         Recent(length=0)
+    with pytest.raises(ValidationError):
+        Recent(decay=1.1)

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from endcap.models.als import Als
+from endcap.models.blend import Blend
 from endcap.models.bought_together import BoughtTogether
 from endcap.models.item_markov import ItemMarkov
 from endcap.models.popular import Popular
@@ -18,7 +20,7 @@ from endcap.models.two_tower import TwoTower
 
 __all__ = ["ALWAYS_MEASURED", "BEST", "MEASURES", "OURS", "EvaluationSettings", "ModelsConfig"]
 
-OURS = ("popular", "recent", "item_markov", "bought_together", "two_tower", "sequence")
+OURS = ("popular", "recent", "item_markov", "bought_together", "two_tower", "sequence", "als", "blend")
 """The models that come with the house: each has a section of its own."""
 
 MEASURES = ("hr", "ndcg", "mrr", "coverage")
@@ -139,6 +141,12 @@ class ModelsConfig(BaseModel):
     )
     sequence: SequenceModel = Field(
         default_factory=SequenceModel, description="A transformer that reads what a visitor did, and when."
+    )
+    als: Als = Field(
+        default_factory=Als, description="Users and items as vectors, by matrix factorisation; needs endcap[als]."
+    )
+    blend: Blend = Field(
+        default_factory=Blend, description="Several models' answers as one, by weights chosen on held-out time."
     )
     training: TrainingSettings = Field(
         default_factory=TrainingSettings, description="Where and how exactly models are trained by steps."

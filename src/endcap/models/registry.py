@@ -6,32 +6,30 @@ serving, `[project.entry-points."endcap.scorers"] my_model = "my_package:MyScore
 """
 
 from collections.abc import Mapping
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from pydantic import ValidationError
 
 from endcap.core.errors import Code, ModelError, near
-from endcap.models.bought_together import BoughtTogether
-from endcap.models.item_markov import ItemMarkov
-from endcap.models.popular import Popular
 from endcap.models.protocol import Algorithm
-from endcap.models.recent import Recent
-from endcap.models.sequence import SequenceModel
-from endcap.models.two_tower import TwoTower
 
 __all__ = ["ALGORITHM_GROUP", "algorithm", "algorithm_names", "origin"]
 
 ALGORITHM_GROUP = "endcap.algorithms"
 """Entry points `kind = "module:Recipe"` of other packages."""
 
-_OURS: dict[str, type[Popular | Recent | ItemMarkov | BoughtTogether | TwoTower | SequenceModel]] = {
-    "popular": Popular,
-    "recent": Recent,
-    "item_markov": ItemMarkov,
-    "bought_together": BoughtTogether,
-    "two_tower": TwoTower,
-    "sequence": SequenceModel,
+# By place, as a blend asks for its members here: what is named is imported when it is asked for.
+_OURS = {
+    "popular": "endcap.models.popular:Popular",
+    "recent": "endcap.models.recent:Recent",
+    "item_markov": "endcap.models.item_markov:ItemMarkov",
+    "bought_together": "endcap.models.bought_together:BoughtTogether",
+    "two_tower": "endcap.models.two_tower:TwoTower",
+    "sequence": "endcap.models.sequence:SequenceModel",
+    "als": "endcap.models.als:Als",
+    "blend": "endcap.models.blend:Blend",
 }
 
 
@@ -40,32 +38,24 @@ def algorithm_names() -> list[str]:
     return sorted({*_OURS, *_others()})
 
 
-def algorithm(name: str, settings: Mapping[str, Any] | None = None) -> Algorithm:
+def algorithm(name: str, settings: Mapping[str, Any] | None = None, *, where: str = "") -> Algorithm:
     """Make a recipe.
 
     Args:
         name: An algorithm's kind.
         settings: What differs from its defaults.
+        where: The path of these settings in endcap.toml; of another package's algorithm by default.
 
     Raises:
         ModelError: There is no such algorithm, or its settings cannot be used.
     """
-    recipe_type: Any = _OURS.get(name)
-    if recipe_type is None:
-        others = _others()
-        if name not in others:
-            raise ModelError(
-                f"there is no model '{name}'; {near(name, algorithm_names())}",
-                fix="correct the name, or install the package that has it",
-                code=Code.MODEL_UNKNOWN,
-            )
-        recipe_type = others[name].load()
+    recipe_type = _recipe_type(name)
     try:
         recipe: Algorithm = recipe_type(**(settings or {}))
     except ValidationError as error:
         raise ModelError(
             f"the settings of '{name}' cannot be used: {error}",
-            where=f"$.models.others.{name}",
+            where=where or f"$.models.others.{name}",
             fix="mend these settings in endcap.toml",
             code=Code.CONFIG_INVALID,
         ) from error
@@ -77,6 +67,21 @@ def origin(name: str) -> str:
     found = None if name in _OURS else _others().get(name)
     package = found.dist if found is not None else None
     return f"{package.name} {package.version}" if package is not None else ""
+
+
+def _recipe_type(name: str) -> Any:
+    """Find the recipe of a name."""
+    if name in _OURS:
+        module, found = _OURS[name].split(":")
+        return getattr(import_module(module), found)
+    others = _others()
+    if name not in others:
+        raise ModelError(
+            f"there is no model '{name}'; {near(name, algorithm_names())}",
+            fix="correct the name, or install the package that has it",
+            code=Code.MODEL_UNKNOWN,
+        )
+    return others[name].load()
 
 
 def _others() -> dict[str, EntryPoint]:

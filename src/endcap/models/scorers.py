@@ -26,6 +26,8 @@ _OURS = {
     "two_tower": "endcap.models.two_tower_scorer:TwoTowerScorer",
     "sequence": "endcap.models.sequence_scorer:SequenceScorer",
     "other_items": "endcap.models.other_items:OtherItems",
+    "als": "endcap.models.als_scorer:AlsScorer",
+    "blend": "endcap.models.blend_scorer:BlendScorer",
 }
 
 

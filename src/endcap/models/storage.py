@@ -15,7 +15,7 @@ from safetensors.numpy import load, save
 
 from endcap.core.errors import Code, ModelError
 
-__all__ = ["kind_of", "load_arrays", "save_arrays"]
+__all__ = ["damaged", "kind_of", "load_arrays", "save_arrays"]
 
 _SETTINGS = "scorer.json"
 _ARRAYS = "arrays.safetensors"
@@ -58,14 +58,14 @@ def load_arrays(folder: Path, *, kind: str) -> tuple[dict[str, Any], dict[str, N
     """
     plain = _read_settings(folder)
     if plain["kind"] != kind:
-        raise _damaged(folder / _SETTINGS, f"this is a model of kind '{plain['kind']}', not '{kind}'")
+        raise damaged(folder / _SETTINGS, f"this is a model of kind '{plain['kind']}', not '{kind}'")
     try:
         arrays = load((folder / _ARRAYS).read_bytes())
     except (OSError, SafetensorError, ValueError) as error:
-        raise _damaged(folder / _ARRAYS, f"the model's arrays cannot be read: {error}") from error
+        raise damaged(folder / _ARRAYS, f"the model's arrays cannot be read: {error}") from error
     found = {name: {"dtype": str(array.dtype), "shape": list(array.shape)} for name, array in arrays.items()}
     if found != plain["arrays"]:
-        raise _damaged(folder / _ARRAYS, "the model's arrays are not those that scorer.json names")
+        raise damaged(folder / _ARRAYS, "the model's arrays are not those that scorer.json names")
     return plain["settings"], arrays
 
 
@@ -83,11 +83,17 @@ def _read_settings(folder: Path) -> dict[str, Any]:
     try:
         plain = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise _damaged(path, f"the model's settings cannot be read: {error}") from error
+        raise damaged(path, f"the model's settings cannot be read: {error}") from error
     if not isinstance(plain, dict) or plain.get("format") != _FORMAT or {"kind", "settings", "arrays"} - set(plain):
-        raise _damaged(path, f"these are no model settings of format {_FORMAT}")
+        raise damaged(path, f"these are no model settings of format {_FORMAT}")
     return plain
 
 
-def _damaged(path: Path, what: str) -> ModelError:
+def damaged(path: Path, what: str) -> ModelError:
+    """Return the error of a model's file that cannot be used.
+
+    Args:
+        path: The file.
+        what: What is wrong with it.
+    """
     return ModelError(what, where=str(path), fix="run `endcap refresh SHOP --again train`", code=Code.BUNDLE_DAMAGED)

@@ -15,7 +15,7 @@ from endcap.core.sequences import Catalogue, Int32, Queries
 from endcap.models.storage import load_arrays, save_arrays
 from endcap.models.two_tower_content import known_features
 
-__all__ = ["TwoTowerScorer"]
+__all__ = ["TwoTowerScorer", "rows_times"]
 
 Float32 = NDArray[np.float32]
 
@@ -63,13 +63,13 @@ class TwoTowerScorer:
         for place in range(int(filled_BL.sum(axis=1).max(initial=0))):
             vectors_BD = self._history_vectors(items_BL[:, place], filled_BL[:, place])
             mean_BD += self.place_weights_L[place] * vectors_BD
-        hidden_BH = _rows_times(np.concatenate([latest_BD, mean_BD], axis=1), self.hidden_weights_HI)
+        hidden_BH = rows_times(np.concatenate([latest_BD, mean_BD], axis=1), self.hidden_weights_HI)
         hidden_BH = _gelu(hidden_BH + self.hidden_biases_H)
-        return mean_BD + (_rows_times(hidden_BH, self.out_weights_DH) + self.out_biases_D)
+        return mean_BD + (rows_times(hidden_BH, self.out_weights_DH) + self.out_biases_D)
 
     def score(self, queries: Queries) -> Float32:
         """Score all items; see `models.protocol.Scorer`."""
-        return _rows_times(self.query_vectors_BD(queries), self.item_vectors_ND)
+        return rows_times(self.query_vectors_BD(queries), self.item_vectors_ND)
 
     def with_items(self, catalogue: Catalogue, numbers_N: Int32) -> Self:
         """Return this model for a catalogue that has changed; see `models.protocol.TakesItems`.
@@ -119,7 +119,7 @@ class TwoTowerScorer:
         return np.where(filled_B[:, None], self.item_vectors_ND[items_B], np.float32(0))
 
 
-def _rows_times(rows_BK: Float32, weights_NK: Float32) -> Float32:
+def rows_times(rows_BK: Float32, weights_NK: Float32) -> Float32:
     """Multiply each row with the weights on its own, B x N.
 
     One product of B rows would be faster, but its sums depend on B in the last bit, and with them the order of a slate.
