@@ -26,7 +26,7 @@ from endcap.models.config import ALWAYS_MEASURED
 from endcap.models.evaluate import evaluate
 from endcap.models.evaluation_text import evaluation_text
 from endcap.models.protocol import Scorer, VectorScorer
-from endcap.models.registry import origin
+from endcap.models.registry import members_of, origin
 
 __all__ = [
     "is_evaluation_there",
@@ -51,7 +51,8 @@ def _data(flow: Flow) -> dict[str, str]:
 
 def _code_of_others(flow: Flow) -> dict[str, str]:
     """Name the versions of the other packages that algorithms of endcap.toml come from: their code counts, too."""
-    return {f"package of {name}": found for name in flow.shop.config.models.train if (found := origin(name))}
+    names = {each for name, recipe in flow.shop.config.models.recipes().items() for each in (name, *members_of(recipe))}
+    return {f"package of {name}": found for name in sorted(names) if (found := origin(name))}
 
 
 def is_model_there(flow: Flow, name: str) -> bool:
@@ -161,6 +162,7 @@ def run_evaluate(flow: Flow, _pending: list[str]) -> Outcome:
         ks=tuple(sorted({*settings.ks, ALWAYS_MEASURED})),
         seed=flow.seed,
         resamples=settings.resamples,
+        training=config.training,
     )
     # Titles and prices that no feed tells are read off all events, those of the test days too: the table says so.
     plain = {"split_day": split_day, "items_as_of": flow.through, **result.to_plain()}

@@ -25,9 +25,11 @@ from endcap.flows.runs import read_run
 from endcap.flows.shop import Shop, write_atomically
 from endcap.models.config import ALWAYS_MEASURED
 from endcap.models.evaluate import split_by
+from endcap.models.fitting import fitted
 from endcap.models.protocol import Scorer
 from endcap.models.side_by_side import SideBySide, side_by_side
 from endcap.models.slices import LEAST_CASES
+from endcap.models.training.settings import TrainingRun
 
 __all__ = ["REPORT", "Regression", "regression"]
 
@@ -182,7 +184,8 @@ def _config(flow: Flow, manifest: BundleManifest) -> ShopConfig:
 def _fitted(flow: Flow, data: ModelData, manifest: BundleManifest, split_day: str) -> Scorer:
     train = split_by("session_next", data.sequences, day_start_us(split_day)).train
     recipe = flow.shop.config.models.recipes()[manifest.default_model]
-    return recipe.fit(train, data.catalogue, seed=manifest.seed)
+    run = TrainingRun(flow.shop.config.models.training)
+    return fitted(recipe, train, data.catalogue, seed=manifest.seed, run=run)
 
 
 def _line(name: str, each: Any) -> str:

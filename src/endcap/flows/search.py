@@ -115,7 +115,7 @@ def search_shop(
         _check(split, days)
         found = search(
             recipe, split, data.catalogue, seed=flow.seed, budget_s=budget_s, clock=seconds,
-            told=lambda number, trial: told(_line(number, trial)),
+            told=lambda number, trial: told(_line(number, trial)), training=opened.config.models.training,
         )  # fmt: skip
         result = ShopSearch(model, days[0], days[1], len(split.cases), found)
         place = opened.reports / f"search-{model}"

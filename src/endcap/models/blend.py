@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from endcap.core.sequences import Catalogue, Sequences
 from endcap.models.blend_scorer import BlendScorer
+from endcap.models.training.settings import TrainingRun
+from endcap.models.training.source import InMemory, Source
 
 __all__ = ["Blend"]
 
@@ -57,11 +59,15 @@ class Blend(BaseModel):
         return self
 
     def fit(self, sequences: Sequences, catalogue: Catalogue, *, seed: int) -> BlendScorer:
-        """Choose the weights and fit the members; see `models.protocol.Algorithm`.
+        """Choose the weights and fit the members; see `train`."""
+        return self.train(InMemory(sequences), catalogue, seed=seed, run=TrainingRun())
+
+    def train(self, source: Source, catalogue: Catalogue, *, seed: int, run: TrainingRun) -> BlendScorer:
+        """Choose the weights and fit the members; see `models.protocol.TrainedAlgorithm`. All is read into memory.
 
         Raises:
             ModelError: There is no algorithm of a member's name, or a member cannot be fitted.
         """
         from endcap.models.blend_training import train  # noqa: PLC0415 - it knows all algorithms, this one among them
 
-        return train(self, sequences, catalogue, seed=seed)
+        return train(self, source.read(range(len(source.sizes))), catalogue, seed=seed, run=run)

@@ -3,6 +3,7 @@
 Shapes: B cases, N items, M members.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,9 @@ import numpy as np
 from endcap.core.sequences import Catalogue, Sequences
 from endcap.models.blend_choice import choose_weights, trial_of
 from endcap.models.blend_scorer import BlendScorer, shares_of
+from endcap.models.fitting import fitted
 from endcap.models.registry import algorithm
+from endcap.models.training.settings import TrainingRun
 
 if TYPE_CHECKING:
     from endcap.models.blend import Blend
@@ -18,10 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["train"]
 
 
-def train(recipe: "Blend", sequences: Sequences, catalogue: Catalogue, *, seed: int) -> BlendScorer:
-    """Choose the weights and fit the members; see `Blend.fit`.
+def train(recipe: "Blend", sequences: Sequences, catalogue: Catalogue, *, seed: int, run: TrainingRun) -> BlendScorer:
+    """Choose the weights and fit the members; see `Blend.train`.
 
-    Where there is too little to choose by, all members weigh the same. Members of weight 0 are not kept.
+    Where there is too little to choose by, all members weigh the same. Members of weight 0 are not kept. Each fit has
+    checkpoints of its own: a run that was killed goes through those before it by their last ones.
     """
     recipes = {
         name: algorithm(name, recipe.settings.get(name), where=f"$.models.blend.settings.{name}")
@@ -32,14 +36,21 @@ def train(recipe: "Blend", sequences: Sequences, catalogue: Catalogue, *, seed: 
     if trial is not None:
         shares = [
             shares_of(
-                member.fit(trial.train, catalogue, seed=seed).score(trial.queries), are_logits=name in recipe.logits
+                fitted(member, trial.train, catalogue, seed=seed, run=_beside(run, f"trial-{name}")).score(
+                    trial.queries
+                ),
+                are_logits=name in recipe.logits,
             )
             for name, member in recipes.items()
         ]
         weights_M = choose_weights(trial, shares)
     kept = {
-        name: member.fit(sequences, catalogue, seed=seed)
+        name: fitted(member, sequences, catalogue, seed=seed, run=_beside(run, name))
         for (name, member), weight in zip(recipes.items(), weights_M, strict=True)
         if weight > 0
     }
     return BlendScorer(kept, weights_M[weights_M > 0].astype(np.float32), recipe.model_dump(mode="json"))
+
+
+def _beside(run: TrainingRun, name: str) -> TrainingRun:
+    return run if run.checkpoints is None else replace(run, checkpoints=run.checkpoints / name)

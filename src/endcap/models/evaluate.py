@@ -15,10 +15,12 @@ from endcap.core.sequences import Catalogue, Int64, Sequences
 from endcap.metrics.ranking import UNDEFINED, ranks_of, top_items
 from endcap.models.budget import Budget, NotFitted, in_order_of_cost
 from endcap.models.evaluation import Evaluation
+from endcap.models.fitting import fitted
 from endcap.models.measuring import REFERENCES, Answers, Measuring
 from endcap.models.protocol import Algorithm, Scorer
 from endcap.models.protocols import Cases, Protocol, Split, keep, leave_one_out, session_next, time
 from endcap.models.slices import Segment, slices_of
+from endcap.models.training.settings import TrainingRun, TrainingSettings
 
 __all__ = ["REFERENCES", "Answers", "answer", "evaluate", "split_by"]
 
@@ -43,6 +45,7 @@ def evaluate(  # noqa: PLR0913 - each of them must be said beside a number
     may_fail: frozenset[str] = frozenset(),
     budget: Budget | None = None,
     clock: Clock = steady_clock,
+    training: TrainingSettings | None = None,
 ) -> Evaluation:
     """Fit each recipe on the training part and measure it on the cases.
 
@@ -60,6 +63,7 @@ def evaluate(  # noqa: PLR0913 - each of them must be said beside a number
         may_fail: Names of recipes that are told among `not_fitted` where they cannot be fitted.
         budget: Which recipes are fitted, and in which order (see `budget`); None fits all.
         clock: Measures the seconds of a fit.
+        training: How recipes are trained that are trained by steps; None as they are by default.
 
     Returns:
         The measures; all NaN when there is no case.
@@ -68,7 +72,7 @@ def evaluate(  # noqa: PLR0913 - each of them must be said beside a number
         ModelError: A recipe that may not fail cannot be fitted on the training part.
     """
     split = split_by(protocol, sequences, split_us)
-    run = _Run(recipes, split, catalogue, ks[-1], seen, seed, clock)
+    run = _Run(recipes, split, catalogue, ks[-1], seen, seed, clock, TrainingRun(training or TrainingSettings()))
     answers, fit_s, not_fitted = run.all_answers(budget, may_fail)
     train_counts = np.bincount(split.train.items, minlength=len(catalogue)).astype(np.int64)
     measuring = Measuring(split.cases.users, train_counts, _category_of(catalogue), ks, seed, resamples)
@@ -130,6 +134,7 @@ class _Run:
     seen: Seen
     seed: int
     clock: Clock
+    run: TrainingRun
 
     def all_answers(
         self, budget: Budget | None, may_fail: frozenset[str]
@@ -163,7 +168,7 @@ class _Run:
 
     def _answers(self, name: str, split: Split) -> tuple[Answers, float]:
         started_us = self.clock()
-        scorer = self.recipes[name].fit(split.train, self.catalogue, seed=self.seed)
+        scorer = fitted(self.recipes[name], split.train, self.catalogue, seed=self.seed, run=self.run)
         fit_s = (self.clock() - started_us) / 1e6
         return answer(scorer, split.cases, len(self.catalogue), count=self.count, seen=self.seen), fit_s
 

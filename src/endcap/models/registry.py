@@ -62,6 +62,12 @@ def algorithm(name: str, settings: Mapping[str, Any] | None = None, *, where: st
     return recipe
 
 
+def members_of(recipe: Algorithm) -> tuple[str, ...]:
+    """Return the names of the algorithms that a recipe is made of; none for most."""
+    found: tuple[str, ...] = getattr(recipe, "members", ())
+    return found
+
+
 def origin(name: str) -> str:
     """Return the package and version that an algorithm of another package comes from; "" for one of ours."""
     found = None if name in _OURS else _others().get(name)

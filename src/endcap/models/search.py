@@ -17,8 +17,10 @@ from endcap.core.sequences import Catalogue
 from endcap.metrics.intervals import paired_interval
 from endcap.metrics.ranking import ndcg_at
 from endcap.models.evaluate import answer
+from endcap.models.fitting import fitted
 from endcap.models.protocols import Split
 from endcap.models.searched import Among, Between, Searched, searched_of
+from endcap.models.training.settings import TrainingRun, TrainingSettings
 
 __all__ = ["Search", "Trial", "search"]
 
@@ -76,6 +78,7 @@ def search(  # noqa: PLR0913 - a budget, a clock and a listener beside what is s
     budget_s: float,
     clock: Callable[[], float],
     told: Callable[[int, Trial], None] = lambda _number, _trial: None,
+    training: TrainingSettings | None = None,
 ) -> Search:
     """Try settings until the next try would not fit into the budget, as long as the longest one took.
 
@@ -87,6 +90,7 @@ def search(  # noqa: PLR0913 - a budget, a clock and a listener beside what is s
         budget_s: Seconds. The settings as they are and one more try are always done.
         clock: Seconds that have passed.
         told: Gets each try with its number from 0.
+        training: How recipes are trained that are trained by steps; None as they are by default.
 
     Raises:
         UsageError: The recipe has nothing to search, or Optuna is not installed.
@@ -101,7 +105,7 @@ def search(  # noqa: PLR0913 - a budget, a clock and a listener beside what is s
         before = clock()
         asked = study.ask()
         settings = _first(recipe, space) if not trials else _drawn(asked, space)
-        values_B, why = _tried(recipe, settings, split, catalogue, seed)
+        values_B, why = _tried(recipe, settings, split, catalogue, seed, training or TrainingSettings())
         if values_B is None and not trials:
             raise ModelError(f"{recipe.kind} cannot be fitted as it is: {why}", fix="mend its settings first",
                              code=Code.MODEL_NOT_FITTED)  # fmt: skip
@@ -156,12 +160,17 @@ def _drawn(asked: Any, space: Searched) -> dict[str, Any]:
 
 
 def _tried(
-    recipe: Any, settings: Mapping[str, Any], split: Split, catalogue: Catalogue, seed: int
+    recipe: Any,
+    settings: Mapping[str, Any],
+    split: Split,
+    catalogue: Catalogue,
+    seed: int,
+    training: TrainingSettings,
 ) -> tuple[NDArray[np.float64] | None, str]:
     """Fit with some settings; return NDCG@10 of each case, or why it could not be fitted."""
     try:
         changed = type(recipe).model_validate({**recipe.model_dump(), **settings})
-        scorer = changed.fit(split.train, catalogue, seed=seed)
+        scorer = fitted(changed, split.train, catalogue, seed=seed, run=TrainingRun(training))
     except (ModelError, ValueError) as error:
         return None, str(error).splitlines()[0]
     return ndcg_at(answer(scorer, split.cases, len(catalogue), count=_K).ranks, _K), ""
