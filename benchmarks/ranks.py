@@ -77,7 +77,8 @@ def _train(given: dict[str, Any]) -> dict[str, Any]:
         InMemory(visits(given["num_items"], given["num_tokens"])), catalogue, seed=given["seed"], run=run
     )
     values: Any = scorer
-    arrays = [getattr(values, each.name) for each in fields(values) if each.name != "settings"]
+    found = [getattr(values, each.name) for each in fields(values)]
+    arrays = [each for each in found if isinstance(each, np.ndarray)]
     speeds = [each.examples_per_s for each in told[_WARM_UP:]] or [told[-1].examples_per_s]
     return {
         "loss": told[-1].loss,

@@ -54,7 +54,9 @@ def main() -> int:
         num_items=12_000, num_tokens=num_tokens, turns=turns, settings=_PROCESSOR, recipe=SequenceModel(epochs=1)
     )
     figures |= {f"sequence_{name}": value for name, value in found.items()}
+    print(figures, flush=True)
     figures |= _ranks(num_tokens, turns)
+    print(figures, flush=True)
     figures |= _exactness(10)
     report("training", figures, options)
     short = [name for name, bar in _BARS.items() if figures[name] < _SLACK * bar]

@@ -111,7 +111,7 @@ def _same() -> dict[str, Any]:
 
 
 def _apart(one: Any, other: Any) -> float:
-    names = [each.name for each in fields(one) if each.name != "settings"]
+    names = [each.name for each in fields(one) if isinstance(getattr(one, each.name), np.ndarray)]
     return max(float(np.abs(getattr(one, name) - getattr(other, name)).max()) for name in names)
 
 

@@ -3,6 +3,11 @@ import shutil
 import pytest
 
 from endcap.flows.refresh import refresh
+from endcap.flows.training import Learned
+from endcap.models.blend import Blend
+from endcap.models.training.files import Files
+from endcap.models.training.source import InMemory
+from endcap.models.two_tower import TwoTower
 
 
 class Killed(BaseException):
@@ -59,3 +64,31 @@ def test_a_shop_that_reads_in_windows_trains_without_reading_everything(trained_
     curve = curve_of(flow_of, trained_shop)
     assert curve[-1]["done"] == curve[-1]["total"] > 0
     assert curve[-1]["loss"] < curve[0]["loss"]
+
+
+def test_a_kill_at_the_second_model_does_not_lose_the_first(trained_shop, morning):
+    settings = trained_shop / "endcap.toml"
+    text = settings.read_text().replace('train = ["two_tower"]', 'train = ["sequence", "two_tower"]')
+    settings.write_text(text + "[models.sequence]\nepochs = 3\ndim = 8\ntokens = 64\n")
+
+    def stop(report):
+        if report.state == "under way" and "two_tower: 5" in report.note:
+            raise Killed
+
+    with pytest.raises(Killed):
+        refresh(trained_shop, clock=morning, progress=stop)
+    told = []
+    refresh(trained_shop, clock=morning, progress=told.append)
+    first = next(report.note for report in told if "sequence:" in report.note and report.state == "under way")
+    assert not first.startswith(("sequence: 0 %", "sequence: 1 %", "sequence: 2 %"))
+    assert not list((trained_shop / "scratch").glob("train-*"))
+
+
+def test_a_blend_is_given_everything_in_memory_also_where_others_read_in_windows(trained_shop, flow_of):
+    settings = trained_shop / "endcap.toml"
+    settings.write_text(settings.read_text().replace("_steps = 5\n", "_steps = 5\nwindow = 500\n"))
+    flow = flow_of(trained_shop)
+    flow.through = "2026-01-03"
+    learned = Learned(flow)
+    assert isinstance(learned.source(TwoTower()), Files)
+    assert isinstance(learned.source(Blend()), InMemory)

@@ -239,3 +239,22 @@ def test_the_steps_from_a_cursor_on_are_those_of_the_whole_walk():
     first = next(iter(task.steps(walk[5][0], [0], 1))).parts[0]
     second = list(task.steps(0, [0], 1))[5].parts[0]
     assert all(np.array_equal(getattr(first, name), getattr(second, name)) for name in vars(first))
+
+
+def test_other_content_and_other_negatives_are_other_data():
+    context = Context(place_of(context_settings()), Ranks(), 0)
+    plain = world(60)
+    negatives = np.full((len(plain.items), 2), 3, np.int32)
+    sampled = replace(plain, negatives=negatives, negative_p=np.full(negatives.shape, 0.1, np.float32))
+    other = replace(catalogue(), categories=("odd", *catalogue().categories[1:]))
+    of = {
+        TwoTowerTask(TwoTower(), InMemory(sequences), Contents(*content_features(items)), context).of
+        for sequences, items in ((plain, catalogue()), (sampled, catalogue()), (plain, other))
+    }
+    assert len(of) == 3
+
+
+def test_what_makes_the_batches_of_the_validation_part_makes_no_others():
+    task, _ = task_of(TwoTower(), world(60))
+    assert task.asking is not task.batches
+    assert task.asking.contents is not task.batches.contents

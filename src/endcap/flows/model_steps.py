@@ -93,11 +93,15 @@ def run_train(flow: Flow, pending: list[str]) -> Outcome:
 
         version = _keep(flow, flow.shop.models / name, save)
         output[name] = {"kind": recipe.kind, "version": version, "vectors": isinstance(scorer, VectorScorer)}
-        forget_checkpoints(flow, name)
         if curve:
             curves[name] = curve
-    note = f"{', '.join(pending)} on {sum(learned.source.sizes):,} elements"
-    return Outcome(output=output, detail={"training": curves} if curves else {}, note=note)
+    return Outcome(
+        output=output,
+        detail={"training": curves} if curves else {},
+        note=f"{', '.join(pending)} on {learned.text()}",
+        # Not before: a run that is killed at the second model goes through the first by its checkpoints.
+        put_in_force=lambda: forget_checkpoints(flow, pending),
+    )
 
 
 def plan_index(flow: Flow) -> Plan:

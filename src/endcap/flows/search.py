@@ -60,7 +60,7 @@ class ShopSearch:
         order = sorted(range(len(trials)), key=lambda at: (-(trials[at].ndcg or -1.0), at))
         head = (
             f"{self.model}: {len(trials)} tries on {self.cases:,} cases of {self.validation_day} to the day before "
-            f"{self.test_day}, NDCG@10"
+            f"{self.test_day}, NDCG@10; titles and prices are those of the last day"
         )
         return "\n".join([head, "", *(_line(at, trials[at]) for at in order), "", *self._verdict()])
 

@@ -5,6 +5,7 @@ data.
 """
 
 import shutil
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -35,13 +36,25 @@ class Learned:
         return read_model_data(self.flow)
 
     @cached_property
-    def source(self) -> Source:
-        """What models learn from that are trained by steps."""
+    def files(self) -> Files | None:
+        """The row groups of the table; None where everything is read into memory."""
         window = self.flow.shop.config.models.training.window
         if not window:
-            return InMemory(self.data.sequences)
+            return None
         files = self.flow.tables.files(SEQUENCES, self.flow.days(SEQUENCES))
         return Files.of(files, self.catalogue.item_ids, window=window)
+
+    def source(self, recipe: TrainedAlgorithm) -> Source:
+        """What a model learns from that is trained by steps."""
+        if self.files is not None and recipe.reads_windows:
+            return self.files
+        return InMemory(self.data.sequences)
+
+    def text(self) -> str:
+        """Return how much it is, for the user."""
+        if "data" in self.__dict__:
+            return f"{len(self.data.sequences):,} sequences"
+        return f"{len(self.files.sizes) if self.files else 0:,} row groups"
 
 
 def fit_model(flow: Flow, name: str, recipe: Algorithm, learned: Learned) -> tuple[Scorer, list[dict[str, Any]]]:
@@ -60,12 +73,13 @@ def fit_model(flow: Flow, name: str, recipe: Algorithm, learned: Learned) -> tup
         flow.progress(StepReport("train", "under way", note=f"{name}: {progress.text()}"))
 
     run = TrainingRun(flow.shop.config.models.training, _checkpoints(flow, name), told)
-    return recipe.train(learned.source, learned.catalogue, seed=flow.seed, run=run), curve
+    return recipe.train(learned.source(recipe), learned.catalogue, seed=flow.seed, run=run), curve
 
 
-def forget_checkpoints(flow: Flow, name: str) -> None:
-    """Remove the checkpoints of a model that is kept now."""
-    shutil.rmtree(_checkpoints(flow, name), ignore_errors=True)
+def forget_checkpoints(flow: Flow, names: Iterable[str]) -> None:
+    """Remove the checkpoints of models that are kept now."""
+    for name in names:
+        shutil.rmtree(_checkpoints(flow, name), ignore_errors=True)
 
 
 def _checkpoints(flow: Flow, name: str) -> Path:

@@ -3,7 +3,7 @@
 This file holds the settings alone; the members' libraries are loaded when `fit` is called.
 """
 
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -25,6 +25,9 @@ class Blend(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reads_windows: ClassVar[bool] = False
+    """Members may have to tell users apart, or need all at once."""
 
     kind: Literal["blend"] = "blend"
     members: tuple[str, ...] = Field(

@@ -176,7 +176,7 @@ def _verdict(difference: Difference, untied: Difference | None, measure: str) ->
     if everywhere is None and apart is None:
         return None
     second = f"{difference.second}: {measure} {_gap(difference, measure)}"
-    if untied is None or untied.values == difference.values:
+    if untied is None or _gap(untied, measure) == _gap(difference, measure):
         return f"{difference.first} {everywhere} {second}"
     other = f"untied {_gap(untied, measure)}"
     if everywhere == apart:

@@ -112,6 +112,11 @@ class Algorithm(Protocol):
 class TrainedAlgorithm(Algorithm, Protocol):
     """A recipe that is fitted step by step, so that it can tell progress, be stopped and go on."""
 
+    @property
+    def reads_windows(self) -> bool:
+        """Whether it reads a source in windows; else it gets everything in memory, with users and negatives."""
+        ...
+
     def train(self, source: Source, catalogue: Catalogue, *, seed: int, run: TrainingRun) -> Scorer:
         """Learn from sequences; `fit` is this with the settings of a run left as they are.
 

@@ -42,6 +42,8 @@ class SequenceModel(BaseModel):
         "weight_decay": Between(0.001, 0.3, by_factor=True),
     }
 
+    reads_windows: ClassVar[bool] = True
+
     kind: Literal["sequence"] = "sequence"
     dim: int = Field(64, ge=4, le=1024, description="Numbers in a vector.")
     blocks: int = Field(2, ge=1, le=12, description="Layers of attention.")

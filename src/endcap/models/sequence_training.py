@@ -25,7 +25,7 @@ from endcap.models.training.loop import Step, train
 from endcap.models.training.place import place_of, seeded
 from endcap.models.training.ranks import joined
 from endcap.models.training.settings import TrainingRun
-from endcap.models.training.source import Source, held_out, windows
+from endcap.models.training.source import Source, held_out, walk
 from endcap.models.training.table import Table
 
 if TYPE_CHECKING:
@@ -146,6 +146,9 @@ class SequenceTask:
         self.module = Reader(recipe, num_items, context)
         drawn = Sampler(integer_weights(counts_N, power=recipe.negative_power))
         self.batches = Batches(recipe, drawn, num_items, seed=self.seed)
+        # Of its own: the next pass is being made by a thread while the validation part is asked.
+        asked = recipe.model_copy(update={"event_dropout": 0.0})
+        self.asking = Batches(asked, drawn, num_items, seed=self.seed)
         told.update(f"{recipe.model_dump_json()} {self.seed} {num_items}".encode())
         self.of = told.hexdigest()
 
@@ -157,22 +160,18 @@ class SequenceTask:
 
     def steps(self, done: int, parts: Sequence[int], num_parts: int) -> Iterator[Step]:
         """Yield steps of up to `tokens` elements; see `training.loop.Task`."""
-        for epoch in range(done // max(self.num, 1), self.epochs):
-            begin = epoch * self.num
-            for window in windows(self.source, np.random.default_rng([self.seed, epoch])):
-                size = sum(self.num_of_shard[shard] for shard in window)
-                if begin + size > done:
-                    yield from self._steps_of(window, begin, done, parts, num_parts)
-                begin += size
+        for window, begin in walk(self.source, self.num_of_shard, passes=self.epochs, done=done, seed=self.seed):
+            yield from self._steps_of(window, begin, done, parts, num_parts)
 
-    def validation(self) -> Iterator[Any]:
-        """Yield the batches of the validation part, with nothing left out of them."""
+    def validation(self) -> Iterator[tuple[Any, float]]:
+        """Yield the batches of the validation part, with nothing left out of them, and their targets."""
         if self.held is None:
             return
         for shard in range(len(self.held.sizes)):
             found = _collapsed(self.held, (shard,), self.recipe.history)
             for number, rows in enumerate(steps_of(found.lengths(), self.recipe.tokens, np.random.default_rng(0))):
-                yield self.batches.of(found, rows, name=number, num_targets=int(found.lengths()[rows].sum()))
+                num = int(found.lengths()[rows].sum())
+                yield self.asking.of(found, rows, name=number, num_targets=num), num
 
     def loss(self, batch: Mapping[str, Any]) -> Tensor:
         """Return the sum of a batch's softmax losses over the targets of its step.

@@ -36,6 +36,8 @@ class TwoTower(BaseModel):
         "negative_power": Between(0.0, 1.0),
     }
 
+    reads_windows: ClassVar[bool] = True
+
     kind: Literal["two_tower"] = "two_tower"
     dim: int = Field(
         64,

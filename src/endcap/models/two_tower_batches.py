@@ -73,8 +73,8 @@ class Contents:
         num_features: Different ones.
     """
 
-    def __init__(self, features_NM: NDArray[np.int64], num_features: int) -> None:
-        self.features_NM = features_NM.astype(np.int32)
+    def __init__(self, features_NM: NDArray[np.integer], num_features: int) -> None:
+        self.features_NM = features_NM.astype(np.int32, copy=False)
         self.num_features = num_features
         self._share_N = (np.maximum((features_NM > 0).sum(axis=1), 1) ** -0.5).astype(np.float32)
         self._place = np.zeros(num_features + 1, np.int64)

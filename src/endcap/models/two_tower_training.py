@@ -22,7 +22,7 @@ from endcap.models.training.loop import Step, train
 from endcap.models.training.place import place_of, seeded
 from endcap.models.training.ranks import joined
 from endcap.models.training.settings import TrainingRun
-from endcap.models.training.source import Source, held_out, windows
+from endcap.models.training.source import Source, held_out, walk
 from endcap.models.training.table import Table
 from endcap.models.two_tower_batches import Batch, Batches, Contents
 from endcap.models.two_tower_content import content_features, content_names
@@ -130,21 +130,21 @@ class TwoTowerTask:
             self.seen_N[examples.items] = True
             self.num_of_shard.append(len(examples))
             weight += float(examples.weights.sum(dtype=np.float64))
-            for values in (examples.items, examples.targets, examples.weights):
+            for values in vars(examples).values():
                 told.update(values.tobytes())
         self.num = sum(self.num_of_shard)
         self.total = recipe.epochs * self.num
         self.batch = min(recipe.batch, max(_SMALLEST_BATCH, self.num // _STEPS_AN_EPOCH))
         self.mean_weight = weight / max(self.num, 1)
         self.module = Towers(recipe, contents, context)
-        self.batches = Batches(
-            contents,
-            Frequencies.of(counts_N, power=recipe.negative_power),
-            history=recipe.history,
-            num_negatives=recipe.num_negatives,
-            seed=self.seed,
+        frequencies = Frequencies.of(counts_N, power=recipe.negative_power)
+        # Two makers: the next pass is being made by a thread while the validation part is asked.
+        self.batches, self.asking = (
+            Batches(each, frequencies, history=recipe.history, num_negatives=recipe.num_negatives, seed=self.seed)
+            for each in (contents, Contents(contents.features_NM, contents.num_features))
         )
-        told.update(f"{recipe.model_dump_json()} {self.seed} {num_items}".encode())
+        told.update(contents.features_NM.tobytes())
+        told.update(f"{recipe.model_dump_json()} {self.seed} {num_items} {contents.num_features}".encode())
         self.of = told.hexdigest()
 
     def optimizer(self) -> torch.optim.Optimizer:
@@ -154,16 +154,11 @@ class TwoTowerTask:
 
     def steps(self, done: int, parts: Sequence[int], num_parts: int) -> Iterator[Step]:
         """Yield steps of up to `batch` examples; see `training.loop.Task`."""
-        for epoch in range(done // self.num if self.num else 0, self.recipe.epochs if self.num else 0):
-            begin = epoch * self.num
-            for window in windows(self.source, np.random.default_rng([self.seed, epoch])):
-                size = sum(self.num_of_shard[shard] for shard in window)
-                if begin + size > done:
-                    yield from self._steps_of(window, begin, done, parts, num_parts)
-                begin += size
+        for window, begin in walk(self.source, self.num_of_shard, passes=self.recipe.epochs, done=done, seed=self.seed):
+            yield from self._steps_of(window, begin, done, parts, num_parts)
 
-    def validation(self) -> Iterator[Any]:
-        """Yield the batches of the validation part, with nothing left out of them."""
+    def validation(self) -> Iterator[tuple[Any, float]]:
+        """Yield the batches of the validation part, with nothing left out of them, and their examples."""
         if self.held is None:
             return
         for shard in range(len(self.held.sizes)):
@@ -171,7 +166,7 @@ class TwoTowerTask:
             for first in range(0, len(examples), self.batch):
                 rows = np.arange(first, min(first + self.batch, len(examples)))
                 weight = 1 / (len(rows) * self.mean_weight)
-                yield self.batches.of(examples, rows, name=first, weight=weight)
+                yield self.asking.of(examples, rows, name=first, weight=weight), len(rows)
 
     def loss(self, batch: Mapping[str, Any]) -> Tensor:
         """Return the weighted sum of the sampled softmax losses of a batch.

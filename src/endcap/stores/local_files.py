@@ -10,7 +10,7 @@ from pathlib import Path
 
 from endcap.core.errors import Code, StoreError
 
-__all__ = ["check_room", "disk_full", "is_disk_full", "locked", "write_atomically"]
+__all__ = ["check_room", "disk_full", "is_disk_full", "locked", "sync_folder", "write_atomically"]
 
 _SPARE = 64 * 1024 * 1024
 """Bytes that are left free: logs and the ledger need some."""
@@ -25,6 +25,15 @@ def write_atomically(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make what was renamed in a folder outlive a loss of power."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextmanager

@@ -61,8 +61,19 @@ def test_a_full_disk_is_told_before_anything_is_written(line, tmp_path, monkeypa
     assert kept.last() == 4
 
 
-def test_what_is_no_longer_needed_goes(line, tmp_path):
-    kept, task = checkpoints(tmp_path / "checkpoints"), line()
+def test_one_whose_name_cannot_be_read_is_none(line, tmp_path):
+    kept, task = checkpoints(tmp_path), line()
     kept.save(4, task.module, task.optimizer())
-    kept.clear()
-    assert not (tmp_path / "checkpoints").exists()
+    kept.save(8, task.module, task.optimizer())
+    (tmp_path / "000000000000008" / "about.json").write_text("")
+    assert kept.last() == 4
+
+
+def test_one_that_is_damaged_is_an_error_that_names_its_folder(line, tmp_path):
+    kept, task = checkpoints(tmp_path), line()
+    kept.save(4, task.module, task.optimizer())
+    for file in tmp_path.rglob("*.distcp"):
+        file.write_bytes(b"")
+    with pytest.raises(ModelError, match="checkpoint after example 4 cannot be read") as damaged:
+        kept.load(task.module, task.optimizer())
+    assert "remove that folder" in str(damaged.value)

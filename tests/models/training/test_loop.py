@@ -94,3 +94,16 @@ def test_a_step_in_parts_draws_otherwise_and_learns_about_the_same(line, parts):
         fit(line(), told=told.append, parts=each)
         losses.append(told[-1].loss)
     assert losses[1] == pytest.approx(losses[0], rel=0.5)
+
+
+def test_a_state_that_is_no_number_is_not_kept_though_the_loss_still_is_one(line, tmp_path):
+    """The gradient of step 15 is none; its loss is a number, and the checkpoint that is due after it is not kept."""
+    with pytest.raises(ModelError, match="the checkpoint after example 40 is whole"):
+        fit(line(bad_gradient_after=14), folder=tmp_path, checkpoint_steps=5)
+    (kept,) = [path for path in tmp_path.iterdir() if path.name.endswith("40")]
+    assert kept.is_dir()
+
+
+def test_without_a_validation_part_all_passes_are_trained_and_kept(line):
+    alone = fit(line(validated=[None] * 3), patience=1)
+    assert alone.digest() == fit(line()).digest()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from endcap.core.sequences import Sequences
 from endcap.models.training.settings import TrainingSettings
-from endcap.models.training.source import InMemory, held_out, one_after_another, windows
+from endcap.models.training.source import InMemory, held_out, one_after_another, walk, windows
 
 
 def sequences(lists, first=0):
@@ -58,3 +58,24 @@ def test_the_latest_sequences_are_held_out_however_they_lie_in_shards(cuts):
     assert [item for (item,) in listed(learned.read(range(len(learned.sizes))))] == list(range(8))
     assert [item for (item,) in listed(held.read(range(len(held.sizes))))] == [8, 9]
     assert sum(learned.sizes) == 8
+
+
+@pytest.mark.parametrize("num", [2, 3, 4])
+def test_few_sequences_hold_one_out_and_a_single_one_none(num):
+    whole = InMemory(sequences([[number] for number in range(num)]))
+    learned, held = held_out(whole, TrainingSettings(patience=1))
+    assert (len(learned.read([0])), len(held.read([0]))) == (num - 1, 1)
+    alone = InMemory(sequences([[1]]))
+    assert held_out(alone, TrainingSettings(patience=1)) == (alone, None)
+
+
+def test_a_walk_from_a_cursor_on_is_the_end_of_the_whole_walk():
+    source = Shards([sequences([[0]] * num) for num in (3, 1, 4, 2)], 4)
+    nums = [len(shard) for shard in source.shards]
+    whole = list(walk(source, nums, passes=3, done=0, seed=5))
+    assert [begin for _, begin in whole] == sorted(begin for _, begin in whole)
+    for done in range(31):
+        left = list(walk(source, nums, passes=3, done=done, seed=5))
+        assert left == whole[len(whole) - len(left) :]
+        assert sum(nums[shard] for window, _ in left for shard in window) >= 30 - done
+    assert list(walk(source, [0] * 4, passes=3, done=0, seed=5)) == []

@@ -33,6 +33,11 @@ class Best:
         """Passes since the best one."""
         return int(self.numbers[1])
 
+    @property
+    def is_there(self) -> bool:
+        """Whether any pass was taken in that has a loss."""
+        return math.isfinite(float(self.numbers[0]))
+
     def take(self, loss: float, module: torch.nn.Module) -> float:
         """Take in a pass: keep it where it is the best; return its loss."""
         if loss < float(self.numbers[0]):

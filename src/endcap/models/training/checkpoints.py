@@ -8,6 +8,7 @@ import json
 import shutil
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import torch
 from torch import distributed
 from torch.distributed.checkpoint import state_dict_loader, state_dict_saver
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict, set_optimizer_state_dict
 from torch.distributed.tensor import DTensor, Shard
 
@@ -22,6 +24,7 @@ from endcap.core.errors import Code, ModelError
 from endcap.models.training.best import Best
 from endcap.models.training.ranks import Ranks
 from endcap.models.training.table import Table
+from endcap.stores.local_files import sync_folder, write_atomically
 
 __all__ = ["Checkpoints"]
 
@@ -57,26 +60,27 @@ class Checkpoints:
         """
         beside = self.folder / f".{cursor:0{_DIGITS}d}"
         state = self._state(module, optimizer, best)
-        if self.ranks.rank == 0:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            for left in self.folder.glob(".*"):
-                shutil.rmtree(left, ignore_errors=True)
-            _check_room(self.folder, state)
-        self.ranks.wait()
+        full = self._make_room(state) if self.ranks.rank == 0 else None
+        if (full := self.ranks.agreed(full)) is not None:
+            raise full
         _quietly(state_dict_saver.save, state, beside, self.ranks)
         if self.ranks.rank == 0:
-            (beside / _ABOUT).write_text(json.dumps({"of": self.of}), encoding="utf-8")
+            write_atomically(beside / _ABOUT, json.dumps({"of": self.of}).encode())
             shutil.rmtree(self._at(cursor), ignore_errors=True)  # of another fit
             beside.rename(self._at(cursor))
+            sync_folder(self.folder)
             self._prune()
         self.ranks.wait()
 
     def load(self, module: torch.nn.Module, optimizer: torch.optim.Optimizer, best: Best | None = None) -> int:
         """Take over the state of the latest checkpoint of this fit; return its cursor, 0 where there is none."""
-        last = self.last()
+        last = int(self.ranks.agreed(self.last()))
         if last:
             state = self._state(module, optimizer, best)
-            _quietly(state_dict_loader.load, state, self._at(last), self.ranks)
+            try:
+                _quietly(state_dict_loader.load, state, self._at(last), self.ranks)
+            except (Exception, CheckpointException) as error:  # which torch does not count among exceptions
+                raise self._cannot_be_read(last) from error
             module.load_state_dict({name: _own(values) for name, values in state["module"].items()})
             set_optimizer_state_dict(module, optimizer, state["optimizer"])
         return last
@@ -85,16 +89,36 @@ class Checkpoints:
         """Return the cursor of the latest checkpoint of this fit, 0 where there is none."""
         return max((int(each.name) for each, of in self._all().items() if of == self.of), default=0)
 
-    def clear(self) -> None:
-        """Remove all: what was fitted is kept elsewhere now."""
-        self.ranks.wait()
-        if self.ranks.rank == 0:
-            shutil.rmtree(self.folder, ignore_errors=True)
-
     def _all(self) -> dict[Path, str]:
         """Return the checkpoints that are whole, the earliest first, and of what they are."""
-        whole = sorted(each for each in self.folder.glob("[0-9]*") if (each / _ABOUT).is_file())
-        return {each: json.loads((each / _ABOUT).read_text(encoding="utf-8"))["of"] for each in whole}
+        found = {}
+        for each in sorted(self.folder.glob("[0-9]*")):
+            with suppress(OSError, ValueError, KeyError):  # torn: it is none
+                found[each] = json.loads((each / _ABOUT).read_text(encoding="utf-8"))["of"]
+        return found
+
+    def _make_room(self, state: dict[str, Any]) -> ModelError | None:
+        """Remove what was left unfinished; return why there is no room for a state, where there is none."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for left in self.folder.glob(".*"):
+            shutil.rmtree(left, ignore_errors=True)
+        needed, free = int(_SPARE * _bytes_of(state)), shutil.disk_usage(self.folder).free
+        if free >= needed:
+            return None
+        return ModelError(
+            f"a checkpoint takes {needed:,} bytes and {free:,} are free",
+            where=str(self.folder),
+            fix="make room on that disk; training goes on from the checkpoint before",
+            code=Code.DISK_FULL,
+        )
+
+    def _cannot_be_read(self, cursor: int) -> ModelError:
+        return ModelError(
+            f"the checkpoint after example {cursor:,} cannot be read by rank {self.ranks.rank} of {self.ranks.size}",
+            where=str(self._at(cursor)),
+            fix="remove that folder; ranks on several machines need one folder that all of them see",
+            code=Code.MODEL_NOT_FITTED,
+        )
 
     def _prune(self) -> None:
         """Remove all but the latest of this fit."""
@@ -143,17 +167,6 @@ def _quietly(call: Any, state: dict[str, Any], folder: Path, ranks: Ranks) -> No
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of storages that torch itself deprecates
         call(state, checkpoint_id=folder, no_dist=ranks.size == 1)
-
-
-def _check_room(folder: Path, state: dict[str, Any]) -> None:
-    needed, free = int(_SPARE * _bytes_of(state)), shutil.disk_usage(folder).free
-    if free < needed:
-        raise ModelError(
-            f"a checkpoint takes {needed:,} bytes and {free:,} are free",
-            where=str(folder),
-            fix="make room on that disk; training goes on from the checkpoint before",
-            code=Code.DISK_FULL,
-        )
 
 
 def _bytes_of(state: Any) -> int:

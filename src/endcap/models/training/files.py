@@ -29,7 +29,8 @@ class Files:
 
     Args:
         places: File and row group of each shard.
-        sizes: Elements of each shard, of both scopes: what its footer tells, so a little more than is learned from.
+        sizes: Elements of each shard, of both scopes, as its footer tells: more than is learned from, as histories of
+            users are read and left.
         window: Elements that may be in memory at once.
         item_ids: Ids of the N items, in order of their numbers.
     """

@@ -87,8 +87,11 @@ class Task(Protocol):
         """Yield the steps from a cursor on, with the batches of some of the parts that each is cut into."""
         ...
 
-    def validation(self) -> Iterator[Any]:
-        """Yield the batches of the validation part; none where there is none."""
+    def validation(self) -> Iterator[tuple[Any, float]]:
+        """Yield the batches of the validation part and what each weighs; none where there is none.
+
+        Batches of `steps` are made by another thread at the same time.
+        """
         ...
 
     def loss(self, batch: Mapping[str, Any]) -> Tensor:
@@ -153,17 +156,18 @@ class _Fit:
         with closing(ahead(task.steps(done, own, self.num_parts), _AHEAD)) as steps:
             for number, step in enumerate(steps, 1):
                 loss += self._take(step)
-                if number % seen_every == 0 or step.ends_pass:
-                    self._check(loss, step)
+                is_due = self._is_due(number, step)
+                if number % seen_every == 0 or step.ends_pass or is_due:
+                    self._check(loss, telling.looked_at, step.end)
                     telling.add(float(loss), number, step.end)
                     loss.zero_()
                 if step.ends_pass and self.best is not None:
                     telling.tell(step.end, validation=self._validate(self.best))
                     if self.best.passes_since >= self.run.settings.patience:
                         break
-                if self.checkpoints and number % self.run.settings.checkpoint_steps == 0 and step.end < task.total:
+                if self.checkpoints and is_due and self._is_finite():
                     self.checkpoints.save(step.end, module, self.optimizer, self.best)
-        if self.best is not None:
+        if self.best is not None and self.best.is_there:
             module.load_state_dict(self.best.state)
         module.eval()
 
@@ -193,13 +197,24 @@ class _Fit:
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         return loss.detach()
 
-    def _check(self, loss: Tensor, step: Step) -> None:
+    def _is_due(self, number: int, step: Step) -> bool:
+        """Say whether a checkpoint is to be kept after a step."""
+        every = self.run.settings.checkpoint_steps
+        return self.checkpoints is not None and number % every == 0 and step.end < self.task.total
+
+    def _is_finite(self) -> bool:
+        """Say whether every parameter of every rank is a number: gradients may be none while the loss still is."""
+        with torch.no_grad():
+            wrong = sum((~torch.isfinite(each)).sum() for each in self.task.module.parameters())
+        return float(self.ranks.total(torch.as_tensor(wrong, device=self.place.device).float())) == 0
+
+    def _check(self, loss: Tensor, begin: int, end: int) -> None:
         if torch.isfinite(loss):
             return
         last = self.checkpoints.last() if self.checkpoints else 0
         kept = f"the checkpoint after example {last:,} is whole" if last else "there is no checkpoint before it"
         raise ModelError(
-            f"the loss of {self.task.name} is {float(loss)} at the examples {step.begin:,} to {step.end:,} of "
+            f"the loss of {self.task.name} is {float(loss)} at the examples {begin:,} to {end:,} of "
             f"{self.task.total:,}; {kept}",
             where=f"learning_rate = {self.task.learning_rate}",
             fix=f"lower {self.task.name}'s learning_rate, say to {self.task.learning_rate / 4:.2g}",
@@ -207,15 +222,16 @@ class _Fit:
         )
 
     @torch.no_grad()
-    def _validate(self, best: Best) -> float:
+    def _validate(self, best: Best) -> float | None:
         """Ask the validation part at the end of a pass; every rank computes all of it."""
         module = self.task.module.eval()
-        losses = []
-        for batch in self.task.validation():
+        summed, weights = 0.0, 0.0
+        for batch, weight in self.task.validation():
             with self.place.computing():
-                losses.append(self.task.loss(self.place.tensors(batch)).float())
+                summed += float(self.task.loss(self.place.tensors(batch))) * weight
+            weights += weight
         module.train()
-        return best.take(float(torch.stack(losses).mean()) if losses else math.inf, module)
+        return best.take(summed / weights, module) if weights else None
 
 
 class _Telling:
@@ -225,12 +241,13 @@ class _Telling:
         self.run, self.total = run, total
         self.told_at, self.told_s, self.step, self.loss = done, run.clock(), 0, 0.0
         self.loss_since, self.steps_since = 0.0, 0
+        self.looked_at = done
 
     def add(self, loss: float, step: int, done: int) -> None:
         """Take in the losses of the steps up to this one, and tell where it is time."""
         self.loss_since += loss
         self.steps_since += step - self.step
-        self.step = step
+        self.step, self.looked_at = step, done
         if done == self.total or (done - self.told_at) * _TELLINGS >= self.total:
             self.tell(done)
 

@@ -1,5 +1,6 @@
 """Where training computes and how exactly: device, precision of products, threads, random draws."""
 
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, fields
@@ -49,6 +50,8 @@ class Place:
     def training(self) -> Iterator[None]:
         """Train: one thread on the processor, and the random draws of the rest of the process stay as they are."""
         devices = [self.device] if self.device.type == "cuda" else []
+        if devices:
+            torch.cuda.set_device(self.device)
         with torch.random.fork_rng(devices=devices), nullcontext() if devices else one_thread():
             yield
 
@@ -69,7 +72,9 @@ def place_of(settings: TrainingSettings) -> Place:
         )
     name = "cuda" if has_cuda and settings.device != "cpu" else "cpu"
     wide = settings.precision == "float32" or (settings.precision == "auto" and name == "cpu")
-    device = torch.device(name, torch.cuda.current_device()) if name == "cuda" else torch.device(name)
+    # torchrun tells each of its processes which device of the machine is its own.
+    own = int(os.environ.get("LOCAL_RANK", "0")) % max(torch.cuda.device_count(), 1)
+    device = torch.device(name, own) if name == "cuda" else torch.device(name)
     return Place(device, torch.float32 if wide else torch.bfloat16)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import lcm
+from typing import Any
 
 import torch
 from torch import Tensor, distributed
@@ -72,6 +73,14 @@ class Ranks:
         received_R = torch.empty_like(counts_R)
         distributed.all_to_all_single(received_R, counts_R)
         return received_R
+
+    def agreed(self, value: Any) -> Any:
+        """Return what rank 0 has, whatever this one has: only one may decide."""
+        if self.size == 1:
+            return value
+        held = [value]
+        distributed.broadcast_object_list(held, src=0)
+        return held[0]
 
     def wait(self) -> None:
         """Wait until every rank is here."""

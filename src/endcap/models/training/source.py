@@ -13,7 +13,7 @@ from endcap.core.sequences import Sequences
 from endcap.models.protocols import keep
 from endcap.models.training.settings import TrainingSettings
 
-__all__ = ["InMemory", "Source", "held_out", "one_after_another", "windows"]
+__all__ = ["InMemory", "Source", "held_out", "one_after_another", "walk", "windows"]
 
 
 class Source(Protocol):
@@ -75,6 +75,28 @@ def windows(source: Source, rng: np.random.Generator) -> Iterator[tuple[int, ...
         yield tuple(window)
 
 
+def walk(
+    source: Source, nums: Sequence[int], *, passes: int, done: int, seed: int
+) -> Iterator[tuple[tuple[int, ...], int]]:
+    """Yield the windows of all passes that end after a cursor, and where each begins.
+
+    Args:
+        source: What is read.
+        nums: Examples of each shard.
+        passes: How often each shard is read.
+        done: The cursor: examples that are done.
+        seed: Of the run.
+    """
+    num = sum(nums)
+    for number in range(done // num if num else passes, passes):
+        begin = number * num
+        for window in windows(source, np.random.default_rng([seed, number])):
+            end = begin + sum(nums[shard] for shard in window)
+            if end > done:
+                yield window, begin
+            begin = end
+
+
 @dataclass(frozen=True)
 class Part:
     """Some of the sequences of another source.
@@ -109,11 +131,14 @@ def held_out(source: Source, settings: TrainingSettings) -> tuple[Source, Source
     Args:
         source: Sequences in order of time, within shards and over them.
         settings: `patience` and `validation_share`.
+
+    Returns:
+        Both parts; one sequence at least is held out, and without two sequences there is no validation part.
     """
-    if not settings.patience:
+    nums = [len(source.read([shard])) for shard in range(len(source.sizes))] if settings.patience else []
+    if sum(nums) < 2:
         return source, None
-    nums = [len(source.read([shard])) for shard in range(len(source.sizes))]
-    learned = sum(nums) - round(settings.validation_share * sum(nums))
+    learned = sum(nums) - min(max(round(settings.validation_share * sum(nums)), 1), sum(nums) - 1)
     earlier, later, before = [], [], 0
     for shard, num in enumerate(nums):
         cut = min(max(learned - before, 0), num)
