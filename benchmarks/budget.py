@@ -13,26 +13,15 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import duckdb
-
 from benchmarks.command import endcap
+from benchmarks.gmerch import COLUMNS, SPLIT_DAY, write_events
 from benchmarks.report import arguments, report
 from endcap.core.clock import day_start_us
 from endcap.flows.interactions import read_interactions
 from endcap.models.protocols import keep, session_next
 from endcap.models.registry import algorithm, algorithm_names
 
-_SPLIT_DAY = "2016-09-15"
 _PARTS = (100, 10, 5, 1)
-_EVENTS = """
-copy (
-    select user_pseudo_id as cookie, event_timestamp as at_us, event_name as event, unnest(items).item_id as item,
-        list_filter(event_params, lambda each: each.key = 'ga_session_id')[1].value.int_value as session
-    from read_parquet($files)
-    where event_name in ('view_item', 'add_to_cart', 'purchase')
-) to '{target}' (format parquet)
-"""
-_COLUMNS = {"user": "cookie", "item": "item", "time": "at_us", "session": "session", "event": "event"}
 
 
 def main() -> int:
@@ -45,8 +34,7 @@ def main() -> int:
     figures: dict[str, float] = {}
     with TemporaryDirectory() as name:
         file = Path(name) / "events.parquet"
-        with duckdb.connect() as connection:
-            connection.execute(_EVENTS.format(target=file), {"files": str(data / "events_*.parquet")})
+        write_events(data, file)
         if not options.quick:
             figures |= _costs(file)
         budgets = (60,) if options.quick else (60, 120)
@@ -58,8 +46,8 @@ def main() -> int:
 
 def _costs(file: Path) -> dict[str, float]:
     """Fit each model on parts and on all."""
-    found = read_interactions(file, **_COLUMNS)
-    train = session_next(found.sequences, split_us=day_start_us(_SPLIT_DAY)).train
+    found = read_interactions(file, **COLUMNS)
+    train = session_next(found.sequences, split_us=day_start_us(SPLIT_DAY)).train
     number_E = train.sequence_of()
     figures = {"sequences": float(len(train))}
     for name in algorithm_names():
@@ -76,8 +64,8 @@ def _costs(file: Path) -> dict[str, float]:
 
 def _kept(file: Path, budget_s: int) -> dict[str, float]:
     """Run the command under a budget."""
-    options = [word for column, name in _COLUMNS.items() for word in (f"--{column}", name)]
-    asked = ["--split", f"time:{_SPLIT_DAY}", "--protocol", "session_next", "--json", "--budget", str(budget_s)]
+    options = [word for column, name in COLUMNS.items() for word in (f"--{column}", name)]
+    asked = ["--split", f"time:{SPLIT_DAY}", "--protocol", "session_next", "--json", "--budget", str(budget_s)]
     started = time.perf_counter()
     told = json.loads(endcap("compare", str(file), *options, *asked, "--out", str(file.parent / "report")))
     spent_s = time.perf_counter() - started

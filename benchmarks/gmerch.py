@@ -9,10 +9,13 @@ import duckdb
 from endcap.core.sequences import Catalogue
 from endcap.flows.interactions import Interactions, read_interactions
 
-__all__ = ["SPLIT_DAY", "read_gmerch"]
+__all__ = ["COLUMNS", "SPLIT_DAY", "read_gmerch", "write_events"]
 
 SPLIT_DAY = "2016-09-15"
 """First UTC day of the test."""
+
+COLUMNS = {"user": "cookie", "item": "item", "time": "at_us", "session": "session", "event": "event"}
+"""Role -> column of the flat file."""
 
 _EVENTS = """
 copy (
@@ -25,16 +28,27 @@ copy (
 _CATALOGUE = "select id, title, product_type, brand, price from read_csv($file, delim = '\t', all_varchar = true)"
 
 
+def write_events(folder: Path, target: Path) -> None:
+    """Flatten the nested export into a Parquet file of one row an event x item.
+
+    Args:
+        folder: `gmerch_ga4` of the data.
+        target: The file.
+    """
+    with duckdb.connect() as connection:
+        connection.execute(_EVENTS.format(target=target), {"files": str(folder / "events_*.parquet")})
+
+
 def read_gmerch(folder: Path) -> Interactions:
     """Flatten the nested export into one row an event x item, and read it as sessions.
 
     Args:
         folder: `gmerch_ga4` of the data.
     """
-    with TemporaryDirectory() as scratch, duckdb.connect() as connection:
+    with TemporaryDirectory() as scratch:
         target = Path(scratch) / "events.parquet"
-        connection.execute(_EVENTS.format(target=target), {"files": str(folder / "events_*.parquet")})
-        found = read_interactions(target, user="cookie", item="item", time="at_us", session="session", event="event")
+        write_events(folder, target)
+        found = read_interactions(target, **COLUMNS)
     return replace(found, catalogue=_with_content(found.catalogue, folder / "catalog.tsv"))
 
 
