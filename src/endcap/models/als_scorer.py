@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from endcap.core.sequences import EVENT_KINDS, Int32, Queries
-from endcap.models.storage import damaged, load_arrays, save_arrays
+from endcap.models.storage import are_finite, damaged, load_arrays, save_arrays
 from endcap.models.two_tower_scorer import rows_times
 
 __all__ = ["AlsScorer"]
@@ -57,7 +57,7 @@ class AlsScorer:
 
     def is_finite(self) -> bool:
         """Say whether every number is one."""
-        return all(bool(np.isfinite(array).all()) for array in self._arrays().values())
+        return are_finite(self._arrays())
 
     def save(self, folder: Path) -> None:
         """Write `scorer.json` and `arrays.safetensors`; see `models.protocol.Scorer`."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from endcap.core.errors import Code, ModelError
 from endcap.core.sequences import Queries
 from endcap.models.sequence_elements import Elements
-from endcap.models.storage import load_arrays, save_arrays
+from endcap.models.storage import are_finite, load_arrays, save_arrays
 
 __all__ = ["SequenceScorer", "rotations"]
 
@@ -78,7 +78,7 @@ class SequenceScorer:
 
     def is_finite(self) -> bool:
         """Say whether every number is one."""
-        return all(bool(np.isfinite(array).all()) for array in self._arrays().values())
+        return are_finite(self._arrays())
 
     def save(self, folder: Path) -> None:
         """Write `scorer.json` and `arrays.safetensors`; see `models.protocol.Scorer`."""

@@ -15,7 +15,7 @@ from safetensors.numpy import load, save
 
 from endcap.core.errors import Code, ModelError
 
-__all__ = ["damaged", "kind_of", "load_arrays", "save_arrays"]
+__all__ = ["are_finite", "damaged", "kind_of", "load_arrays", "save_arrays"]
 
 _SETTINGS = "scorer.json"
 _ARRAYS = "arrays.safetensors"
@@ -97,3 +97,12 @@ def damaged(path: Path, what: str) -> ModelError:
         what: What is wrong with it.
     """
     return ModelError(what, where=str(path), fix="run `endcap refresh SHOP --again train`", code=Code.BUNDLE_DAMAGED)
+
+
+def are_finite(arrays: Mapping[str, NDArray[Any]]) -> bool:
+    """Say whether every number of some arrays is one.
+
+    >>> are_finite({"a": np.ones(2)}), are_finite({"a": np.array([1.0, np.nan])})
+    (True, False)
+    """
+    return all(bool(np.isfinite(array).all()) for array in arrays.values())

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from endcap.core.errors import Code, ModelError
 from endcap.core.sequences import Catalogue, Int32, Queries
-from endcap.models.storage import load_arrays, save_arrays
+from endcap.models.storage import are_finite, load_arrays, save_arrays
 from endcap.models.two_tower_content import known_features
 
 __all__ = ["TwoTowerScorer", "rows_times"]
@@ -89,7 +89,7 @@ class TwoTowerScorer:
 
     def is_finite(self) -> bool:
         """Say whether every number is one."""
-        return all(bool(np.isfinite(array).all()) for array in self._arrays().values())
+        return are_finite(self._arrays())
 
     def save(self, folder: Path) -> None:
         """Write `scorer.json` and `arrays.safetensors`; see `models.protocol.Scorer`."""
