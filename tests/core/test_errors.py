@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import endcap.core.errors as errors_module
-from endcap.core.errors import Code, ConfigError, EndcapError, UsageError, near
+from endcap.core.errors import Code, ConfigError, EndcapError, SourceError, UsageError, near, told_error, untold_error
 
 PLAYBOOK = Path(__file__).parents[2] / "docs" / "playbook.md"
 
@@ -84,3 +84,9 @@ def test_an_error_goes_to_another_process_whole():
     again = copy.copy(told)  # as pickling does: by what the error says of its making
     assert type(again) is UsageError
     assert (str(again), again.code, again.where) == (str(told), told.code, told.where)
+
+
+def test_an_error_told_as_plain_values_is_the_same_error():
+    error = SourceError("a file is torn", where="a.csv", fix="export it again", code=Code.SOURCE_UNREADABLE)
+    again = untold_error(told_error(error))
+    assert (type(again), str(again)) == (SourceError, str(error))

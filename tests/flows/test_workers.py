@@ -5,12 +5,12 @@ from contextlib import closing
 import psutil
 import pytest
 
-from endcap.core.errors import Code, SourceError
+from endcap.core.errors import Code
 from endcap.flows.flow import StepReport
 from endcap.flows.lease import held
 from endcap.flows.runner import pending_of, run_steps
 from endcap.flows.steps import STEPS
-from endcap.flows.workers import Workers, told_error, untold_error
+from endcap.flows.workers import Workers
 from endcap.stores.tables import Fence
 
 pytestmark = pytest.mark.slow
@@ -128,9 +128,3 @@ def test_a_worker_that_cannot_open_the_shop_says_why(half_done):
         errors = [error for _, error in workers.answers()]
     assert [error.code for error in errors] == [Code.CONFIG_INVALID] * 2
     assert len(workers.processes) == 1
-
-
-def test_an_error_told_as_plain_values_is_the_same_error():
-    error = SourceError("a file is torn", where="a.csv", fix="export it again", code=Code.SOURCE_UNREADABLE)
-    again = untold_error(told_error(error))
-    assert (type(again), str(again)) == (SourceError, str(error))

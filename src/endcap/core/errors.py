@@ -19,7 +19,7 @@ Each error carries a stable `code`; docs/playbook.md has a section for each one,
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import partial
 from typing import Any
@@ -39,6 +39,8 @@ __all__ = [
     "StoreError",
     "UsageError",
     "near",
+    "told_error",
+    "untold_error",
 ]
 
 
@@ -73,6 +75,7 @@ class Code(StrEnum):
     BUNDLE_DAMAGED = "bundle-damaged"
     STEP_HELD = "step-held"
     WORKER_LOST = "worker-lost"
+    RANK_LOST = "rank-lost"
     RUN_UNKNOWN = "run-unknown"
     RUN_DAMAGED = "run-damaged"
     RUN_NOT_REPLAYABLE = "run-not-replayable"
@@ -216,3 +219,19 @@ def near(word: str, known: Iterable[str]) -> str:
     if close:
         return "did you mean " + " or ".join(f"'{each}'" for each in close) + "?"
     return "known: " + ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
+
+
+def told_error(error: EndcapError) -> dict[str, str]:
+    """Return an error as plain values, to be told by another process."""
+    return {"kind": type(error).__name__, "what": error.what, "where": error.where, "fix": error.fix,
+            "code": error.code.value}  # fmt: skip
+
+
+def untold_error(told: Mapping[str, str]) -> EndcapError:
+    """Return the error that plain values tell.
+
+    >>> untold_error(told_error(DataError("no price", fix="add prices", code=Code.CONTRACT_BROKEN)))
+    DataError('no price')
+    """
+    kinds = {kind.__name__: kind for kind in EndcapError.__subclasses__()}
+    return kinds[told["kind"]](told["what"], where=told["where"], fix=told["fix"], code=Code(told["code"]))

@@ -119,8 +119,15 @@ class ShopConfig(BaseModel):
         return self
 
     def plain(self, *sections: str) -> dict[str, Any]:
-        """Return sections as plain values, for fingerprints and manifests; all of them when none is named."""
+        """Return sections as plain values, for manifests; all of them when none is named."""
         return self.model_dump(mode="json", include=set(sections) if sections else None)
+
+    def counted(self, *sections: str) -> dict[str, Any]:
+        """Return sections as plain values, for fingerprints: how many processes share a fit changes no model."""
+        found = self.plain(*sections) if sections else {}
+        if "models" in found:
+            found["models"]["training"] = self.models.training.counted()
+        return found
 
     def digest(self) -> str:
         """Return the digest of the configuration as understood; where things lie does not change what they are."""

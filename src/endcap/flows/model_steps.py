@@ -167,6 +167,7 @@ def run_evaluate(flow: Flow, _pending: list[str]) -> Outcome:
         seed=flow.seed,
         resamples=settings.resamples,
         training=config.training,
+        scratch=flow.shop.scratch,
     )
     # Titles and prices that no feed tells are read off all events, those of the test days too: the table says so.
     plain = {"split_day": split_day, "items_as_of": flow.through, **result.to_plain()}

@@ -67,10 +67,10 @@ class Reasons:
     def _settings_and_code(self, step: Step, done: Mapping[str, Any]) -> list[str]:
         found = []
         config = self.flow.shop.config
-        settings = config.plain(*step.sections) if step.sections else {}
         before = done["detail"].get("made_from", {}).get("settings")
-        if before is not None and before != made_from(settings, {})["settings"]:
-            found.append(_changed_settings(self.flow.shop.runs / f"{done['run_id']}.json", settings))
+        if before is not None and before != made_from(config.counted(*step.sections), {})["settings"]:
+            now = config.plain(*step.sections)
+            found.append(_changed_settings(self.flow.shop.runs / f"{done['run_id']}.json", now))
         if done["code_digest"] != code_digest(step.code):
             found.append("code changed")
         return found

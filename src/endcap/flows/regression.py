@@ -184,7 +184,7 @@ def _config(flow: Flow, manifest: BundleManifest) -> ShopConfig:
 def _fitted(flow: Flow, data: ModelData, manifest: BundleManifest, split_day: str) -> Scorer:
     train = split_by("session_next", data.sequences, day_start_us(split_day)).train
     recipe = flow.shop.config.models.recipes()[manifest.default_model]
-    run = TrainingRun(flow.shop.config.models.training)
+    run = TrainingRun(flow.shop.config.models.training, scratch=flow.shop.scratch)
     return fitted(recipe, train, data.catalogue, seed=manifest.seed, run=run)
 
 

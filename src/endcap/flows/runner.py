@@ -142,7 +142,7 @@ def pending_of(flow: Flow, step: Step) -> tuple[dict[str, str], dict[str, dict[s
 
 
 def _settings(flow: Flow, step: Step) -> dict[str, Any]:
-    return flow.shop.config.plain(*step.sections) if step.sections else {}
+    return flow.shop.config.counted(*step.sections)
 
 
 def attempt(

@@ -13,6 +13,7 @@ from typing import Any
 from endcap.core.tables import SEQUENCES
 from endcap.flows.flow import Flow, StepReport
 from endcap.flows.model_data import ModelData, catalogue_of, read_items, read_model_data
+from endcap.models.fitting import trained
 from endcap.models.protocol import Algorithm, Scorer, TrainedAlgorithm
 from endcap.models.training.files import Files
 from endcap.models.training.settings import Progress, TrainingRun
@@ -72,8 +73,9 @@ def fit_model(flow: Flow, name: str, recipe: Algorithm, learned: Learned) -> tup
         curve.append(_plain(progress))
         flow.progress(StepReport("train", "under way", note=f"{name}: {progress.text()}"))
 
-    run = TrainingRun(flow.shop.config.models.training, _checkpoints(flow, name), told)
-    return recipe.train(learned.source(recipe), learned.catalogue, seed=flow.seed, run=run), curve
+    settings, scratch = flow.shop.config.models.training, flow.shop.scratch
+    run = TrainingRun(settings, _checkpoints(flow, name), told, scratch=scratch)
+    return trained(recipe, learned.source(recipe), learned.catalogue, seed=flow.seed, run=run), curve
 
 
 def forget_checkpoints(flow: Flow, names: Iterable[str]) -> None:

@@ -15,14 +15,13 @@ from pathlib import Path
 from queue import Queue
 from typing import Any, TextIO
 
-from endcap.core.errors import Code, EndcapError, StoreError
+from endcap.core.errors import Code, EndcapError, StoreError, told_error
 from endcap.flows.chunked import fault_of
 from endcap.flows.flow import Flow
 from endcap.flows.runner import attempt
 from endcap.flows.shop import find_shop
 from endcap.flows.steps import STEPS
 from endcap.flows.wiring.batch import open_flow
-from endcap.flows.workers import told_error
 from endcap.governance.logging import configure_logging
 from endcap.stores.local_files import disk_full, is_disk_full
 from endcap.stores.tables import Fence

@@ -17,13 +17,12 @@ from queue import Empty, Queue
 from types import MappingProxyType
 from typing import Any, Self
 
-from endcap.core import errors
-from endcap.core.errors import Code, EndcapError, StoreError
+from endcap.core.errors import Code, EndcapError, StoreError, untold_error
 from endcap.flows.flow import Flow, Step, StepReport
 from endcap.flows.ledger import Ledger
 from endcap.stores.tables import Fence
 
-__all__ = ["Workers", "told_error", "untold_error"]
+__all__ = ["Workers"]
 
 _MOST_TRIES = 3
 """A chunk that has killed three workers would kill the fourth: it is too large for the machine, or its data kills."""
@@ -164,18 +163,6 @@ def _say(process: "subprocess.Popen[str]", line: str) -> str:
 
 def _understood(answer: Mapping[str, Any]) -> StepReport | EndcapError:
     return StepReport(**answer["report"]) if "report" in answer else untold_error(answer["error"])
-
-
-def told_error(error: EndcapError) -> dict[str, str]:
-    """Return an error as plain values."""
-    return {"kind": type(error).__name__, "what": error.what, "where": error.where, "fix": error.fix,
-            "code": error.code.value}  # fmt: skip
-
-
-def untold_error(told: Mapping[str, str]) -> EndcapError:
-    """Return the error that plain values tell."""
-    kind: type[EndcapError] = getattr(errors, told["kind"])
-    return kind(told["what"], where=told["where"], fix=told["fix"], code=Code(told["code"]))
 
 
 def _lost(step: str, chunk: list[str], code: int) -> EndcapError:

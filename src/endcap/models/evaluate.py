@@ -5,6 +5,7 @@ Shapes: B cases, N items, K places.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -46,6 +47,7 @@ def evaluate(  # noqa: PLR0913 - each of them must be said beside a number
     budget: Budget | None = None,
     clock: Clock = steady_clock,
     training: TrainingSettings | None = None,
+    scratch: Path | None = None,
 ) -> Evaluation:
     """Fit each recipe on the training part and measure it on the cases.
 
@@ -64,6 +66,7 @@ def evaluate(  # noqa: PLR0913 - each of them must be said beside a number
         budget: Which recipes are fitted, and in which order (see `budget`); None fits all.
         clock: Measures the seconds of a fit.
         training: How recipes are trained that are trained by steps; None as they are by default.
+        scratch: Where processes that share a fit are handed what they learn from; None as for `TrainingRun`.
 
     Returns:
         The measures; all NaN when there is no case.
@@ -72,7 +75,8 @@ def evaluate(  # noqa: PLR0913 - each of them must be said beside a number
         ModelError: A recipe that may not fail cannot be fitted on the training part.
     """
     split = split_by(protocol, sequences, split_us)
-    run = _Run(recipes, split, catalogue, ks[-1], seen, seed, clock, TrainingRun(training or TrainingSettings()))
+    training_run = TrainingRun(training or TrainingSettings(), scratch=scratch)
+    run = _Run(recipes, split, catalogue, ks[-1], seen, seed, clock, training_run)
     answers, fit_s, not_fitted = run.all_answers(budget, may_fail)
     train_counts = np.bincount(split.train.items, minlength=len(catalogue)).astype(np.int64)
     measuring = Measuring(split.cases.users, train_counts, _category_of(catalogue), ks, seed, resamples)

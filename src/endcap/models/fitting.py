@@ -1,11 +1,12 @@
-"""Fit any recipe: those that are trained by steps with the settings of a run, the others as they are."""
+"""Fit any recipe: by steps with the settings of a run, alone or shared by several processes, or as it is."""
 
 from endcap.core.sequences import Catalogue, Sequences
-from endcap.models.protocol import Algorithm, Scorer, TrainedAlgorithm
+from endcap.models.protocol import Algorithm, Scorer, SharedAlgorithm, TrainedAlgorithm
+from endcap.models.shared_fit import fit_together, is_a_rank
 from endcap.models.training.settings import TrainingRun
-from endcap.models.training.source import InMemory
+from endcap.models.training.source import InMemory, Source
 
-__all__ = ["fitted"]
+__all__ = ["fitted", "trained"]
 
 
 def fitted(
@@ -21,5 +22,15 @@ def fitted(
         run: How recipes are trained that are trained by steps; None as a run is by default.
     """
     if isinstance(recipe, TrainedAlgorithm):
-        return recipe.train(InMemory(sequences), catalogue, seed=seed, run=run or TrainingRun())
+        return trained(recipe, InMemory(sequences), catalogue, seed=seed, run=run or TrainingRun())
     return recipe.fit(sequences, catalogue, seed=seed)
+
+
+def trained(recipe: TrainedAlgorithm, source: Source, catalogue: Catalogue, *, seed: int, run: TrainingRun) -> Scorer:
+    """Return the model that steps have fitted: those of this process, or of as many as the run's settings say.
+
+    A process that is a rank itself trains its share. A blend is not shared, but its members are.
+    """
+    if run.settings.ranks > 1 and isinstance(recipe, SharedAlgorithm) and recipe.shares_steps and not is_a_rank():
+        return fit_together(recipe, source, catalogue, seed=seed, run=run)
+    return recipe.train(source, catalogue, seed=seed, run=run)

@@ -7,7 +7,7 @@ Shapes: B queries, N items, D embedding.
 """
 
 from pathlib import Path
-from typing import Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from endcap.core.sequences import Catalogue, Int32, Queries, Sequences
 from endcap.models.training.settings import TrainingRun
 from endcap.models.training.source import Source
 
-__all__ = ["Algorithm", "Scorer", "TakesItems", "TrainedAlgorithm", "VectorScorer"]
+__all__ = ["Algorithm", "Scorer", "SharedAlgorithm", "TakesItems", "TrainedAlgorithm", "VectorScorer"]
 
 
 class Scorer(Protocol):
@@ -130,4 +130,21 @@ class TrainedAlgorithm(Algorithm, Protocol):
         Raises:
             ModelError: The loss ran out of the numbers' range, or there is no such device, or no room on the disk.
         """
+        ...
+
+
+@runtime_checkable
+class SharedAlgorithm(TrainedAlgorithm, Protocol):
+    """A recipe that several processes may fit together: `train` is called in each, and its loop shares the steps out.
+
+    Each process makes the recipe anew from its kind and settings, so the kind is the name of its entry point.
+    """
+
+    @property
+    def shares_steps(self) -> bool:
+        """Whether they may; a recipe without this word is fitted by one process."""
+        ...
+
+    def model_dump(self, *, mode: str) -> dict[str, Any]:
+        """Return the settings as JSON can hold them, with mode "json", as pydantic does."""
         ...

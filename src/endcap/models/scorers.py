@@ -13,7 +13,7 @@ from endcap.core.errors import Code, ModelError, near
 from endcap.models.protocol import Scorer
 from endcap.models.storage import kind_of
 
-__all__ = ["SCORER_GROUP", "load_scorer"]
+__all__ = ["SCORER_GROUP", "check_kind", "load_scorer"]
 
 SCORER_GROUP = "endcap.scorers"
 """Entry points `kind = "module:ScorerClass"` of other packages."""
@@ -44,6 +44,15 @@ def load_scorer(folder: Path) -> Scorer:
     return scorer
 
 
+def check_kind(kind: str) -> None:
+    """Say that nobody would know how to load models of a kind, before one is fitted.
+
+    Raises:
+        ModelError: Nobody knows the kind.
+    """
+    _scorer_type(kind, Path())
+
+
 def _scorer_type(kind: str, folder: Path) -> Callable[[Path], Any]:
     """Find the function that loads a kind; modules are imported only when one of theirs is loaded."""
     if kind in _OURS:
@@ -54,7 +63,7 @@ def _scorer_type(kind: str, folder: Path) -> Callable[[Path], Any]:
     if kind not in others:
         raise ModelError(
             f"nobody knows how to load a model of kind '{kind}'; {near(kind, [*_OURS, *others])}",
-            where=str(folder),
+            where="" if folder == Path() else str(folder),
             fix=f"install the package that made it; it names its scorer as an entry point of the group {SCORER_GROUP}",
             code=Code.MODEL_UNKNOWN,
         )

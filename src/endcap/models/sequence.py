@@ -43,6 +43,7 @@ class SequenceModel(BaseModel):
     }
 
     reads_windows: ClassVar[bool] = True
+    shares_steps: ClassVar[bool] = True
 
     kind: Literal["sequence"] = "sequence"
     dim: int = Field(64, ge=4, le=1024, description="Numbers in a vector.")

@@ -37,6 +37,7 @@ class TwoTower(BaseModel):
     }
 
     reads_windows: ClassVar[bool] = True
+    shares_steps: ClassVar[bool] = True
 
     kind: Literal["two_tower"] = "two_tower"
     dim: int = Field(

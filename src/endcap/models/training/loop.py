@@ -137,7 +137,7 @@ class _Fit:
         self.optimizer = task.optimizer()
         self.tables = [each for each in task.module.modules() if isinstance(each, Table) and each.by_rows]
         self.whole = [each for each in task.module.parameters() if each.requires_grad]
-        self.num_parts = self.ranks.parts(run.settings.parts)
+        self.num_parts = self.ranks.parts(run.settings.num_parts)
         self.best = Best.of(task.module) if run.settings.patience else None
         self.checkpoints = None
         if run.checkpoints is not None:

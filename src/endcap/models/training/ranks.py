@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, distributed
 
-__all__ = ["Ranks", "gradients_of", "joined"]
+__all__ = ["Ranks", "backend_of", "gradients_of", "joined"]
 
 
 @dataclass(frozen=True)
@@ -99,13 +99,18 @@ def joined(device: torch.device) -> Iterator[Ranks]:
         return
     made = not distributed.is_initialized() and int(os.environ.get("WORLD_SIZE", "1")) > 1
     if made:
-        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        distributed.init_process_group(backend_of(device))
     try:
         is_there = distributed.is_initialized()
         yield Ranks(distributed.get_rank(), distributed.get_world_size()) if is_there else Ranks()
     finally:
         if made:
             distributed.destroy_process_group()
+
+
+def backend_of(device: torch.device) -> str:
+    """Return the name of what carries messages between devices of a kind."""
+    return "nccl" if device.type == "cuda" else "gloo"
 
 
 def gradients_of(parameters: Iterable[torch.nn.Parameter]) -> list[Tensor]:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import lcm
 from pathlib import Path
 from time import perf_counter
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -32,6 +33,13 @@ class TrainingSettings(BaseModel):
         "less memory. Ranks share them out, so more ranks with the same parts learn the same; a number that they "
         "cannot share evenly is raised to the next one that they can.",
     )
+    ranks: int = Field(
+        default=1,
+        ge=1,
+        le=1024,
+        description="Processes of this machine that share each fit: on processors one thread each, on CUDA one device "
+        "each. Ranks that torchrun started stay as many as it says. 1: a process takes seconds to start.",
+    )
     patience: int = Field(
         default=0,
         ge=0,
@@ -55,6 +63,19 @@ class TrainingSettings(BaseModel):
         default=500, ge=1, description="Steps from one checkpoint to the next. 500: some seconds to minutes of work."
     )
     keep_checkpoints: int = Field(default=2, ge=1, le=100, description="The latest checkpoints that are kept.")
+
+    @property
+    def num_parts(self) -> int:
+        """Parts that a step is cut into, whoever computes them: `parts`, or the next number that the ranks can share.
+
+        >>> TrainingSettings(parts=3, ranks=2).num_parts
+        6
+        """
+        return lcm(self.parts, self.ranks)
+
+    def counted(self) -> dict[str, Any]:
+        """Return as plain values what a model depends on: into how many parts a step is cut, not who computes them."""
+        return {**self.model_dump(mode="json", exclude={"ranks"}), "parts": self.num_parts}
 
 
 @dataclass(frozen=True)
@@ -94,10 +115,12 @@ class TrainingRun:
         settings: How to train.
         checkpoints: Folder of checkpoints, from the latest of which a fit of the same data goes on; None keeps none.
         told: Gets progress, some fifty times in a fit and at the end of each pass that is validated.
-        clock: Seconds, for speeds alone.
+        clock: Seconds, for speeds alone; ranks that a fit starts have their own.
+        scratch: Where ranks are handed what they learn from; None is the system's folder for temporary files.
     """
 
     settings: TrainingSettings = field(default_factory=TrainingSettings)
     checkpoints: Path | None = None
     told: Callable[[Progress], None] | None = None
     clock: Callable[[], float] = perf_counter
+    scratch: Path | None = None
