@@ -1,12 +1,17 @@
 """Fit any recipe: by steps with the settings of a run, alone or shared by several processes, or as it is."""
 
+import structlog
+
 from endcap.core.sequences import Catalogue, Sequences
 from endcap.models.protocol import Algorithm, Scorer, SharedAlgorithm, TrainedAlgorithm
+from endcap.models.registry import members_of
 from endcap.models.shared_fit import fit_together, is_a_rank
 from endcap.models.training.settings import TrainingRun
 from endcap.models.training.source import InMemory, Source
 
 __all__ = ["fitted", "trained"]
+
+_log = structlog.get_logger()
 
 
 def fitted(
@@ -31,6 +36,9 @@ def trained(recipe: TrainedAlgorithm, source: Source, catalogue: Catalogue, *, s
 
     A process that is a rank itself trains its share. A blend is not shared, but its members are.
     """
-    if run.settings.ranks > 1 and isinstance(recipe, SharedAlgorithm) and recipe.shares_steps and not is_a_rank():
-        return fit_together(recipe, source, catalogue, seed=seed, run=run)
+    if run.settings.ranks > 1 and not is_a_rank():
+        if isinstance(recipe, SharedAlgorithm) and recipe.shares_steps:
+            return fit_together(recipe, source, catalogue, seed=seed, run=run)
+        if not members_of(recipe):
+            _log.warning("ranks.not_used", algorithm=recipe.kind, ranks=run.settings.ranks)
     return recipe.train(source, catalogue, seed=seed, run=run)

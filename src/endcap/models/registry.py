@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from endcap.core.errors import Code, ModelError, near
 from endcap.models.protocol import Algorithm
 
-__all__ = ["ALGORITHM_GROUP", "algorithm", "algorithm_names", "origin"]
+__all__ = ["ALGORITHM_GROUP", "algorithm", "algorithm_names", "members_of", "origin"]
 
 ALGORITHM_GROUP = "endcap.algorithms"
 """Entry points `kind = "module:Recipe"` of other packages."""
