@@ -124,3 +124,11 @@ def test_every_setting_has_a_description():
         if key != "kind" and not field.get("description") and "const" not in field
     ]
     assert silent == []
+
+
+def test_how_many_processes_share_a_fit_counts_for_no_fingerprint_but_their_parts_do():
+    ranks, parts, one = (parsed(GOOD + f"[models.training]\n{text}\n") for text in ("ranks = 2", "parts = 2", ""))
+    assert ranks.counted("models") == parts.counted("models") != one.counted("models")
+    assert ranks.plain()["models"]["training"]["ranks"] == 2
+    assert ranks.counted() == {}
+    assert ranks.counted("sessions") == ranks.plain("sessions")

@@ -92,3 +92,39 @@ def test_a_blend_is_given_everything_in_memory_also_where_others_read_in_windows
     learned = Learned(flow)
     assert isinstance(learned.source(TwoTower()), Files)
     assert isinstance(learned.source(Blend()), InMemory)
+
+
+def notes_of(shop, morning, **given):
+    told = []
+    report = refresh(shop, clock=morning, verbs=("ingest", "train"), progress=told.append, **given)
+    return report.steps[-1].state, [each.note for each in told if each.state == "under way"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("window", [0, 500])
+def test_ranks_train_what_one_process_trains_with_their_parts_and_changing_them_trains_nothing(
+    trained_shop, tmp_path, morning, flow_of, window
+):
+    def set_training(shop, text):
+        settings = shop / "endcap.toml"
+        lines = settings.read_text().splitlines()
+        at = lines.index("[models.training]") + 1
+        settings.write_text(
+            "\n".join([*lines[:at], "checkpoint_steps = 5", text, *lines[lines.index("[models.two_tower]") :]])
+        )
+
+    alone = shutil.copytree(trained_shop, tmp_path / "alone")
+    set_training(alone, f"parts = 2\nwindow = {window}")
+    set_training(trained_shop, f"ranks = 2\nwindow = {window}")
+    for shop in (alone, trained_shop):
+        state, notes = notes_of(shop, morning)
+        assert state == "done"
+        assert any(note.startswith("two_tower: 50 %") for note in notes)
+    versions = [flow_of(shop).ledger.outputs("train")["two_tower"]["version"] for shop in (alone, trained_shop)]
+    assert versions[0] == versions[1]
+    curves = [curve_of(flow_of, shop) for shop in (alone, trained_shop)]
+    assert [[each["loss"] for each in curve] for curve in curves] == [[each["loss"] for each in curves[0]]] * 2
+    assert list((trained_shop / "scratch").iterdir()) == []
+    set_training(alone, f"ranks = 2\nwindow = {window}")
+    set_training(trained_shop, f"parts = 2\nwindow = {window}")
+    assert [notes_of(shop, morning)[0] for shop in (alone, trained_shop)] == ["unchanged"] * 2

@@ -1,4 +1,5 @@
 import pytest
+from structlog.testing import capture_logs
 
 from endcap.models.blend import Blend
 from endcap.models.fitting import fitted
@@ -33,3 +34,36 @@ def test_the_members_of_a_blend_keep_checkpoints_of_their_own_and_are_trained_as
     fitted(recipe, planted_sequences(), planted_catalogue(), seed=3, run=run)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["trial-two_tower", "two_tower"]
     assert len({progress.total for progress in told}) == 2
+
+
+def test_ranks_that_a_recipe_does_not_share_are_said_not_to_be_used():
+    class Alone:
+        kind, reads_windows = "alone", True
+
+        def fit(self, sequences, catalogue, *, seed):
+            raise NotImplementedError
+
+        def train(self, _source, _catalogue, *, seed, run):
+            return seed, run.settings.ranks
+
+    with capture_logs() as logs:
+        found = fitted(
+            Alone(), planted_sequences(), planted_catalogue(), seed=3, run=TrainingRun(TrainingSettings(ranks=2))
+        )
+    assert found == (3, 2)
+    assert [(each["event"], each["algorithm"]) for each in logs] == [("ranks.not_used", "alone")]
+
+
+@pytest.mark.slow
+def test_the_members_of_a_blend_are_shared_by_ranks():
+    recipe = Blend(members=("two_tower", "item_markov"), settings=SETTINGS)
+    settings = TrainingSettings(device="cpu")
+    found = [
+        fitted(
+            recipe, planted_sequences(), planted_catalogue(), seed=3, run=TrainingRun(settings.model_copy(update=how))
+        )
+        for how in ({"ranks": 2}, {"parts": 2})
+    ]
+    vectors = [each.members["two_tower"].item_vectors_ND.tobytes() for each in found]
+    assert vectors[0] == vectors[1]
+    assert found[0].weights_M.tolist() == found[1].weights_M.tolist()

@@ -61,5 +61,8 @@ def test_a_rank_ends_with_its_input_and_takes_the_folder_along(tmp_path):
     with start(folder) as process:
         assert "progress" in process.stdout.readline()
         process.stdin.close()
-        assert process.wait(timeout=60) == 1
+        try:
+            assert process.wait(timeout=60) == 1
+        finally:
+            process.kill()
     assert not folder.exists()

@@ -8,7 +8,7 @@ from endcap.core.errors import Code, ModelError
 from endcap.core.sequences import Queries
 from endcap.models.item_markov import ItemMarkov, ItemMarkovScorer
 from endcap.models.popular import Popular, PopularScorer
-from endcap.models.scorers import load_scorer
+from endcap.models.scorers import check_kind, load_scorer
 from endcap.models.storage import save_arrays
 from endcap.testing.worlds import planted_catalogue, planted_sequences
 
@@ -27,6 +27,13 @@ def test_a_kind_that_nobody_knows_names_the_near_ones(tmp_path):
     with pytest.raises(ModelError, match="did you mean 'popular'") as caught:
         load_scorer(tmp_path)
     assert caught.value.code == Code.MODEL_UNKNOWN
+
+
+def test_a_kind_can_be_checked_before_there_is_a_model():
+    check_kind("two_tower")
+    with pytest.raises(ModelError, match="did you mean 'two_tower'") as caught:
+        check_kind("two_towers")
+    assert caught.value.where == ""
 
 
 def test_loading_never_imports_torch(tmp_path):

@@ -104,6 +104,7 @@ def test_a_rank_that_is_killed_ends_the_others_with_one_error_and_the_next_fit_g
 
 
 SCRIPT = """
+import signal
 import sys
 from pathlib import Path
 import psutil
@@ -111,6 +112,8 @@ from endcap.models.fitting import fitted
 from endcap.models.training.settings import TrainingRun, TrainingSettings
 from endcap.models.two_tower import TwoTower
 from endcap.testing.worlds import planted_catalogue, planted_sequences
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell started this in the background
 
 def tell(_progress):
     print(*(each.pid for each in psutil.Process().children()), flush=True)
@@ -127,7 +130,9 @@ def test_ranks_end_with_whoever_started_them(tmp_path, number):
         ranks = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
         assert len(ranks) == 2
         parent.send_signal(number)
-        assert psutil.wait_procs(ranks, timeout=60)[1] == []
+        left = psutil.wait_procs(ranks, timeout=60)[1]
+        parent.kill()
+        assert left == []
         assert ("KeyboardInterrupt" in parent.stderr.read()) == (number == signal.SIGINT)
     assert list(tmp_path.iterdir()) == []
 
