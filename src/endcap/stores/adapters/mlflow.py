@@ -15,9 +15,13 @@ from endcap.stores.tracking import TrackedRun
 
 __all__ = ["MlflowTracking"]
 
-_BOUNDS = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
-"""In the place of 120 seconds and 7 repetitions, where the user says nothing. Not one: a `create run` whose answer was
-lost would make a second run, while the next call of `put` finds the first by its key."""
+_VARIABLES = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # what is printed there may be wanted as JSON
+}
+"""What the client reads at each request, where the user says nothing. Seconds and repetitions stand for 120 and 7. No
+repetition: a `create run` whose answer was lost would make a second run, while the next `put` finds the first one."""
 
 _KEY, _CONTENT = "endcap.key", "endcap.content"
 
@@ -54,7 +58,7 @@ class MlflowTracking:
 
     def put(self, run: TrackedRun) -> None:
         """Show a run; see the port."""
-        with _bounded():
+        with _variables():
             try:
                 self._put(run)
             except Exception as error:
@@ -118,7 +122,7 @@ class MlflowTracking:
                 code=Code.TRACKING_REFUSED,
             )
         return StoreError(
-            f"MLflow does not answer: {text}",
+            f"MLflow does not answer ({type(cause).__name__ if cause else text})",
             where=self.where,
             fix="start the server, or correct tracking.mlflow; then run the command again",
             code=Code.TRACKING_UNREACHABLE,
@@ -135,9 +139,9 @@ def _name(name: str) -> str:
 
 
 @contextmanager
-def _bounded() -> Iterator[None]:
-    """Bound what the client waits for a server, which reads it from the environment at each request."""
-    ours = {name: value for name, value in _BOUNDS.items() if name not in os.environ}
+def _variables() -> Iterator[None]:
+    """Have the client wait for a bounded time and print nothing, for the length of the block."""
+    ours = {name: value for name, value in _VARIABLES.items() if name not in os.environ}
     os.environ.update(ours)
     try:
         yield
