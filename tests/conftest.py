@@ -1,4 +1,6 @@
 import os
+import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,24 @@ def is_missing(what, how):
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def empty_mlflow(tmp_path_factory):
+    """The file of an MLflow that knows no run: MLflow takes seconds to make one."""
+    if find_spec("mlflow") is None:
+        is_missing("MLflow", "pip install 'endcap[mlflow]'")
+    from mlflow import MlflowClient  # noqa: PLC0415 - an extra
+
+    file = tmp_path_factory.mktemp("mlflow") / "runs.db"
+    MlflowClient(tracking_uri=f"sqlite:///{file}").search_experiments()
+    return file
+
+
+@pytest.fixture
+def mlflow_file(empty_mlflow, tmp_path):
+    """An MLflow of one's own: its URI."""
+    return f"sqlite:///{shutil.copy(empty_mlflow, tmp_path / 'runs.db')}"
 
 
 @pytest.fixture(scope="session")

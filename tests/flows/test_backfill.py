@@ -127,7 +127,7 @@ def test_a_table_that_is_gone_is_told_and_made_again(tmp_path, hand, rows_of):
 
 def test_steps_go_by_their_names_or_verbs_and_a_wrong_one_is_told():
     assert [step.name for step in steps_named(["sessionize", "train"])] == ["sessions", "exposures", "train"]
-    assert not {"pull", "monitor"} & {step.name for step in steps_named([])}
+    assert not {"pull", "monitor", "track"} & {step.name for step in steps_named([])}
     with pytest.raises(UsageError, match="did you mean 'sessions'"):
         steps_named(["session"])
 

@@ -91,6 +91,19 @@ def test_values_of_a_column_are_measured_each_with_their_cases(file):
     assert found["protocol"]["segment"] == "device"
 
 
+def test_a_file_of_orders_is_asked_for_whole_baskets_by_settings_for_them(tmp_path):
+    customers, orders = np.arange(300).repeat(8), np.tile(np.arange(4).repeat(2), 300)
+    # Everyone buys two items of his own again and again.
+    items = (customers % 20) * 2 + np.tile([0, 1], 1200)
+    pq.write_table(pa.table({"user": customers, "item": items, "at": orders}), tmp_path / "orders.parquet")
+    asked = {"user": "user", "item": "item", "time": "at", "split": "time:3", "protocol": "next_basket"}
+    found = compare(tmp_path / "orders.parquet", **asked, models=("recent", "blend"))
+    plain = found.to_plain()
+    assert plain["counts"] | {"cases": 300, "users": 300} == plain["counts"]
+    assert plain["models"]["recent"]["recall@5"] == plain["models"]["blend"]["recall@5"] == 1
+    assert "recall@20" in found.text()
+
+
 @pytest.mark.parametrize(
     ("change", "kind", "code"),
     [
@@ -101,6 +114,7 @@ def test_values_of_a_column_are_measured_each_with_their_cases(file):
         ({"split": "time:soon"}, UsageError, Code.USAGE),
         ({"split": "half"}, UsageError, Code.USAGE),
         ({"protocol": "session_next"}, UsageError, Code.USAGE),
+        ({"protocol": "next_basket"}, UsageError, Code.USAGE),
         ({"protocol": "session_next", "split": "time:9", "session": None}, UsageError, Code.USAGE),
         ({"protocol": "nxt"}, UsageError, Code.USAGE),
         ({"seen": "kept"}, UsageError, Code.USAGE),

@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from endcap.core.errors import Code, ModelError
-from endcap.core.sequences import Queries
+from endcap.core.sequences import Catalogue, Queries, Sequences
 from endcap.models.blend_scorer import BlendScorer, mixed, shares_of
+from endcap.models.item_markov import ItemMarkov
 from endcap.models.popular import PopularScorer
 from endcap.models.recent import RecentScorer
 
@@ -41,6 +42,26 @@ def test_shares_keep_the_order_and_are_finite(row, are_logits):
 def test_a_member_without_weight_says_nothing():
     shares = [np.array([[1, 0]], np.float32), np.array([[0, 1]], np.float32)]
     assert mixed(shares, np.array([1.0, 0.0])).tolist() == [[1, 0]]
+
+
+def follows(first):
+    """A model that saw item `first` go before item 1."""
+    sequences = Sequences(np.array([0, 2]), np.array([first, 1], np.int32), np.arange(2), np.array([0]))
+    recipe = ItemMarkov(max_gap=1, decay=0.5, penalty=0, rows_sum=0)
+    return recipe.fit(sequences, Catalogue(("a", "b", "c")), seed=1)
+
+
+def test_the_weightiest_member_that_can_say_why_is_believed():
+    members = {"popular": made().members["popular"], "zero": follows(0), "two": follows(2)}
+
+    def because(weights, query, item):
+        return BlendScorer(members, np.array(weights, np.float32), {"logits": []}).because(query, item)
+
+    assert because([0.5, 0.3, 0.2], [2, 0], 1) == 0
+    assert because([0.5, 0.2, 0.3], [2, 0], 1) == 2
+    assert because([0.5, 0.2, 0.3], [0], 1) == 0  # the weightier one knows nothing of it
+    assert because([0.5, 0.3, 0.2], [1], 0) is None
+    assert made().because([2], 1) is None
 
 
 def test_each_member_lies_in_a_folder_of_its_name(tmp_path):

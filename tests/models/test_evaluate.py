@@ -12,6 +12,7 @@ from endcap.models.evaluate import answer, evaluate, split_by
 from endcap.models.item_markov import ItemMarkov
 from endcap.models.popular import Popular, PopularScorer
 from endcap.models.protocols import leave_one_out
+from endcap.models.recent import Recent
 from endcap.testing.worlds import SPLIT_US, no_sequences, planted_catalogue, planted_sequences
 
 RECIPES = {"popular": Popular(), "item_markov": ItemMarkov(), "recent": Popular(window_days=1)}
@@ -57,7 +58,7 @@ def test_what_the_settings_can_watch_is_measured():
     assert named < {measure.split("@")[0] for measure in told if "@" in measure}
 
 
-@pytest.mark.parametrize("protocol", ["session_next", "time", "leave_one_out"])
+@pytest.mark.parametrize("protocol", ["session_next", "time", "leave_one_out", "next_basket"])
 def test_the_same_data_and_seed_give_the_same_bytes(protocol):
     first, again = (msgspec.json.encode(measured(protocol).to_plain()) for _ in range(2))
     assert first == again
@@ -111,6 +112,27 @@ def test_slices_are_measured_with_their_numbers_of_cases():
     assert slices["cold_items"] == {"cases": 0, "users": 0, "too_small": True, "models": {}, "differences": {}}
     assert slices["cold_users"]["cases"] == 80  # the first step of each session after the split
     assert slices["cold_users"]["models"]["item_markov"]["ci"]["hr@1"] is not None
+
+
+def orders():
+    """Sixty customers who buy items 0 and 1, then 2 with 3, then the first two again."""
+    items = np.tile(np.array([0, 1, 2, 3, 0, 1], np.int32), 60)
+    at_us = np.tile(np.array([1, 1, 2, 2, 3, 3]), 60)
+    return Sequences(np.arange(0, 361, 6), items, at_us, np.arange(60))
+
+
+def test_of_baskets_all_right_items_are_asked_and_repeats_count():
+    recipes = {"item_markov": ItemMarkov(), "popular": Popular(), "recent": Recent(decay=1.0)}
+    found = measured("next_basket", orders(), recipes, split_us=3)
+    plain = found.to_plain()
+    assert plain["counts"] | {"cases": 60, "same_instant": 0, "undefined": 0} == plain["counts"]
+    assert {"hr@3", "recall@3", "ndcg@3"} <= set(plain["models"]["recent"])
+    assert "mrr@3" not in plain["models"]["recent"]
+    assert set(plain["slices"]) == {"new_items", "cold_users"}
+    assert (plain["slices"]["new_items"]["cases"], plain["slices"]["cold_users"]["cases"]) == (0, 0)
+    dropped = measured("next_basket", orders(), recipes, split_us=3, seen="drop").to_plain()
+    assert dropped["models"]["recent"]["ndcg@3"] is None
+    assert dropped["counts"]["undefined"] == 120
 
 
 def test_a_recipe_that_may_fail_is_told_and_another_one_stops_everything():

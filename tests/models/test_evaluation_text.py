@@ -2,7 +2,15 @@ import math
 from dataclasses import replace
 
 from endcap.models.evaluation import Difference, Evaluation, ModelMeasures, Slice
-from endcap.models.evaluation_text import conclusions, evaluation_text, lists_rows, slice_rows, verdicts
+from endcap.models.evaluation_text import (
+    conclusions,
+    evaluation_text,
+    lists_rows,
+    measure_rows,
+    slice_rows,
+    slices_told,
+    verdicts,
+)
 
 NAN = float("nan")
 NOT_ABOVE = (
@@ -98,3 +106,11 @@ def test_of_a_segment_with_many_values_the_largest_are_shown_and_the_others_are_
 
 def test_measures_that_no_model_has_get_no_column():
     assert lists_rows(found())[0] == ["lists", "coverage@5", "gini@5", "popularity@5"]
+
+
+def test_baskets_have_recall_and_no_order_of_ids():
+    models = {"popular": ModelMeasures({"hr@5": 1.0, "recall@5": 0.5, "ndcg@5": 0.25}, {"ndcg@5": (0.2, 0.3)})}
+    baskets = replace(found(), models=models, differences=(), slices=(Slice("new_items", 49, 3, {}, ()),))
+    assert measure_rows(baskets)[0][1:4] == ["hr@5", "recall@5", "ndcg@5"]
+    assert conclusions(baskets)[1] == "clearly above item_markov and popular: no model"
+    assert slices_told(baskets) == {"new_items": "the basket holds nothing that the user has had"}

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from endcap.metrics.ranking import UNDEFINED
 from endcap.models.measuring import Answers, Measuring, accuracy_by_case
 from endcap.models.slices import LEAST_CASES
 
@@ -62,3 +63,13 @@ def test_a_slice_is_measured_on_its_cases_alone_and_one_that_is_too_small_not_at
 
 def test_every_measure_stands_for_every_length():
     assert list(accuracy_by_case(np.array([0]), (1, 5))) == ["hr@1", "hr@5", "ndcg@1", "ndcg@5", "mrr@1", "mrr@5"]
+
+
+def test_of_several_right_items_each_counts_and_one_that_is_no_candidate_does_not():
+    # Ranks 0 and 5 of one basket; a hit and one that was dropped; one that was dropped alone.
+    found = Answers(np.array([0, 5, 1, UNDEFINED, UNDEFINED]), np.zeros((3, 1), np.int32), np.array([0, 2, 4, 5]))
+    told = {name: values.tolist() for name, values in found.accuracy((2,)).items()}
+    assert told["recall@2"] == pytest.approx([0.5, 1, np.nan], nan_ok=True)
+    assert told["hr@2"] == pytest.approx([1, 1, np.nan], nan_ok=True)
+    assert told["ndcg@2"] == pytest.approx([1 / (1 + 1 / np.log2(3)), 1 / np.log2(3), np.nan], nan_ok=True)
+    assert list(told) == ["hr@2", "ndcg@2", "recall@2"]

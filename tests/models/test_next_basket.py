@@ -70,6 +70,20 @@ def test_what_was_done_and_when_comes_with_the_history():
     assert next_basket(whole, split_us=4).cases.queries().events is None
 
 
+def test_every_second_question_keeps_its_history_and_its_basket():
+    cases = next_basket(baskets(), split_us=4).cases
+    assert told(cases.every(2)) == [told(cases)[0], told(cases)[2]]
+    assert told(cases.every(1)) == told(cases)
+
+
+def test_what_was_seen_is_the_whole_history_and_right_items_of_it_are_repeats():
+    cases = next_basket(baskets(), split_us=4).cases
+    case, item = cases.seen(1, 3)
+    assert list(zip(case.tolist(), item.tolist(), strict=True)) == [(0, 2), (1, 2), (1, 2), (1, 0), (1, 2)]
+    assert cases.case_of().tolist() == [0, 0, 1, 1, 2]
+    assert cases.are_repeats().tolist() == [True, False, False, True, False]
+
+
 def test_every_right_item_gets_its_rank_and_a_repeat_is_a_hit():
     cases, catalogue = next_basket(baskets(), split_us=4).cases, Catalogue(("a", "b", "c"))
     # recent: [1, 0, then 2] for user 7; [2, then the others] and [2, 0, then 1] for user 3.

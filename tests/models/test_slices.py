@@ -3,8 +3,9 @@ from dataclasses import replace
 import numpy as np
 
 from endcap.core.sequences import Sequences
+from endcap.models.next_basket import next_basket
 from endcap.models.protocols import leave_one_out, session_next, time
-from endcap.models.slices import COLD_EVENTS, Segment, slices_of
+from endcap.models.slices import COLD_EVENTS, Segment, slices_of, slices_of_baskets
 
 
 def shop():
@@ -62,3 +63,17 @@ def test_a_target_that_is_no_item_of_the_catalogue_is_cold():
 def test_without_a_column_there_are_no_segments():
     cases = session_next(replace(shop(), segments=None), split_us=0).cases
     assert set(told(cases, DEVICE)) == {"untied", "cold_items", "cold_users"}
+
+
+def test_baskets_of_new_items_short_histories_and_the_segment_of_their_first_row():
+    # User 0 has 0, then 1, then 2 and 3; user 1 has 0, then 0 again, then 3.
+    cases = next_basket(shop(), split_us=2).cases
+    found = {name: chosen_B.tolist() for name, chosen_B in slices_of_baskets(cases, DEVICE).items()}
+    assert cases.users.tolist() == [0, 0, 1, 1, 1]
+    assert found == {
+        "new_items": [True, True, True, False, True],
+        "cold_users": [True, False, True, True, False],
+        "device=phone": [True, False, False, True, False],
+        "device=desk": [False, True, True, False, True],
+    }
+    assert set(slices_of_baskets(cases)) == {"new_items", "cold_users"}

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from endcap.stores.config import StoresConfig, is_object_store
+from endcap.stores.config import StoresConfig, TrackingConfig, is_object_store
 
 
 def test_by_default_everything_lies_below_the_shop():
@@ -53,3 +53,39 @@ def test_a_shop_has_its_own_file_unless_a_server_is_named():
 def test_what_is_no_such_server_is_refused(url, told):
     with pytest.raises(ValidationError, match=told):
         StoresConfig(catalog=url)
+
+
+def test_runs_are_mirrored_to_a_server_or_a_file_and_nowhere_unless_it_is_said():
+    assert TrackingConfig().mlflow == ""
+    for uri in (
+        "http://mlflow.internal:5000",
+        "https://host/behind/a/proxy",
+        "sqlite:///mlflow.db",
+        "sqlite:////a/b.db",
+    ):
+        assert TrackingConfig(mlflow=uri).mlflow == uri
+    assert TrackingConfig(mlflow="http://host/").mlflow == "http://host"
+
+
+@pytest.mark.parametrize(
+    ("uri", "told"),
+    [
+        ("mlruns", "no longer keeps runs in folders"),
+        ("file:///mlruns", "no longer keeps runs in folders"),
+        ("postgresql://ann:hidden@host/db", "write http"),
+        ("sqlite://runs.db", "names no file"),
+        ("sqlite:///", "names no file"),
+        ("http://ann:hidden@host:5000", "credentials stand in the environment"),
+        ("http://host?token=hidden", "credentials stand in the environment"),
+        ("http://:5000", "names no host"),
+    ],
+)
+def test_what_no_run_can_be_mirrored_to_is_refused_and_a_secret_not_repeated(uri, told):
+    with pytest.raises(ValidationError, match=told) as caught:
+        TrackingConfig(mlflow=uri)
+    assert "hidden" not in caught.value.errors()[0]["msg"]
+
+
+def test_an_experiment_without_a_server_would_be_ignored():
+    with pytest.raises(ValidationError, match="names no server"):
+        TrackingConfig(experiment="mine")

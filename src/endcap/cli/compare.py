@@ -24,7 +24,7 @@ def compare_verb(  # noqa: PLR0913 - a command has as many arguments as it has c
     category: str | None = None,
     segment: str | None = None,
     split: str = "leave_one_out",
-    protocol: Literal["next", "session_next"] = "next",
+    protocol: Literal["next", "session_next", "next_basket"] = "next",
     seen: Literal["keep", "drop"] = "keep",
     models: str = "",
     k: str = "5,10,20",
@@ -45,7 +45,8 @@ def compare_verb(  # noqa: PLR0913 - a command has as many arguments as it has c
         category: Column with the category of the row's item, for models that know it and for how varied lists are.
         segment: Column whose values are told apart: measures for each of them.
         split: leave_one_out, or time:DAY (time:NUMBER for integer times): train before it, test from it on.
-        protocol: next (a user's next items) or session_next (each step of a session to its next different item).
+        protocol: next (a user's next items), session_next (each step of a session to its next different item) or
+            next_basket (for orders: all items that a user has at the next instant).
         seen: Whether items that the user has had already may be recommended.
         models: Names of models, with commas between; by default all that are installed. item_markov and popular stand
             in every table.

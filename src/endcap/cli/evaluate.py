@@ -19,7 +19,7 @@ def evaluate(shop: Path, *, through: str = "", json_wanted: Annotated[bool, Para
         through: Last day, YYYY-MM-DD; by default the last day that has data.
         json_wanted: Print the evaluation as one JSON object and nothing else.
     """
-    run_verbs(shop, verbs=("evaluate",), through=through, json_wanted=json_wanted, is_silent=True)
+    run_verbs(shop, verbs=("evaluate", "track"), through=through, json_wanted=json_wanted, is_silent=True)
     report = find_shop(shop).reports / ("evaluation.json" if json_wanted else "evaluation.txt")
     if report.exists():
         print(report.read_text(encoding="utf-8").rstrip("\n"))

@@ -49,7 +49,7 @@ def train(
             f"a budget of {budget:g} s is none", where="--budget", fix="name seconds above 0", code=Code.USAGE
         )
     if not search:
-        run_verbs(shop, verbs=("train",), through=through, json_wanted=json_wanted)
+        run_verbs(shop, verbs=("train", "track"), through=through, json_wanted=json_wanted)
         return
     if json_wanted:
         print(json.dumps(search_shop(shop, search, budget_s=budget or _BUDGET_S).to_plain()))

@@ -113,6 +113,9 @@ class Code(StrEnum):
     ENGINE_MISSING = "engine-missing"
     ENGINE_UNREACHABLE = "engine-unreachable"
     ENGINE_FAILED = "engine-failed"
+    TRACKING_MISSING = "tracking-missing"
+    TRACKING_UNREACHABLE = "tracking-unreachable"
+    TRACKING_REFUSED = "tracking-refused"
     PORT_UNUSABLE = "port-unusable"
     USAGE = "usage"
 

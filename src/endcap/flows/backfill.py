@@ -29,8 +29,9 @@ from endcap.governance.access import Action, require
 
 __all__ = ["Backfilled", "backfill", "steps_named"]
 
-_LEFT_OUT = ("pull", "monitor")
-"""Steps that no backfill does: what is not pulled yet is no past, and the monitor judges what is in force."""
+_LEFT_OUT = ("pull", "monitor", "track")
+"""Steps that no backfill does: what is not pulled yet is no past, the monitor judges what is in force, and what was
+fitted is mirrored by the next refresh."""
 
 
 @dataclass(frozen=True)

@@ -14,17 +14,28 @@ from endcap.flows.interactions import Interactions, read_interactions
 from endcap.governance.access import Action, Resource, local_actor, require
 from endcap.governance.audit import KeptInMemory
 from endcap.models.budget import Budget
-from endcap.models.evaluate import REFERENCES, evaluate, split_by
+from endcap.models.evaluate import REFERENCES, Asking, evaluate, parts_of
 from endcap.models.evaluation import Evaluation
-from endcap.models.protocols import Protocol, Split
+from endcap.models.next_basket import BasketSplit
+from endcap.models.protocols import Split
 from endcap.models.registry import algorithm, algorithm_names
 
 __all__ = ["Asked", "Seen", "compare"]
 
-Asked = Literal["next", "session_next"]
+Asked = Literal["next", "session_next", "next_basket"]
 Seen = Literal["keep", "drop"]
 
 _RESAMPLES = 200
+
+_OFTEN = {"length": 1000, "decay": 1.0}
+_FOR_BASKETS: dict[str, dict[str, Any]] = {
+    "recent": _OFTEN,
+    "blend": {
+        "ask": "next_basket", "members": ("recent", "als", "item_markov"), "settings": {"recent": _OFTEN}
+    },
+}  # fmt: skip
+"""Settings where baskets are asked: what a customer has most often comes first, the strongest of plain answers there
+(Li et al. 2023, "A Next Basket Recommendation Reality Check"), and a blend is chosen by what it will be asked."""
 
 
 def compare(  # noqa: PLR0913 - the command's options, each by name
@@ -59,10 +70,12 @@ def compare(  # noqa: PLR0913 - the command's options, each by name
         segment: Column whose values become slices: measures for each of them.
         split: `leave_one_out` (each user's last item is asked), `time:2016-09-15` (the first UTC day of the test) or
             `time:1234` (in the column's own integers).
-        protocol: `next` asks for a user's next item; `session_next` for the next different item of a session.
+        protocol: `next` asks for a user's next item; `session_next` for the next different item of a session;
+            `next_basket` for all items that a user has at the next instant, as the lines of an order are told.
         seen: Whether items of the history stay candidates.
         models: Names of algorithms; item_markov and popular stand in every table and need not be named. None named:
-            all that are installed, with their settings as they are: nothing is chosen by the cases.
+            all that are installed, with their settings as they are (of baskets: `_FOR_BASKETS`): nothing is chosen by
+            the cases.
         ks: Lengths of lists.
         seed: Of fitting and of the bootstrap.
         budget_s: Seconds from now on; models that would not fit are not started, see `models.budget`.
@@ -81,11 +94,13 @@ def compare(  # noqa: PLR0913 - the command's options, each by name
     if budget_s is not None and not budget_s > 0:
         raise _usage(f"a budget of {budget_s:g} seconds fits nothing", "give seconds above 0, such as 120")
     wanted = models or tuple(algorithm_names())
-    recipes = {name: algorithm(name) for name in (*wanted, *(name for name in REFERENCES if name not in wanted))}
+    settings = _FOR_BASKETS if protocol == "next_basket" else {}
+    named = (*wanted, *(name for name in REFERENCES if name not in wanted))
+    recipes = {name: algorithm(name, settings.get(name)) for name in named}
     columns = {"session": session, "event": event, "category": category, "segment": segment}
     found = read_interactions(Path(file), user=user, item=item, time=time, **columns)
     split_at = _instant(split, found, time)
-    _check_parts(split, split_by(_protocol(split, protocol), found.sequences, split_at))
+    _check_parts(split, parts_of(_protocol(split, protocol), found.sequences, split_at))
     evaluation = evaluate(
         recipes,
         found.sequences,
@@ -114,8 +129,8 @@ def _check(split: str, protocol: str, seen: str, ks: tuple[int, ...], session: s
             raise _usage(f"'{word}' is unknown; {near(word, known)}", f"use one of: {', '.join(known)}")
     if not ks or min(ks) < 1:
         raise _usage(f"lists of {', '.join(map(str, ks)) or 'no'} items cannot be measured", "use lengths from 1")
-    if protocol == "session_next" and split == "leave_one_out":
-        raise _usage("session_next needs a split in time", "use split time:DAY, or protocol next")
+    if protocol != "next" and split == "leave_one_out":
+        raise _usage(f"{protocol} needs a split in time", "use split time:DAY, or protocol next")
     if protocol == "session_next" and session is None:
         raise _usage("session_next needs sessions", "name their column with --session, or use protocol next")
 
@@ -141,13 +156,13 @@ def _instant(split: str, found: Interactions, column: str) -> int:
     return start_us // found.unit_us
 
 
-def _protocol(split: str, protocol: Asked) -> Protocol:
-    if protocol == "session_next":
-        return "session_next"
+def _protocol(split: str, protocol: Asked) -> Asking:
+    if protocol != "next":
+        return protocol
     return "leave_one_out" if split == "leave_one_out" else "time"
 
 
-def _check_parts(split: str, parts: Split) -> None:
+def _check_parts(split: str, parts: Split | BasketSplit) -> None:
     """Refuse a split that gives numbers about nothing."""
     for count, what in ((len(parts.cases), "ask"), (len(parts.train), "learn")):
         if count == 0:

@@ -7,13 +7,13 @@ from html import escape
 from endcap.flows.compare_figures import FIGURES
 from endcap.flows.comparison import Comparison
 from endcap.models.evaluation_text import (
-    TOLD_SLICES,
     Rows,
     conclusions,
     lists_rows,
     main_measure,
     measure_rows,
     slice_rows,
+    slices_told,
     told,
     verdicts,
 )
@@ -59,7 +59,7 @@ def report_html(found: Comparison, figures: Mapping[str, bytes]) -> str:
         "<h2>Lists</h2>", f"<p>{_LISTS_TOLD}</p>",
         _table(lists_rows(evaluation), "What the lists are like."),
         "<h2>Slices</h2>", _table(slice_rows(evaluation), f"{main} on the cases of one kind."),
-        _listed([f"{name}: {said}" for name, said in TOLD_SLICES.items()]),
+        _listed([f"{name}: {said}" for name, said in slices_told(evaluation).items()]),
         "<h2>Time</h2>", _figure("time", main, figures),
         f"<p>Fitted in: {escape(found.seconds_told())}.</p>", _listed(found.not_fitted_told()),
         "<h2>How it was measured</h2>", _listed([*found.asked_told(), *found.notes()]),

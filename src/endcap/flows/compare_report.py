@@ -14,13 +14,13 @@ from endcap.flows.compare_html import report_html
 from endcap.flows.comparison import Comparison
 from endcap.flows.shop import write_atomically
 from endcap.models.evaluation_text import (
-    TOLD_SLICES,
     Rows,
     conclusions,
     lists_rows,
     main_measure,
     measure_rows,
     slice_rows,
+    slices_told,
     told,
     verdicts,
 )
@@ -72,13 +72,13 @@ def write_report(found: Comparison, folder: Path) -> None:
 def report_markdown(found: Comparison) -> str:
     """Return the report as Markdown, without any second."""
     evaluation = found.evaluation
-    slices_told = [f"`{name}`: {said}" for name, said in TOLD_SLICES.items()]
+    slices = [f"`{name}`: {said}" for name, said in slices_told(evaluation).items()]
     parts = [
         "# Models compared", *_listed(conclusions(evaluation)), f"{told(evaluation)}.",
         f"![{_alt('quality', found)}](quality.svg)",
         "## Hits", _table(measure_rows(evaluation)), *_listed(verdicts(evaluation)),
         "## Lists", _table(lists_rows(evaluation)),
-        "## Slices", _table(slice_rows(evaluation)), *_listed(slices_told),
+        "## Slices", _table(slice_rows(evaluation)), *_listed(slices),
         "## Time", "Seconds are measured, so they stand in `compare.json` and `report.html`, not here.",
         f"![{_alt('time', found)}](time.svg)",
         *_listed([f"{name} has no measures: see `compare.json`" for name in evaluation.not_fitted]),

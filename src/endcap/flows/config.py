@@ -20,7 +20,7 @@ from endcap.models.config import OURS, ModelsConfig
 from endcap.monitoring.config import MonitoringConfig
 from endcap.serving.config import ServingConfig
 from endcap.sessions.config import SessionsConfig
-from endcap.stores.config import StoresConfig
+from endcap.stores.config import StoresConfig, TrackingConfig
 
 __all__ = ["ENVIRONMENT_PREFIX", "EngineSettings", "ShopConfig", "ShopSettings", "load_config", "parse_config"]
 
@@ -102,6 +102,7 @@ class ShopConfig(BaseModel):
     index: IndexConfig = Field(default_factory=IndexConfig)
     serving: ServingConfig = Field(default_factory=ServingConfig)
     monitoring: MonitoringConfig = Field(default_factory=MonitoringConfig)
+    tracking: TrackingConfig = Field(default_factory=TrackingConfig)
 
     @model_validator(mode="after")
     def _names_what_there_is(self) -> "ShopConfig":
@@ -130,8 +131,8 @@ class ShopConfig(BaseModel):
         return found
 
     def digest(self) -> str:
-        """Return the digest of the configuration as understood; where things lie does not change what they are."""
-        return digest_of(self.model_dump(mode="json", exclude={"stores"}))
+        """Return the digest of the configuration as understood; where things lie or are told does not count."""
+        return digest_of(self.model_dump(mode="json", exclude={"stores", "tracking"}))
 
 
 def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> ShopConfig:

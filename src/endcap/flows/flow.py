@@ -20,6 +20,7 @@ from endcap.stores.query import Query
 from endcap.stores.raw_ids import RawIds
 from endcap.stores.runs import FolderOfRuns, RunPlace
 from endcap.stores.tables import TableStore
+from endcap.stores.tracking import Tracking
 
 if TYPE_CHECKING:  # it tells steps and reports, which are made here
     from endcap.flows.workers import Workers
@@ -155,6 +156,7 @@ class Flow:
         make_bundles: Opens the place of the bundles; None for the shop's folder.
         shared_runs: Where the manifests of all machines' runs lie, where several share the lake; None where one has it.
         check_stores: Tries all that a run will ask of the stores, where that can fail late and dear.
+        make_tracking: Opens the server that fits are mirrored to, where endcap.toml names one; asks it nothing.
     """
 
     shop: Shop
@@ -179,6 +181,7 @@ class Flow:
     make_bundles: Callable[[], BundlePlace] | None = None
     shared_runs: RunPlace | None = None
     check_stores: Callable[[], None] = lambda: None
+    make_tracking: Callable[[], Tracking] | None = None
     _bundles: BundlePlace | None = None
     _engine: Engine | None = None
     _raw_ids: RawIds | None = None

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from pydantic import BaseModel
 
 from endcap.core.clock import day_start_us
 from endcap.core.errors import Code, ModelError
@@ -25,7 +26,7 @@ from endcap.index.recall import recall_report
 from endcap.models.config import ALWAYS_MEASURED
 from endcap.models.evaluate import evaluate
 from endcap.models.evaluation_text import evaluation_text
-from endcap.models.protocol import Scorer, VectorScorer
+from endcap.models.protocol import Algorithm, Scorer, TrainedAlgorithm, VectorScorer
 from endcap.models.registry import members_of, origin
 
 __all__ = [
@@ -83,7 +84,7 @@ def plan_train(flow: Flow) -> Plan:
 def run_train(flow: Flow, pending: list[str]) -> Outcome:
     """Fit the pending models on everything up to the last day."""
     learned = Learned(flow)
-    output, curves = {}, {}
+    output, curves, models = {}, {}, {}
     for name in pending:
         recipe = flow.shop.config.models.recipes()[name]
         scorer, curve = fit_model(flow, name, recipe, learned)
@@ -93,15 +94,24 @@ def run_train(flow: Flow, pending: list[str]) -> Outcome:
 
         version = _keep(flow, flow.shop.models / name, save)
         output[name] = {"kind": recipe.kind, "version": version, "vectors": isinstance(scorer, VectorScorer)}
+        models[name] = {"kind": recipe.kind, "version": version, **_settings(flow, recipe)}
         if curve:
             curves[name] = curve
     return Outcome(
         output=output,
-        detail={"training": curves} if curves else {},
+        detail={"seed": flow.seed, "models": models, **({"training": curves} if curves else {})},
         note=f"{', '.join(pending)} on {learned.text()}",
         # Not before: a run that is killed at the second model goes through the first by its checkpoints.
         put_in_force=lambda: forget_checkpoints(flow, pending),
     )
+
+
+def _settings(flow: Flow, recipe: Algorithm) -> dict[str, Any]:
+    """Return what a model was fitted under, as plain values: of the recipe, and of training where it is by steps."""
+    own = recipe.model_dump(mode="json", exclude={"kind"}) if isinstance(recipe, BaseModel) else {}
+    is_by_steps = isinstance(recipe, TrainedAlgorithm)
+    training = flow.shop.config.models.training.model_dump(mode="json") if is_by_steps else {}
+    return {"settings": own, "training": training}
 
 
 def plan_index(flow: Flow) -> Plan:
@@ -179,6 +189,7 @@ def run_evaluate(flow: Flow, _pending: list[str]) -> Outcome:
     serving = config.serving_model(metrics)
     return Outcome(
         output={"": {"metrics": metrics, "version": version, "split_day": split_day, "serving_model": serving}},
+        detail={"seed": flow.seed, "metrics": metrics, "split_day": split_day},
         note=f"test days from {split_day}, {plain['counts']['cases']:,} cases; {serving} orders slates",
     )
 

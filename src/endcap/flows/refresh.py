@@ -16,12 +16,15 @@ from endcap.flows.shop import find_shop
 from endcap.flows.source_schemas import refused_source
 from endcap.flows.steps import FIRST_STEP, STEPS
 from endcap.flows.tidy import tidy
+from endcap.flows.tracking import is_tracked
 from endcap.flows.wiring.batch import open_flow
 from endcap.governance.access import Action, require
 
 __all__ = ["KEEPING_MODELS", "Refreshed", "forget_lost_tables", "last_day", "refresh"]
 
-KEEPING_MODELS = tuple(dict.fromkeys(step.verb for step in STEPS if step.verb not in ("train", "evaluate")))
+_OF_FITS = ("train", "evaluate", "track")
+
+KEEPING_MODELS = tuple(dict.fromkeys(step.verb for step in STEPS if step.verb not in _OF_FITS))
 """The verbs of a refresh that fits no model: those that are there take the catalogue's new items in."""
 
 
@@ -66,6 +69,7 @@ def refresh(
 
     Raises:
         EndcapError: A step failed; what was in force before it stays in force.
+        ConfigError: Fits are to be mirrored to MLflow, and it is not installed (TRACKING_MISSING).
         SourceError: Files of some days cannot be read (SOURCE_COLUMN, SOURCE_UNREADABLE) or hold nothing
             (SOURCE_EMPTY_DAY): these days are as they were, all else is done.
         DataError: Most of some days is bad (TOO_MANY_BAD_ROWS): likewise.
@@ -76,6 +80,8 @@ def refresh(
     with open_flow(opened, through=through, progress=progress, clock=clock) as flow:
         require(flow.actor, Action.SHOP_READ, opened.resource("shop"), audit=flow.ledger.audit, at_us=flow.now_us)
         flow.check_stores()
+        if flow.make_tracking and is_tracked(flow) and (verbs is None or "track" in verbs):
+            flow.make_tracking()  # what is missing for it is told before anything is fitted
         if verbs is None or "bundle" in verbs:  # what is found broken is made again in this run
             flow.bundles.confirm()
         if verbs is not None and "bundle" in verbs and "train" not in verbs and not flow.made_of_models("train"):

@@ -18,6 +18,7 @@ NOT_REPLAYED = {
     "catalogue": "likewise",
     "slates": "likewise",
     "monitor": "it judges a moment and leaves nothing to compare",
+    "track": "it tells others what was fitted, and a replay is no new fit",
 }
 """Steps that no replay does, and why not."""
 

@@ -31,6 +31,7 @@ from endcap.flows import (
     pull_steps,
     quality_steps,
     session_steps,
+    tracking,
     watch,
 )
 from endcap.flows import model_steps as models
@@ -147,5 +148,9 @@ STEPS: tuple[Step, ...] = (
     Step(
         "monitor", "monitor", Action.HEALTH_CHECK, ("monitoring", "flows/watch.py"), ("monitoring",),
         watch.plan_monitor, watch.run_monitor, is_there=watch.is_report_there,
+    ),
+    Step(  # last: what is in force does not wait for a server that is away
+        "track", "track", Action.MODEL_TRAIN, ("stores/tracking.py", "stores/adapters/mlflow.py", "flows/tracking.py"),
+        ("tracking",), tracking.plan_track, tracking.run_track, is_wanted=tracking.is_tracked,
     ),
 )  # fmt: skip

@@ -49,6 +49,23 @@ class BlendScorer:
         ]
         return mixed(shares, self.weights_M)
 
+    def because(self, query_items: list[int], item: int) -> int | None:
+        """Tell which item of a query speaks for an item: what the weightiest member says that can say why.
+
+        Args:
+            query_items: Item numbers, oldest first.
+            item: The recommended item's number.
+
+        Returns:
+            An item number of the query, or None where no member names one.
+        """
+        for place in np.argsort(-self.weights_M, kind="stable").tolist():
+            explain: Any = getattr(list(self.members.values())[place], "because", None)
+            found: int | None = None if explain is None else explain(query_items, item)
+            if found is not None:
+                return found
+        return None
+
     def save(self, folder: Path) -> None:
         """Write the weights, and each member into a folder of its name; see `models.protocol.Scorer`."""
         settings = {"members": list(self.members), "recipe": self.settings}

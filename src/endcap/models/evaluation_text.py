@@ -8,7 +8,6 @@ from endcap.models.measuring import REFERENCES
 from endcap.models.slices import COLD_EVENTS, LEAST_CASES
 
 __all__ = [
-    "TOLD_SLICES",
     "UNTIED",
     "Rows",
     "conclusions",
@@ -17,6 +16,7 @@ __all__ = [
     "main_measure",
     "measure_rows",
     "slice_rows",
+    "slices_told",
     "told",
     "verdicts",
 ]
@@ -34,9 +34,10 @@ _SEEN = {"keep": "kept", "drop": "dropped"}
 _LISTS = ("coverage", "gini", "novelty", "popularity", "diversity")
 
 UNTIED = "untied"
-TOLD_SLICES = {
+_TOLD_SLICES = {
     UNTIED: "the target is not of the same instant as the end of the history",
     "cold_items": f"the target has at most {COLD_EVENTS} events in training",
+    "new_items": "the basket holds nothing that the user has had",
     "cold_users": "the history has at most one item",
 }
 """What each slice of every evaluation is, in words."""
@@ -72,7 +73,9 @@ def measure_rows(found: Evaluation) -> Rows:
     """Return the table of hits, on all cases and on the untied ones."""
     main, longest = main_measure(found), found.protocol["ks"][-1]
     untied = found.slice_named(UNTIED)
-    columns = [f"hr@{longest}", f"mrr@{longest}", main]
+    known = {name for each in found.models.values() for name in each.values}
+    second = "recall" if f"recall@{longest}" in known else "mrr"
+    columns = [f"hr@{longest}", f"{second}@{longest}", main]
     rows = [["model", *columns, f"{main} 95 %", f"{main} untied", "untied 95 %"]]
     for name in _best_first(found):
         each = found.models[name]
@@ -110,6 +113,11 @@ def slice_rows(found: Evaluation) -> Rows:
     return rows
 
 
+def slices_told(found: Evaluation) -> dict[str, str]:
+    """Return what the slices are, in words; those of a segment tell themselves."""
+    return {each.name: _TOLD_SLICES[each.name] for each in found.slices if each.name in _TOLD_SLICES}
+
+
 def conclusions(found: Evaluation) -> list[str]:
     """Return which model measures best, and which are clearly above both references, on the untied cases too."""
     measure, untied = main_measure(found), found.slice_named(UNTIED)
@@ -123,9 +131,10 @@ def conclusions(found: Evaluation) -> list[str]:
         if name not in REFERENCES and all(each.intervals[measure][0] > 0 for each in every if each.first == name)
     ]  # fmt: skip
     ends = _span(found.models[best[0]].intervals[measure])
+    everywhere = ", on all cases and on the untied" if untied else ""
     return [
         f"the highest {measure}: {', '.join(best)} with {known[best[0]]:.4f}, 95 % interval {ends}",
-        f"clearly above {' and '.join(REFERENCES)}, on all cases and on the untied: {', '.join(clear) or 'no model'}",
+        f"clearly above {' and '.join(REFERENCES)}{everywhere}: {', '.join(clear) or 'no model'}",
     ]
 
 
@@ -160,8 +169,8 @@ def _best_first(found: Evaluation) -> list[str]:
 
 def _shown(slices: Sequence[Slice]) -> list[Slice]:
     """Return the slices of every evaluation, and of a segment those with the most cases."""
-    always = [each for each in slices if each.name in TOLD_SLICES]
-    others = sorted((each for each in slices if each.name not in TOLD_SLICES), key=lambda each: -each.cases)
+    always = [each for each in slices if each.name in _TOLD_SLICES]
+    others = sorted((each for each in slices if each.name not in _TOLD_SLICES), key=lambda each: -each.cases)
     return always + others[:_MOST_SLICES]
 
 

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from endcap.core.sequences import Int32, Int64
+from endcap.metrics.baskets import basket_hr_at, basket_ndcg_at, basket_recall_at
 from endcap.metrics.intervals import interval, paired_interval
 from endcap.metrics.lists import diversity, gini, novelty, popularity
-from endcap.metrics.ranking import coverage, hr_at, mean_defined, mrr_at, ndcg_at
+from endcap.metrics.ranking import UNDEFINED, coverage, hr_at, mean_defined, mrr_at, ndcg_at
 from endcap.models.evaluation import Difference, ModelMeasures, Slice
 from endcap.models.slices import LEAST_CASES
 
@@ -22,6 +23,9 @@ REFERENCES = ("item_markov", "popular")
 """What every other model is compared with."""
 
 _FUNCTIONS: Mapping[str, Callable[[Int64, int], NDArray[np.float64]]] = {"hr": hr_at, "ndcg": ndcg_at, "mrr": mrr_at}
+_OF_BASKETS: Mapping[str, Callable[[Int64, Int64, int], NDArray[np.float64]]] = {
+    "hr": basket_hr_at, "ndcg": basket_ndcg_at, "recall": basket_recall_at
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -29,12 +33,23 @@ class Answers:
     """What a model answered.
 
     Args:
-        ranks: B ranks of the targets; see `metrics.ranking.ranks_of`.
+        ranks: B ranks of the targets, or T of all right items; see `metrics.ranking.ranks_of`.
         top: B x K best items; -1 where there were no more candidates.
+        starts: B+1 offsets into the T ranks, where a case has several right items; None where each has one.
     """
 
     ranks: Int64
     top: Int32
+    starts: Int64 | None = None
+
+    def accuracy(self, ks: tuple[int, ...]) -> dict[str, NDArray[np.float64]]:
+        """Return measure -> its B values, NaN where undefined: hr, ndcg, and mrr, of several right items recall."""
+        if self.starts is None:
+            return accuracy_by_case(self.ranks, ks)
+        # A right item that is no candidate (--seen drop) is none of the basket's.
+        counts_T = self.ranks != UNDEFINED
+        starts = np.concatenate([[0], np.cumsum(counts_T)])[self.starts]
+        return {f"{name}@{k}": of(self.ranks[counts_T], starts, k) for name, of in _OF_BASKETS.items() for k in ks}
 
 
 @dataclass(frozen=True)
@@ -59,7 +74,7 @@ class Measuring:
 
     def measures(self, answers: Answers) -> ModelMeasures:
         """Return all measures of one model: of its hits, of its lists, and those of all lists together."""
-        by_case = {**accuracy_by_case(answers.ranks, self.ks), **self._lists_by_case(answers)}
+        by_case = {**answers.accuracy(self.ks), **self._lists_by_case(answers)}
         of_all = {
             **{f"coverage@{k}": coverage(answers.top[:, :k], len(self.train_counts)) for k in self.ks},
             **{f"gini@{k}": gini(answers.top[:, :k], len(self.train_counts)) for k in self.ks},
@@ -69,11 +84,11 @@ class Measuring:
 
     def differences(self, answers: Mapping[str, Answers]) -> tuple[Difference, ...]:
         """Compare each model with the references; a reference only with the weaker one after it."""
-        return self._differences({name: accuracy_by_case(each.ranks, self.ks) for name, each in answers.items()}, None)
+        return self._differences({name: each.accuracy(self.ks) for name, each in answers.items()}, None)
 
     def slices(self, answers: Mapping[str, Answers], chosen: Mapping[str, NDArray[np.bool_]]) -> tuple[Slice, ...]:
         """Measure all models on the B cases that each slice chooses; one that is too small has no measures."""
-        by_case = {model: accuracy_by_case(each.ranks, self.ks) for model, each in answers.items()}
+        by_case = {model: each.accuracy(self.ks) for model, each in answers.items()}
         return tuple(self._slice(name, by_case, chosen_B) for name, chosen_B in chosen.items())
 
     def _slice(

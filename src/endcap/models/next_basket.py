@@ -8,9 +8,10 @@ stays a candidate: a repeat counts as a hit. Ranking is over the full catalogue.
 Shapes: S sequences, E elements, B cases, T right items over all cases, N items.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from endcap.core.sequences import Int32, Int64, Queries, Sequences
 from endcap.metrics.baskets import ranks_of_several
@@ -53,6 +54,28 @@ class BasketCases:
         at = np.arange(starts[-1]) - np.repeat(starts[:-1] - first_B, lengths_B)
         whole = self.histories
         return Queries(starts, whole.items[at], None if whole.events is None else whole.events[at], whole.at_us[at])
+
+    def every(self, part: int) -> "BasketCases":
+        """Return every part-th question."""
+        stays_T = self.case_of() % part == 0
+        starts = np.concatenate([[0], np.cumsum(np.diff(self.starts)[::part])]).astype(np.int64)
+        of_cases = {name: getattr(self, name)[::part] for name in ("firsts", "ends", "users")}
+        return replace(self, starts=starts, targets=self.targets[stays_T], **of_cases)
+
+    def seen(self, start: int = 0, stop: int | None = None) -> tuple[Int64, Int32]:
+        """Return what cases start:stop have seen: case number less `start`, and item number; the whole histories."""
+        queries = self.queries(start, stop)
+        return np.repeat(np.arange(len(queries)), np.diff(queries.starts)), queries.items
+
+    def case_of(self) -> Int64:
+        """Return the case of each of the T right items."""
+        return np.repeat(np.arange(len(self)), np.diff(self.starts))
+
+    def are_repeats(self) -> NDArray[np.bool_]:
+        """Return for each of the T right items whether it stands in the history of its case."""
+        size = 1 + int(max(self.targets.max(initial=0), self.histories.items.max(initial=0)))
+        case, item = self.seen()
+        return np.isin(self.case_of() * size + self.targets, case * size + item)
 
 
 @dataclass(frozen=True)
@@ -112,6 +135,7 @@ def _by_user(sequences: Sequences) -> Sequences:
         users=sequences.users[came_E[order][opens]],
         weights=None if sequences.weights is None else sequences.weights[order],
         events=None if sequences.events is None else sequences.events[order],
+        segments=None if sequences.segments is None else sequences.segments[order],
     )
 
 

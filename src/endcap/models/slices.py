@@ -6,6 +6,9 @@
 - `cold_users`: the history has at most one item.
 - `COLUMN=value`: the target's event has this value in a column that the caller names.
 
+Of baskets there are `new_items` (it holds nothing that the user has had), `cold_users` (a history of at most one item)
+and `COLUMN=value` (of its first row).
+
 Shapes: B cases, E elements, N items.
 """
 
@@ -14,9 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from endcap.models.next_basket import BasketCases
 from endcap.models.protocols import Cases
 
-__all__ = ["COLD_EVENTS", "LEAST_CASES", "Segment", "slices_of"]
+__all__ = ["COLD_EVENTS", "LEAST_CASES", "Segment", "slices_of", "slices_of_baskets"]
 
 COLD_EVENTS = 5
 """Events in training up to which an item is cold."""
@@ -55,8 +59,21 @@ def slices_of(
         "cold_items": events_B <= COLD_EVENTS,
         "cold_users": cases.ends - cases.firsts <= 1,
     }
-    if segment is None or cases.segments is None:
-        return found
+    return found | _by_value(segment, cases.segments, cases.ends)
+
+
+def slices_of_baskets(cases: BasketCases, segment: Segment | None = None) -> dict[str, NDArray[np.bool_]]:
+    """Return for each slice which of the B baskets are in it; see `slices_of`."""
+    repeats_B = np.bincount(cases.case_of(), weights=cases.are_repeats(), minlength=len(cases))
+    found = {"new_items": repeats_B == 0, "cold_users": cases.ends - cases.firsts <= 1}
+    return found | _by_value(segment, cases.histories.segments, cases.ends)
+
+
+def _by_value(
+    segment: Segment | None, segments: NDArray[np.int32] | None, ends: NDArray[np.int64]
+) -> dict[str, NDArray[np.bool_]]:
+    if segment is None or segments is None:
+        return {}
     # A case ends where its target stands.
-    value_B = cases.segments[cases.ends]
-    return found | {f"{segment.column}={segment.names[value]}": value_B == value for value in np.unique(value_B)}
+    value_B = segments[ends]
+    return {f"{segment.column}={segment.names[value]}": value_B == value for value in np.unique(value_B)}

@@ -1,11 +1,11 @@
-"""Settings of the room: where tables, bundles and the catalog lie, how they are reached, how tables are kept tidy."""
+"""Settings of the room: where tables, bundles and the catalog lie, how they are kept, and where runs are mirrored."""
 
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-__all__ = ["StoresConfig", "is_object_store"]
+__all__ = ["StoresConfig", "TrackingConfig", "is_object_store"]
 
 
 def is_object_store(place: str) -> bool:
@@ -109,6 +109,53 @@ class StoresConfig(BaseModel):
         if url.password or _named_password(url.query):
             raise ValueError("keep the password out of endcap.toml: put it into keys/catalog.password")
         return url.set(drivername="postgresql+psycopg").render_as_string()
+
+
+class TrackingConfig(BaseModel):
+    """Where each fitted model is mirrored as a run, with settings, training curve and measures."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mlflow: str = Field(
+        default="",
+        description="MLflow server, http://mlflow.internal:5000, or sqlite:///mlflow.db, a file below the shop; "
+        'needs endcap[mlflow]. "": nothing is mirrored. Credentials: MLFLOW_TRACKING_USERNAME and '
+        "MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, in the environment.",
+    )
+    experiment: str = Field(
+        default="", max_length=250, description='Name of the experiment there. "": endcap/ and the name of the shop.'
+    )
+
+    @field_validator("mlflow")
+    @classmethod
+    def _is_a_server(cls, uri: str) -> str:
+        """Refuse what is neither a server nor a SQLite file; a URL is never repeated, for it may hold a secret."""
+        scheme, mark, rest = uri.partition("://")
+        if not uri:
+            return uri
+        if not mark or scheme not in ("http", "https", "sqlite"):
+            msg = "write http://host:port, https://host or sqlite:///mlflow.db; MLflow no longer keeps runs in folders"
+            raise ValueError(msg)
+        if scheme == "sqlite":
+            if not rest.startswith("/") or not rest.strip("/") or "?" in rest:
+                msg = "the URL names no file; write it as sqlite:///mlflow.db"
+                raise ValueError(msg)
+            return uri
+        split = urlsplit(uri)
+        if "@" in split.netloc or split.query:
+            msg = "the URL holds more than a host and a path; credentials stand in the environment"
+            raise ValueError(msg)
+        if not split.hostname:
+            msg = "the URL names no host; write it as http://host:port"
+            raise ValueError(msg)
+        return uri.rstrip("/")
+
+    @model_validator(mode="after")
+    def _is_used(self) -> "TrackingConfig":
+        if self.experiment and not self.mlflow:
+            msg = "experiment would be ignored: tracking.mlflow names no server"
+            raise ValueError(msg)
+        return self
 
 
 def _named_password(query: Any) -> bool:

@@ -16,6 +16,7 @@ from endcap.flows.ledger import Ledger, Scope
 from endcap.flows.shop import Shop
 from endcap.flows.wiring.places import open_objects, open_query, password_of
 from endcap.flows.wiring.stores import check_stores, open_bundles, open_shared_runs, open_tables
+from endcap.flows.wiring.tracking import open_tracking
 from endcap.governance.access import Actor, local_actor
 from endcap.stores.catalog import Catalog
 from endcap.stores.query import Query
@@ -90,6 +91,7 @@ def open_flow(
             make_bundles=lambda: open_bundles(shop),
             check_stores=lambda: check_stores(shop, run_id),
             shared_runs=open_shared_runs(shop),
+            make_tracking=lambda: open_tracking(shop),
         )
         try:
             yield flow
