@@ -95,7 +95,7 @@ def test_a_rank_that_is_killed_ends_the_others_with_one_error_and_the_next_fit_g
         for rank in ranks_now()[1:]:
             rank.kill()
 
-    recipe = SequenceModel(epochs=1000, dim=16, tokens=64)
+    recipe = SequenceModel(epochs=50, dim=16, tokens=64)
     with pytest.raises(ModelError, match=r"rank 1 of the 2 that fit sequence was ended by signal 9 \(Killed\)") as lost:
         fit(recipe, run_of(2, folder=tmp_path / "kept", told=kill, scratch=tmp_path / "scratch"))
     assert lost.value.code == Code.RANK_LOST
@@ -132,9 +132,11 @@ def test_ranks_end_with_whoever_started_them(tmp_path, number):
         ranks = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
         assert len(ranks) == 2
         parent.send_signal(number)
-        left = psutil.wait_procs(ranks, timeout=60)[1]
-        parent.kill()
-        assert left == []
+        try:
+            assert parent.wait(timeout=60) != 0
+            assert psutil.wait_procs(ranks, timeout=60)[1] == []
+        finally:
+            parent.kill()
         assert ("KeyboardInterrupt" in parent.stderr.read()) == (number == signal.SIGINT)
     assert list(tmp_path.iterdir()) == []
 
