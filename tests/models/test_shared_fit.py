@@ -90,7 +90,7 @@ def test_a_fit_that_was_killed_goes_on_with_another_number_of_ranks_to_the_same_
     assert begun[0].done * 3 > begun[0].total
 
 
-def test_a_rank_that_is_killed_ends_the_others_with_one_error_and_the_next_fit_goes_on(tmp_path):
+def test_a_rank_that_is_killed_ends_the_others_with_one_error_and_leaves_the_checkpoints(tmp_path):
     def kill(_progress):
         for rank in ranks_now()[1:]:
             rank.kill()
