@@ -76,7 +76,7 @@ _WHOLE = ("catalogue", "items")
 _ROWS_EACH = {
     "item_features": {ITEM_DAYS.name: 30},
     "user_features": {USER_DAYS.name: 30},
-    "sequences": {ELEMENTS.name: 4},
+    "sequences": {ELEMENTS.name: 2},
     "examples": {SEQUENCES.name: 20},
 }
 """Data steps that make much of little: a day of an item or a user is summed up for each of 30 days after; an element
