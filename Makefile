@@ -10,7 +10,7 @@ TEST_PROCESSES ?= 2
 # Where the demo's shop is made; it is made anew each time.
 SHOP ?= build/demo-shop
 
-BENCHMARKS := simulate budget calibration intake catalogue data incremental identities point_in_time refresh second_shop leakage crash concurrency compaction backfill engines quality models training
+BENCHMARKS := simulate budget calibration intake catalogue data incremental identities point_in_time refresh second_shop leakage crash concurrency compaction backfill engines quality models exposed unseen sasrec training
 
 .PHONY: bench demo test lint types contracts tests slow-tests docs install lock clean
 .DEFAULT_GOAL := demo
@@ -46,6 +46,14 @@ build/s3/ready: tests/s3_server.lock
 	build/s3/bin/python -m pip install --quiet --constraint tests/s3_server.lock 'moto[s3]' flask flask-cors
 	touch $@
 
+# The library that `benchmarks.sasrec` compares with, likewise.
+build/rectools/ready: benchmarks/rectools.lock
+	$(PYTHON) -m venv build/rectools
+	build/rectools/bin/python -m pip install --quiet --constraint benchmarks/rectools.lock \
+		$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch==2.13.0
+	build/rectools/bin/python -m pip install --quiet --constraint benchmarks/rectools.lock 'rectools[torch]'
+	touch $@
+
 # Unit tests, doctests, the tutorial and the README, and what the docs claim about the code.
 tests: .venv/ready build/s3/ready
 	$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadfile -m "not slow"
@@ -55,7 +63,7 @@ slow-tests: .venv/ready build/s3/ready
 	$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadfile -m slow
 
 # Every benchmark at full size, some hours on 2 cores; benchmarks/README.md is made from their figures.
-bench: .venv/ready build/s3/ready
+bench: .venv/ready build/s3/ready build/rectools/ready
 	mkdir -p build/bench
 	for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name --out build/bench/$$name.json || exit 1; done
 	$(BIN)/python -m benchmarks.table build/bench
