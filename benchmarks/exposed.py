@@ -198,7 +198,6 @@ def _lists(folder: Path, found: Interactions) -> _Lists:
         target, events = Path(scratch) / "lists.parquet", Path(scratch) / "events.parquet"
         connection.execute(_LISTS.format(target=target), {"files": str(folder / "events_*.parquet")})
         gmerch.write_events(folder, events)
-        gmerch.write_events(folder, events)
         rows = connection.execute(_NUMBERED, [str(target), str(events), list(found.catalogue.item_ids)]).fetchnumpy()
     columns = {name: np.asarray(rows[name], np.int64) for name in ("visitor", "at_us", "item", "place")}
     return _Lists(columns["visitor"], columns["at_us"], columns["item"], np.maximum(columns["place"] - 1, 0))

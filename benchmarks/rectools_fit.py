@@ -20,7 +20,7 @@ from rectools import Columns
 from rectools.dataset import Dataset
 from rectools.models import SASRecModel
 
-COUNT = 22
+COUNT = 21
 """One more than is measured, as the current item is no candidate."""
 
 

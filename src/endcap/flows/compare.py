@@ -4,6 +4,7 @@ Splits and protocols are those of `models.protocols`; ranking is always over all
 """
 
 from datetime import date
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -28,12 +29,11 @@ Seen = Literal["keep", "drop"]
 _RESAMPLES = 200
 
 _OFTEN = {"length": 1000, "decay": 1.0}
+_MEMBERS = ("recent", *(("als",) if find_spec("implicit") else ()), "item_markov")
 _FOR_BASKETS: dict[str, dict[str, Any]] = {
     "recent": _OFTEN,
-    "blend": {
-        "ask": "next_basket", "members": ("recent", "als", "item_markov"), "settings": {"recent": _OFTEN}
-    },
-}  # fmt: skip
+    "blend": {"ask": "next_basket", "members": _MEMBERS, "settings": {"recent": _OFTEN}},
+}
 """Settings where baskets are asked: what a customer has most often comes first, the strongest of plain answers there
 (Li et al. 2023, "A Next Basket Recommendation Reality Check"), and a blend is chosen by what it will be asked."""
 
@@ -131,6 +131,8 @@ def _check(split: str, protocol: str, seen: str, ks: tuple[int, ...], session: s
         raise _usage(f"lists of {', '.join(map(str, ks)) or 'no'} items cannot be measured", "use lengths from 1")
     if protocol != "next" and split == "leave_one_out":
         raise _usage(f"{protocol} needs a split in time", "use split time:DAY, or protocol next")
+    if protocol == "next_basket" and session is not None:
+        raise _usage("next_basket knows no sessions", "leave out --session, or use protocol session_next")
     if protocol == "session_next" and session is None:
         raise _usage("session_next needs sessions", "name their column with --session, or use protocol next")
 

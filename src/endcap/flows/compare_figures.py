@@ -48,7 +48,8 @@ class _Kind:
 FIGURES: Mapping[str, _Kind] = {
     "quality": _Kind(
         "Quality of the models",
-        "each model's {measure} with its 95 % interval, on all cases and on the untied ones; the table has the numbers",
+        "each model's {measure} with its 95 % interval, on all cases and, where some are tied, on the untied ones; the "
+        "table has the numbers",
     ),
     "time": _Kind(
         "Quality against the time of training",

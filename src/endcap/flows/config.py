@@ -131,8 +131,13 @@ class ShopConfig(BaseModel):
         return found
 
     def digest(self) -> str:
-        """Return the digest of the configuration as understood; where things lie or are told does not count."""
-        return digest_of(self.model_dump(mode="json", exclude={"stores", "tracking"}))
+        """Return the digest of the configuration as understood.
+
+        Where things lie or are told, and who shares a fit, does not count.
+        """
+        return digest_of(
+            self.counted(*(name for name in type(self).model_fields if name not in ("stores", "tracking")))
+        )
 
 
 def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> ShopConfig:

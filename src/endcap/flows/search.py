@@ -23,6 +23,7 @@ from endcap.models.evaluate import split_by
 from endcap.models.protocols import Split, keep
 from endcap.models.search import Search, Trial, search
 from endcap.models.searched import searched_of
+from endcap.models.training.settings import TrainingRun
 
 __all__ = ["ShopSearch", "search_shop"]
 
@@ -115,7 +116,8 @@ def search_shop(
         _check(split, days)
         found = search(
             recipe, split, data.catalogue, seed=flow.seed, budget_s=budget_s, clock=seconds,
-            told=lambda number, trial: told(_line(number, trial)), training=opened.config.models.training,
+            told=lambda number, trial: told(_line(number, trial)),
+            run=TrainingRun(opened.config.models.training, scratch=opened.scratch),
         )  # fmt: skip
         result = ShopSearch(model, days[0], days[1], len(split.cases), found)
         place = opened.reports / f"search-{model}"

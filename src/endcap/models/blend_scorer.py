@@ -59,8 +59,9 @@ class BlendScorer:
         Returns:
             An item number of the query, or None where no member names one.
         """
-        for place in np.argsort(-self.weights_M, kind="stable").tolist():
-            explain: Any = getattr(list(self.members.values())[place], "because", None)
+        weights = dict(zip(self.members, self.weights_M.tolist(), strict=True))
+        for name in sorted(self.members, key=lambda name: -weights[name]):
+            explain: Any = getattr(self.members[name], "because", None)
             found: int | None = None if explain is None else explain(query_items, item)
             if found is not None:
                 return found

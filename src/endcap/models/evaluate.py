@@ -15,7 +15,7 @@ from endcap.core.clock import Clock, steady_clock
 from endcap.core.errors import ModelError
 from endcap.core.sequences import Catalogue, Int64, Sequences
 from endcap.metrics.baskets import ranks_of_several
-from endcap.metrics.ranking import UNDEFINED, ranks_of, top_items
+from endcap.metrics.ranking import ranks_of, top_items
 from endcap.models.budget import Budget, NotFitted, in_order_of_cost
 from endcap.models.evaluation import Evaluation
 from endcap.models.fitting import fitted
@@ -218,7 +218,7 @@ def _counts(split: Split | BasketSplit, catalogue: Catalogue, answers: Answers) 
         "cases": len(cases),
         "users": len(np.unique(cases.users)),
         "items": len(catalogue),
-        "undefined": int(np.count_nonzero(answers.ranks == UNDEFINED)),
+        "undefined": int(np.count_nonzero(np.isnan(answers.accuracy((1,))["ndcg@1"]))),
         "same_instant": 0 if isinstance(cases, BasketCases) else int(np.count_nonzero(cases.tied)),
         "without_history": int(np.count_nonzero(cases.ends == cases.firsts)),
         "train_sequences": len(split.train),

@@ -76,16 +76,14 @@ def measure_rows(found: Evaluation) -> Rows:
     known = {name for each in found.models.values() for name in each.values}
     second = "recall" if f"recall@{longest}" in known else "mrr"
     columns = [f"hr@{longest}", f"{second}@{longest}", main]
-    rows = [["model", *columns, f"{main} 95 %", f"{main} untied", "untied 95 %"]]
+    rows = [["model", *columns, f"{main} 95 %", *([f"{main} untied", "untied 95 %"] if untied else [])]]
     for name in _best_first(found):
         each = found.models[name]
-        apart = untied.models.get(name) if untied else None
-        rows.append(
-            [
-                name, *(_number(each.values[column]) for column in columns), _span(each.intervals[main]),
-                _number(apart.values[main]) if apart else "-", _span(apart.intervals[main]) if apart else "-",
-            ]
-        )  # fmt: skip
+        row = [name, *(_number(each.values[column]) for column in columns), _span(each.intervals[main])]
+        if untied:
+            apart = untied.models.get(name)
+            row += [_number(apart.values[main]), _span(apart.intervals[main])] if apart else ["-", "-"]
+        rows.append(row)
     return rows
 
 

@@ -21,7 +21,7 @@ from endcap.models.protocols import keep
 __all__ = ["BasketCases", "BasketSplit", "basket_ranks", "next_basket"]
 
 _AT_ONCE = 64
-"""Cases that are asked at a time: each of their right items has a row of N scores."""
+"""Cases that are looked at together: each of their right items has a row of N scores."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,15 @@ class BasketCases:
     def are_repeats(self) -> NDArray[np.bool_]:
         """Return for each of the T right items whether it stands in the history of its case."""
         size = 1 + int(max(self.targets.max(initial=0), self.histories.items.max(initial=0)))
-        case, item = self.seen()
-        return np.isin(self.case_of() * size + self.targets, case * size + item)
+        case_T, found_T = self.case_of(), np.zeros(len(self.targets), bool)
+        # Some cases at a time: their histories together are many times what the users have.
+        for start in range(0, len(self), _AT_ONCE):
+            case, item = self.seen(start, start + _AT_ONCE)
+            seen = np.append(np.sort(case * size + item), -1)
+            some = slice(*self.starts[[start, min(start + _AT_ONCE, len(self))]].tolist())
+            asked = (case_T[some] - start) * size + self.targets[some]
+            found_T[some] = seen[np.searchsorted(seen[:-1], asked)] == asked
+        return found_T
 
 
 @dataclass(frozen=True)

@@ -58,9 +58,8 @@ def _fit(folder: Path, told: Any) -> None:
         _check_devices(size, torch.cuda.device_count())
         torch.cuda.set_device(place.device)
     # They meet by a file: a free port that was found before may be another's by now.
-    distributed.init_process_group(
-        backend_of(place.device), init_method=f"file://{folder / _MEETING}", rank=rank, world_size=size
-    )
+    meeting = distributed.FileStore(str(folder / _MEETING), size)  # type: ignore[attr-defined] # not in its __all__
+    distributed.init_process_group(backend_of(place.device), store=meeting, rank=rank, world_size=size)
     run = TrainingRun(work.settings, work.checkpoints, told if rank == 0 else None)
     scorer = work.recipe.train(work.source, work.catalogue, seed=work.seed, run=run)
     if rank == 0:

@@ -20,7 +20,7 @@ from endcap.models.evaluate import answer
 from endcap.models.fitting import fitted
 from endcap.models.protocols import Split
 from endcap.models.searched import Among, Between, Searched, searched_of
-from endcap.models.training.settings import TrainingRun, TrainingSettings
+from endcap.models.training.settings import TrainingRun
 
 __all__ = ["Search", "Trial", "search"]
 
@@ -69,6 +69,9 @@ class Search:
         return {name: value for name, value in best.items() if value != first[name]}
 
 
+_NO_FAULT_OF_SETTINGS = (Code.RANK_LOST, Code.CONFIG_INVALID)
+
+
 def search(  # noqa: PLR0913 - a budget, a clock and a listener beside what is searched
     recipe: Any,
     split: Split,
@@ -78,7 +81,7 @@ def search(  # noqa: PLR0913 - a budget, a clock and a listener beside what is s
     budget_s: float,
     clock: Callable[[], float],
     told: Callable[[int, Trial], None] = lambda _number, _trial: None,
-    training: TrainingSettings | None = None,
+    run: TrainingRun | None = None,
 ) -> Search:
     """Try settings until the next try would not fit into the budget, as long as the longest one took.
 
@@ -90,11 +93,11 @@ def search(  # noqa: PLR0913 - a budget, a clock and a listener beside what is s
         budget_s: Seconds. The settings as they are and one more try are always done.
         clock: Seconds that have passed.
         told: Gets each try with its number from 0.
-        training: How recipes are trained that are trained by steps; None as they are by default.
+        run: How recipes are trained that are trained by steps; None as they are by default.
 
     Raises:
         UsageError: The recipe has nothing to search, or Optuna is not installed.
-        ModelError: It cannot be fitted with the settings as they are.
+        ModelError: It cannot be fitted with the settings as they are; or what was no fault of settings, in any try.
     """
     space = _space_of(recipe)
     study = _study(seed)
@@ -105,7 +108,7 @@ def search(  # noqa: PLR0913 - a budget, a clock and a listener beside what is s
         before = clock()
         asked = study.ask()
         settings = _first(recipe, space) if not trials else _drawn(asked, space)
-        values_B, why = _tried(recipe, settings, split, catalogue, seed, training or TrainingSettings())
+        values_B, why = _tried(recipe, settings, split, catalogue, seed, run or TrainingRun())
         if values_B is None and not trials:
             raise ModelError(f"{recipe.kind} cannot be fitted as it is: {why}", fix="mend its settings first",
                              code=Code.MODEL_NOT_FITTED)  # fmt: skip
@@ -165,13 +168,15 @@ def _tried(
     split: Split,
     catalogue: Catalogue,
     seed: int,
-    training: TrainingSettings,
+    run: TrainingRun,
 ) -> tuple[NDArray[np.float64] | None, str]:
     """Fit with some settings; return NDCG@10 of each case, or why it could not be fitted."""
     try:
         changed = type(recipe).model_validate({**recipe.model_dump(), **settings})
-        scorer = fitted(changed, split.train, catalogue, seed=seed, run=TrainingRun(training))
+        scorer = fitted(changed, split.train, catalogue, seed=seed, run=run)
     except (ModelError, ValueError) as error:
+        if isinstance(error, ModelError) and error.code in _NO_FAULT_OF_SETTINGS:
+            raise
         return None, str(error).splitlines()[0]
     return ndcg_at(answer(scorer, split.cases, len(catalogue), count=_K).ranks, _K), ""
 

@@ -17,9 +17,16 @@ def test_what_cannot_be_is_refused(wrong):
         TrainingSettings(**wrong)
 
 
-@pytest.mark.parametrize(("ranks", "parts", "made"), [(1, 1, 1), (2, 1, 2), (2, 2, 2), (2, 3, 6), (3, 6, 6)])
+@pytest.mark.parametrize(("ranks", "parts", "made"), [(1, 1, 1), (2, 1, 2), (2, 2, 2), (1, 6, 6)])
 def test_ranks_count_by_the_parts_that_they_make_of_a_step_and_by_nothing_else(ranks, parts, made):
     settings = TrainingSettings(ranks=ranks, parts=parts)
     assert settings.num_parts == made
     assert settings.counted() == TrainingSettings(parts=made).counted()
     assert "ranks" not in settings.counted()
+
+
+@pytest.mark.parametrize(("ranks", "parts", "made"), [(2, 3, 6), (3, 6, 6), (3, 1, 3)])
+def test_where_the_order_of_a_sum_can_tell_ranks_count_too(ranks, parts, made):
+    settings = TrainingSettings(ranks=ranks, parts=parts)
+    assert settings.num_parts == made
+    assert settings.counted() == {**TrainingSettings(parts=made).counted(), "ranks": ranks}

@@ -1,6 +1,8 @@
 import os
 import socket
+import threading
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.util import find_spec
 
 import pytest
@@ -86,6 +88,31 @@ def test_an_experiment_that_was_deleted_refuses_and_says_so(mlflow):
         tracking.put(RUN)
     assert caught.value.code == Code.TRACKING_REFUSED
     assert "experiment endcap/tiny" in caught.value.where
+
+
+class Proxy(BaseHTTPRequestHandler):
+    """Answers everything with a page of its own."""
+
+    def do_GET(self):
+        self.send_response(413)
+        self.end_headers()
+        self.wfile.write(b"<html>too large</html>")
+
+    do_POST = do_GET
+
+    def log_message(self, *_words):
+        """Say nothing."""
+
+
+def test_what_a_proxy_answers_is_an_answer_and_keeps_no_other_run_back():
+    if find_spec("mlflow") is None:
+        is_missing("MLflow", "pip install 'endcap[mlflow]'")
+    with HTTPServer(("127.0.0.1", 0), Proxy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(StoreError, match="413") as caught:
+            MlflowTracking(f"http://127.0.0.1:{server.server_port}", "endcap/tiny").put(RUN)
+        server.shutdown()
+    assert caught.value.code == Code.TRACKING_REFUSED
 
 
 @pytest.mark.parametrize("listens", [True, False])

@@ -17,7 +17,8 @@ def open_tracking(shop: Shop) -> Tracking:
     Raises:
         ConfigError: MLflow is not installed (TRACKING_MISSING).
     """
-    if find_spec("mlflow") is None:
+    found = find_spec("mlflow")
+    if found is None or found.origin is None:  # a folder of that name is no package
         raise ConfigError(
             "endcap.toml names an MLflow server, and MLflow is not installed",
             where="$.tracking.mlflow",

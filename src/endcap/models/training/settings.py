@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = ["Progress", "TrainingRun", "TrainingSettings"]
 
+_SAME_IN_ANY_ORDER = 2
+"""Numbers that have the same sum in floats whichever is added first."""
+
 
 class TrainingSettings(BaseModel):
     """Where and how exactly models are trained; what they are is told by their recipes."""
@@ -74,8 +77,13 @@ class TrainingSettings(BaseModel):
         return lcm(self.parts, self.ranks)
 
     def counted(self) -> dict[str, Any]:
-        """Return as plain values what a model depends on: into how many parts a step is cut, not who computes them."""
-        return {**self.model_dump(mode="json", exclude={"ranks"}), "parts": self.num_parts}
+        """Return as plain values what a model depends on: into how many parts a step is cut, not who computes them.
+
+        From three parts on each rank adds up its own first, and last bits depend on how many there are.
+        """
+        do_ranks_count = self.ranks > 1 and self.num_parts > _SAME_IN_ANY_ORDER
+        found = self.model_dump(mode="json", exclude=set() if do_ranks_count else {"ranks"})
+        return {**found, "parts": self.num_parts}
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,8 @@ _LONGEST = 500
 
 _LONGEST_ERROR = 200
 
-_ANSWERED = "RestException"
-"""What the client raises where a server has answered; by its name, as MLflow itself may be what cannot be loaded."""
+_SILENCE = frozenset({"ConnectionError", "ConnectTimeout", "ReadTimeout", "SSLError", "MaxRetryError"})
+"""What the client's libraries raise where nobody has answered, below the client's own error; by their names."""
 
 
 class MlflowTracking:
@@ -113,8 +113,9 @@ class MlflowTracking:
 
     def _told(self, error: Exception) -> StoreError:
         """Tell an error of the client as ours: whether somebody answered decides what is to be done."""
-        text, cause = " ".join(str(error).split())[:_LONGEST_ERROR], error.__cause__ or error.__context__
-        if type(error).__name__ == _ANSWERED or not self._uri.startswith("http"):
+        text = " ".join(str(error).split())[:_LONGEST_ERROR]
+        silence = next((each for each in _causes(error) if type(each).__name__ in _SILENCE), None)
+        if silence is None:
             return StoreError(
                 f"MLflow does not take this run: {text}",
                 where=self.where,
@@ -122,11 +123,18 @@ class MlflowTracking:
                 code=Code.TRACKING_REFUSED,
             )
         return StoreError(
-            f"MLflow does not answer ({type(cause).__name__ if cause else text})",
+            f"MLflow does not answer ({type(silence).__name__})",
             where=self.where,
             fix="start the server, or correct tracking.mlflow; then run the command again",
             code=Code.TRACKING_UNREACHABLE,
         )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Give an error and what led to it."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _name(name: str) -> str:
