@@ -93,9 +93,9 @@ def test_an_error_told_as_plain_values_is_the_same_error():
 
 
 def test_an_error_of_another_package_is_told_as_the_one_that_it_is():
-    class Torn(SourceError):
+    class TornError(SourceError):
         """Of a package that has a class of its own."""
 
-    error = Torn("a file is torn", where="a.csv", fix="export it again", code=Code.SOURCE_UNREADABLE)
+    error = TornError("a file is torn", where="a.csv", fix="export it again", code=Code.SOURCE_UNREADABLE)
     again = untold_error(told_error(error))
     assert (type(again), again.fix) == (SourceError, "export it again")
