@@ -15,7 +15,9 @@ growing logs.
   an event of one item (one in a hundred is a copy), from ingest to features in a process of its own whose tables may
   take 2.5 GB (by default 4): rows a second, CPU microseconds a row, the peak memory of the process (the greatest of all
   attempts, and of a look each second between them), peak disk of log, shop and spill. One pass. `cost_growth`: CPU
-  seconds a row of the larger over those of the smaller; `wall_growth`: likewise of seconds on the clock.
+  seconds a row of the larger over those of the smaller; `wall_growth`: likewise of seconds on the clock. Ten days fill
+  no window of thirty, so that the first days of a shop cost less than all later ones, of whatever size: `*_as_long` is
+  a log of as many days as the larger one, with a tenth of its rows a day.
 - `incremental_over_day`: see `one_more_day`; through `featurize`, on a simulated shop that logs lists of 20, a day of
   some 350,000 rows: what is fixed weighs more on a smaller day, and less on a larger one.
 """
@@ -74,6 +76,7 @@ def main() -> int:
             _against_sql(folder / "sql", **({"days": 4, "visitors": 5_000} if options.quick else _TEN_MILLION))
         )
         figures |= _told(_by_size(folder, _QUICK_SIZES if options.quick else _SIZES, unmeasured))
+        figures |= _told(_as_long(folder, figures, unmeasured))
         size = {"history_days": 30, "visitors": 22_000} if options.quick else {"history_days": 90, "visitors": 66_000}
         figures |= one_more_day(folder / "days", repeats=_REPEATS, **size)
     report("data", figures, options, unmeasured=unmeasured)
@@ -149,6 +152,21 @@ def _by_size(folder: Path, sizes: tuple[int, ...], unmeasured: dict[str, str]) -
     return figures
 
 
+def _as_long(folder: Path, figures: dict[str, Any], unmeasured: dict[str, str]) -> dict[str, Any]:
+    """Take figures of as many days as the largest log has, a tenth of its rows each; say why where there are none."""
+    size = _SIZES[-1]
+    found: dict[str, Any] = {}
+    why = f"there is no figure of {size} M rows, see there"
+    if f"cpu_us_per_event_{size}m" in figures:
+        found, why = _one_size(folder / "as_long", size // 10, days=size)
+    if why:
+        unmeasured["cost_growth_as_long"] = why
+        return {}
+    told = {f"{name}_as_long": value for name, value in found.items()}
+    growth = figures[f"cpu_us_per_event_{size}m"] / found[f"cpu_us_per_event_{size // 10}m"]
+    return told | {"cost_growth_as_long": round(growth, 2)}
+
+
 def _too_little_disk(folder: Path, size: int, figures: dict[str, Any]) -> str:
     """Return why a size is not even tried: from what a smaller one took, its disk would not do; "" if it would."""
     known = {other: figures[f"disk_gib_{other}m"] for other in _SIZES if f"disk_gib_{other}m" in figures}
@@ -157,10 +175,17 @@ def _too_little_disk(folder: Path, size: int, figures: dict[str, Any]) -> str:
     return f"it would take {needed:.0f} GiB of disk, {free:.0f} GiB are free" if needed > 0.8 * free else ""
 
 
-def _one_size(folder: Path, size: int) -> tuple[dict[str, Any], str]:
-    """Refresh a shop of so many million rows in a process of its own; return figures, or why there are none."""
+def _one_size(folder: Path, size: int, *, days: int = 0) -> tuple[dict[str, Any], str]:
+    """Refresh a shop of so many million rows in a process of its own; return figures, or why there are none.
+
+    Args:
+        folder: For the shop; made, and removed.
+        size: Millions of rows.
+        days: Over how many days; 0 for a million a day.
+    """
     rows = size * 1_000_000
-    make_click_log(folder / "log", days=rows // _A_DAY, rows_a_day=_A_DAY)
+    days = days or rows // _A_DAY
+    make_click_log(folder / "log", days=days, rows_a_day=rows // days)
     make_shop(folder / "shop", folder / "log", columns=CLICK_COLUMNS, currency="USD")
     context = multiprocessing.get_context("spawn")
     near, far = context.Pipe()

@@ -72,7 +72,8 @@ def oracle_figures(world: World, models: tuple[str, ...] = _MODELS) -> dict[str,
         scorer = algorithm(name).fit(split.train, catalogue, seed=_SEED)
         figures[f"{shop}_{name}_fit_cpu_s"] = round(process_time() - began, 1)
         ranks[name] = answer(scorer, split.cases, world.items, count=20).ranks
-        print(name, figures[f"{shop}_{name}_fit_cpu_s"], file=sys.stderr, flush=True)
+        share = ndcg_at(ranks[name], 10).mean() / ndcg_at(ranks["bayes"], 10).mean()
+        print(shop, name, figures[f"{shop}_{name}_fit_cpu_s"], round(float(share), 4), file=sys.stderr, flush=True)
     ndcg = {name: ndcg_at(each, 10) for name, each in ranks.items()}
     best = max(models, key=lambda name: float(ndcg[name].mean()))
     _, ends = paired_interval(
