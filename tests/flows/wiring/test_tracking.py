@@ -16,7 +16,7 @@ def shop_of(root, line):
 
 @pytest.fixture
 def installed(monkeypatch):
-    monkeypatch.setattr(tracking, "find_spec", lambda name: ModuleSpec(name, None))
+    monkeypatch.setattr(tracking, "find_spec", lambda name: ModuleSpec(name, None, origin=f"{name}/__init__.py"))
 
 
 @pytest.mark.usefixtures("installed")
@@ -30,8 +30,9 @@ def test_a_file_lies_below_the_shop_and_the_experiment_is_named_after_it(tmp_pat
     assert tracking.open_tracking(server).where == "https://mlflow.internal, experiment endcap/tiny"
 
 
-def test_what_is_not_installed_is_told_with_what_to_type(tmp_path, monkeypatch):
-    monkeypatch.setattr(tracking, "find_spec", lambda _name: None)
+@pytest.mark.parametrize("found", [None, ModuleSpec("mlflow", None)])  # the latter: a folder of that name
+def test_what_is_not_installed_is_told_with_what_to_type(tmp_path, monkeypatch, found):
+    monkeypatch.setattr(tracking, "find_spec", lambda _name: found)
     with pytest.raises(ConfigError) as caught:
         tracking.open_tracking(shop_of(tmp_path, '"https://mlflow.internal"'))
     assert caught.value.code == Code.TRACKING_MISSING
