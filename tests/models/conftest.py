@@ -5,6 +5,8 @@ import pytest
 
 SHELF = """
 import os
+import signal
+import time
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -12,6 +14,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import distributed
 
+from endcap.core.errors import Code, ModelError
 from endcap.models.storage import load_arrays, save_arrays
 from endcap.models.training.settings import Progress
 
@@ -33,6 +36,11 @@ class Shelf(BaseModel):
         if self.trouble == "exit" and rank == 1:
             print("the shelf fell down")
             os._exit(7)
+        if self.trouble == "late" and rank == 0:
+            raise ModelError("nobody answers", fix="none", code=Code.MODEL_NOT_FITTED)
+        if self.trouble == "late":
+            time.sleep(1)
+            os.kill(os.getpid(), signal.SIGKILL)
         sequences = source.read(range(len(source.sizes)))
         sequences.items[:0] = 0  # may be written to
         counts = torch.from_numpy(np.bincount(sequences.items, minlength=len(catalogue)) * (1 + rank))

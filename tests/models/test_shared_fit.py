@@ -178,6 +178,13 @@ def test_a_rank_that_ends_without_an_answer_is_told_by_its_last_words(shelf):
     assert lost.value.code == Code.RANK_LOST
 
 
+@pytest.mark.slow
+def test_a_rank_whose_death_led_to_the_error_of_another_is_told_though_it_is_heard_of_later(shelf):
+    with pytest.raises(ModelError, match=r"rank 1 of the 2 that fit shelf was ended by signal 9 \(Killed\)") as lost:
+        fit(shelf(trouble="late"), run_of(2))
+    assert lost.value.code == Code.RANK_LOST
+
+
 def test_a_kind_that_nobody_could_load_is_refused_before_the_work(shelf):
     recipe = shelf.model_construct(kind="shelves")
     with pytest.raises(ModelError, match="nobody knows how to load a model of kind 'shelves'"):

@@ -7,11 +7,12 @@ is changed: endcap.toml is the user's.
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import msgspec
 
-from endcap.core.clock import Clock, day_start_us, steady_clock, system_clock
+from endcap.core.clock import Clock, day_start_us, system_clock
 from endcap.core.errors import Code, DataError, UsageError, near
 from endcap.core.tables import SEQUENCES
 from endcap.flows.flow import Flow
@@ -86,7 +87,7 @@ def search_shop(
     budget_s: float,
     told: Callable[[str], None] = lambda _line: None,
     clock: Clock = system_clock,
-    seconds: Callable[[], float] = steady_clock,
+    seconds: Callable[[], float] = perf_counter,
 ) -> ShopSearch:
     """Search settings of a model, and keep what was found in `reports/search-<model>.json` and `.txt`.
 

@@ -17,12 +17,12 @@ from pathlib import Path
 from queue import Empty, Queue
 from signal import SIGABRT, strsignal
 from tempfile import TemporaryDirectory
+from time import perf_counter
 from typing import Any, Self
 
 import psutil
 import structlog
 
-from endcap.core.clock import steady_clock
 from endcap.core.errors import Code, EndcapError, ModelError, untold_error
 from endcap.core.sequences import Catalogue
 from endcap.models.protocol import Scorer, SharedAlgorithm
@@ -122,9 +122,9 @@ class _Processes:
         going_on, end_s = set(range(self.size)), math.inf
         while going_on:
             if failures:
-                end_s = min(end_s, steady_clock() + _GRACE_S)
+                end_s = min(end_s, perf_counter() + _GRACE_S)
             try:
-                rank, words = self._said.get(timeout=max(end_s - steady_clock(), 0) if failures else None)
+                rank, words = self._said.get(timeout=max(end_s - perf_counter(), 0) if failures else None)
             except Empty:
                 self._end(going_on)
                 continue
