@@ -36,11 +36,11 @@ class Shelf(BaseModel):
         if self.trouble == "exit" and rank == 1:
             print("the shelf fell down")
             os._exit(7)
-        if self.trouble == "late" and rank == 0:
+        if self.trouble.startswith("late") and rank == 0:
             raise ModelError("nobody answers", fix="none", code=Code.MODEL_NOT_FITTED)
-        if self.trouble == "late":
+        if self.trouble.startswith("late"):
             time.sleep(1)
-            os.kill(os.getpid(), signal.SIGKILL)
+            os._exit(7) if self.trouble == "late exit" else os.kill(os.getpid(), signal.SIGKILL)
         sequences = source.read(range(len(source.sizes)))
         sequences.items[:0] = 0  # may be written to
         counts = torch.from_numpy(np.bincount(sequences.items, minlength=len(catalogue)) * (1 + rank))

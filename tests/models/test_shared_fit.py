@@ -15,7 +15,7 @@ from endcap.core.errors import Code, ModelError
 from endcap.core.sequences import Queries
 from endcap.models.fitting import fitted, trained
 from endcap.models.sequence import SequenceModel
-from endcap.models.shared_fit import fit_together, is_a_rank
+from endcap.models.shared_fit import _cause, fit_together, is_a_rank
 from endcap.models.training.settings import TrainingRun, TrainingSettings
 from endcap.models.training.source import InMemory
 from endcap.models.two_tower import TwoTower
@@ -179,10 +179,32 @@ def test_a_rank_that_ends_without_an_answer_is_told_by_its_last_words(shelf):
 
 
 @pytest.mark.slow
-def test_a_rank_whose_death_led_to_the_error_of_another_is_told_though_it_is_heard_of_later(shelf):
-    with pytest.raises(ModelError, match=r"rank 1 of the 2 that fit shelf was ended by signal 9 \(Killed\)") as lost:
-        fit(shelf(trouble="late"), run_of(2))
+@pytest.mark.parametrize(
+    ("trouble", "how"), [("late kill", r"was ended by signal 9 \(Killed\)"), ("late exit", "ended with 7")]
+)
+def test_a_rank_whose_death_led_to_the_error_of_another_is_told_though_it_is_heard_of_later(shelf, trouble, how):
+    with pytest.raises(ModelError, match=f"rank 1 of the 2 that fit shelf {how}") as lost:
+        fit(shelf(trouble=trouble), run_of(2))
     assert lost.value.code == Code.RANK_LOST
+
+
+FIRST, LATER = {"at_s": 2.0, "fault": {"text": "no such shelf"}}, {"at_s": 3.0, "fault": {"text": "reset by peer"}}
+
+
+@pytest.mark.parametrize(
+    ("ends", "heard", "cause"),
+    [
+        ([1, 1], [(0, LATER), (0, {}), (1, FIRST), (1, {})], (1, FIRST)),
+        ([1, 1], [(1, FIRST), (0, LATER), (1, {}), (0, {})], (1, FIRST)),
+        ([1, 7], [(0, LATER), (0, {}), (1, {})], (1, {})),
+        ([1, -9], [(0, LATER), (0, {}), (1, {})], (1, {})),
+        ([1, -6], [(1, {}), (0, LATER), (0, {})], (0, LATER)),
+        ([-6, -9], [(0, {}), (1, {})], (1, {})),
+        ([-6, -6], [(1, {}), (0, {})], (0, {})),
+    ],
+)
+def test_the_failure_that_led_to_the_others_is_told_in_whatever_order_they_were_heard_of(ends, heard, cause):
+    assert _cause(heard, ends) == cause
 
 
 def test_a_kind_that_nobody_could_load_is_refused_before_the_work(shelf):

@@ -12,7 +12,7 @@ from endcap.models.sequence import SequenceModel
 from endcap.models.shared_work import Work
 from endcap.models.training.files import Files
 from endcap.models.training.settings import TrainingSettings
-from endcap.models.training.source import InMemory
+from endcap.models.training.source import InMemory, Part
 from endcap.models.two_tower import TwoTower
 from endcap.testing.worlds import no_sequences, planted_sequences
 
@@ -54,6 +54,13 @@ def test_what_a_name_does_not_make_is_refused(tmp_path):
     with pytest.raises(ModelError, match="other processes cannot fit it") as refused:
         work(InMemory(no_sequences()), recipe=Taller()).write(tmp_path)
     assert refused.value.code == Code.MODEL_UNKNOWN
+
+
+def test_a_source_that_other_processes_would_not_find_is_refused(tmp_path):
+    whole = InMemory(no_sequences())
+    with pytest.raises(ModelError, match="sequences of a Part cannot be handed to other processes"):
+        work(Part(whole, (), ())).write(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk_is_told_before_arrays_are_written(tmp_path, monkeypatch):

@@ -1,7 +1,7 @@
 """The process of a rank: `python -m endcap.models.rank FOLDER` does its share of the fit that lies in a folder.
 
-Its variables are those of torchrun. It answers in lines of JSON: progress (rank 0), or why it failed. It ends when its
-input does, for then whoever started it is gone.
+Its variables are those of torchrun. It answers in lines of JSON: progress (rank 0), or why it failed and when. It ends
+when its input does, for then whoever started it is gone.
 """
 
 import json
@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 import threading
+import time
 import traceback
 from dataclasses import asdict
 from pathlib import Path
@@ -43,7 +44,7 @@ def main(folder: Path) -> None:
     try:
         _fit(folder, lambda progress: answer({"progress": asdict(progress)}))
     except Exception as error:  # noqa: BLE001 - whoever started this rank tells it
-        failed = _told(error)
+        failed = {"at_s": time.monotonic(), **_told(error)}  # one clock for all processes of a machine
         answer(failed)
     # At once: where another rank is gone, the tidy end would wait for it, and the others would begin to complain.
     sys.stderr.flush()

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -138,7 +138,7 @@ class _Processes:
             else:
                 failures.append((rank, words))
         if failures:
-            raise self._cause(failures)
+            raise self._error(failures)
 
     def _start(self, rank: int) -> "subprocess.Popen[str]":
         numbers = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": self.size, "LOCAL_WORLD_SIZE": self.size}
@@ -173,17 +173,11 @@ class _Processes:
     def _errors(self, rank: int) -> Path:
         return self.folder / f"rank-{rank}.txt"
 
-    def _cause(self, failures: list[tuple[int, dict[str, Any]]]) -> Exception:
-        """Return the error of the failure that led to the others: a rank that was killed, or the first that told."""
-        killed = [rank for rank, words in failures if not words and self._is_killed(rank)]
-        rank, words = (killed[0], {}) if killed else failures[0]
+    def _error(self, failures: list[tuple[int, dict[str, Any]]]) -> Exception:
+        rank, words = _cause(failures, [process.returncode for process in self._running])
         if "error" in words:
             return untold_error(words["error"])
-        return self._fault(rank, words["fault"]) if "fault" in words else self._lost(rank)
-
-    def _is_killed(self, rank: int) -> bool:
-        # Libraries end a process themselves by SIGABRT, where another rank does not answer them.
-        return self._running[rank].returncode < 0 and -self._running[rank].returncode != SIGABRT
+        return self._fault(rank, words["fault"]) if words else self._lost(rank)
 
     def _fault(self, rank: int, told: Mapping[str, str]) -> Exception:
         """Return what nobody foresaw, as it would have been raised here."""
@@ -204,6 +198,24 @@ class _Processes:
             "same command goes on from the latest checkpoint",
             code=Code.RANK_LOST,
         )
+
+
+def _cause(failures: list[tuple[int, dict[str, Any]]], ends: Sequence[int]) -> tuple[int, dict[str, Any]]:
+    """Return the failure that led to the others, in whatever order they were heard of.
+
+    A rank that died without a word comes first: the others tell that it does not answer. Else the first by its time.
+
+    Args:
+        failures: Ranks and what they told; nothing of one that has ended. At least one.
+        ends: Exit code of each rank, negative for a signal.
+    """
+    told = [(rank, words) for rank, words in failures if words]
+    died = sorted({rank for rank, _ in failures} - {rank for rank, _ in told})
+    # Libraries end a process themselves by SIGABRT, where another rank does not answer them.
+    silent = [rank for rank in died if ends[rank] != -SIGABRT]
+    if silent or not told:
+        return (silent or died)[0], {}
+    return min(told, key=lambda each: float(each[1]["at_s"]))
 
 
 def _loopback() -> str:

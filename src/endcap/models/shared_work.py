@@ -52,12 +52,15 @@ class Work:
         """Write it into an existing empty folder.
 
         Raises:
-            ModelError: The recipe's name and settings do not make the recipe.
+            ModelError: The recipe's name and settings do not make the recipe; or the source is one of a third party,
+                which other processes would not find.
             StoreError: The disk has no room for the sequences.
         """
         told = self.recipe.model_dump(mode="json")
         if algorithm(self.recipe.kind, told) != self.recipe:
             raise _not_by_name(self.recipe.kind)
+        if not isinstance(self.source, Files | InMemory):
+            raise _not_by_file(self.source)
         fit = {
             "kind": self.recipe.kind, "recipe": told, "seed": self.seed, "settings": self.settings.model_dump(),
             "checkpoints": None if self.checkpoints is None else str(self.checkpoints.absolute()),
@@ -67,7 +70,6 @@ class Work:
         if isinstance(self.source, Files):
             (folder / _FILES).write_bytes(msgspec.json.encode(_told_files(self.source)))
         else:
-            assert isinstance(self.source, InMemory), "the sources of a shop are these two"
             _write_arrays(self.source.sequences, folder)
 
     @classmethod
@@ -112,6 +114,15 @@ def _told_files(source: Files) -> dict[str, Any]:
 def _untold_files(told: Mapping[str, Any]) -> Files:
     places = tuple((file, group) for file, group in told["places"])
     return Files(places, told["sizes"], told["window"], pa.array(told["item_ids"], pa.string()))
+
+
+def _not_by_file(source: Source) -> ModelError:
+    return ModelError(
+        f"sequences of a {type(source).__name__} cannot be handed to other processes",
+        where="$.models.training.ranks",
+        fix="give them as InMemory or Files (endcap.models.training), or set ranks to 1",
+        code=Code.MODEL_UNKNOWN,
+    )
 
 
 def _not_by_name(kind: str) -> ModelError:
