@@ -1,17 +1,39 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from endcap.core.sequences import Queries
+from endcap.metrics.baskets import basket_ndcg_at, ranks_of_several
 from endcap.models import blend_choice
-from endcap.models.blend_choice import Trial, choose_weights, trial_of
-from endcap.testing.worlds import no_sequences, planted_sequences
+from endcap.models.blend_choice import choose_weights, shortlists_of
+from endcap.models.blend_scorer import mixed, shares_of
+from endcap.models.blend_trial import Trial
+from endcap.testing.worlds import no_sequences
 
 
-def trial(targets, masked=None):
-    """A case for each target, over as many items as are needed, without histories."""
-    targets = np.array(targets, np.int32)
-    masked = np.full(len(targets), -1, np.int32) if masked is None else np.array(masked, np.int32)
-    return Trial(no_sequences(), Queries.of([[]] * len(targets)), np.arange(len(targets) + 1), targets, masked)
+class Table:
+    """A scorer that gives the history [b] row b of a table."""
+
+    def __init__(self, scores_BN):
+        self.scores_BN = np.array(scores_BN, np.float32)
+
+    def score(self, queries):
+        return self.scores_BN[queries.items[queries.starts[:-1]]]
+
+
+def trial(baskets, masked=None):
+    """A case for each basket of right items."""
+    masked = np.full(len(baskets), -1, np.int32) if masked is None else np.array(masked, np.int32)
+    starts = np.concatenate([[0], np.cumsum([len(each) for each in baskets])]).astype(np.int64)
+    queries = Queries.of([[row] for row in range(len(baskets))])
+    return Trial(no_sequences(), queries, starts, np.concatenate(baskets).astype(np.int32), masked)
+
+
+def shortlists(asked, *tables):
+    tables = [np.asarray(each) for each in tables]
+    members = {str(place): Table(each) for place, each in enumerate(tables)}
+    return shortlists_of(asked, members, tables[0].shape[1], logits=())
 
 
 def certain_of(items, num_items=4):
@@ -22,63 +44,54 @@ def certain_of(items, num_items=4):
 
 def test_a_member_that_is_always_right_gets_all_the_weight_that_matters():
     right, wrong = certain_of([0, 1, 2, 3]), certain_of([1, 2, 3, 0])
-    weights = choose_weights(trial([0, 1, 2, 3]), [wrong, right])
+    weights = choose_weights(shortlists(trial([[0], [1], [2], [3]]), wrong, right))
     assert weights[1] > 0.5
     assert weights.sum() == pytest.approx(1)
 
 
 def test_members_that_know_half_each_share_the_weight():
-    asked = trial([0, 1, 2, 3])
     first = np.concatenate([certain_of([0, 1]), np.full((2, 4), 0.25, np.float32)])
     second = np.concatenate([np.full((2, 4), 0.25, np.float32), certain_of([2, 3])])
-    weights = choose_weights(asked, [first, second])
-    assert asked.measure([first, second], weights) == 1.0
+    asked = shortlists(trial([[0], [1], [2], [3]]), first, second)
+    weights = choose_weights(asked)
+    assert asked.measure(weights) == 1.0
     assert (weights > 0).all()
 
 
 def test_members_that_say_the_same_weigh_the_same_and_one_alone_weighs_all():
     same = certain_of([0, 1, 2, 3])
-    assert choose_weights(trial([0, 1, 2, 3]), [same, same]).tolist() == [0.5, 0.5]
-    assert choose_weights(trial([0, 1, 2, 3]), [same]).tolist() == [1.0]
+    assert choose_weights(shortlists(trial([[0], [1], [2], [3]]), same, same)).tolist() == [0.5, 0.5]
+    assert choose_weights(shortlists(trial([[0], [1], [2], [3]]), same)).tolist() == [1.0]
 
 
 def test_what_is_no_candidate_takes_no_place():
-    shares = [certain_of([1, 1])]
-    assert trial([0, 0], masked=[1, 1]).measure(shares, np.ones(1)) > trial([0, 0]).measure(shares, np.ones(1))
+    table = certain_of([1, 1])
+    barred = shortlists(trial([[0], [0]], masked=[1, 1]), table)
+    assert barred.measure(np.ones(1)) > shortlists(trial([[0], [0]]), table).measure(np.ones(1))
 
 
-def test_the_latest_part_is_asked_and_the_earlier_part_is_learned():
-    sequences = planted_sequences()
-    found = trial_of(sequences, 12, ask="session_next", held_out=0.2)
-    assert found.train.at_us.max() < np.quantile(sequences.at_us, 0.81)
-    assert len(found.train.items) == 1600
-    assert len(found.queries) == len(found.targets) == len(found.masked) > 200
+@pytest.mark.parametrize("at_once", [1, 2, 4096])
+def test_a_right_item_that_no_member_names_stands_behind_those_they_name(monkeypatch, at_once):
+    monkeypatch.setattr(blend_choice, "_SHORTLIST", 2)
+    monkeypatch.setattr(blend_choice, "_CELLS", 6 * at_once)
+    first, second = [[5, 4, 1, 0, 0, 0]] * 3, [[5, 0, 1, 4, 0, 0]] * 3
+    found = shortlists(trial([[2], [0, 4], [3]]), first, second)
+    # Items 0, 1 and 3, and of the first two cases the right item that is none of these.
+    is_item_BW = np.isfinite(found.shares_MBW[0])
+    assert is_item_BW.sum(axis=1).tolist() == [4, 4, 3]
+    ndcg = [1 / np.log2(5), (1 + 1 / np.log2(5)) / (1 + 1 / np.log2(3)), 1 / np.log2(4)]
+    assert found.measure(np.array([0.5, 0.5])) == pytest.approx(np.mean(ndcg))
 
 
-def test_baskets_are_asked_for_as_a_whole():
-    orders = planted_sequences()
-    orders.at_us[:] = orders.at_us // (5 * 60_000_000)  # the five items of a session at one instant
-    found = trial_of(orders, 12, ask="next_basket", held_out=0.25)
-    assert len(found.queries) == 100
-    assert len(found.targets) == sum(len(set(orders.items[at : at + 5].tolist())) for at in range(1500, 2000, 5))
-    assert (found.masked == -1).all()
-
-
-@pytest.mark.parametrize("ask", ["session_next", "next_basket"])
-def test_too_little_to_choose_by_is_no_trial(ask):
-    assert trial_of(no_sequences(), 5, ask=ask, held_out=0.2) is None
-    assert trial_of(planted_sequences(), 12, ask=ask, held_out=0.01) is None
-
-
-@pytest.mark.parametrize("ask", ["session_next", "next_basket"])
-def test_many_cases_are_thinned_evenly_with_their_histories_and_targets(monkeypatch, ask):
-    whole = trial_of(planted_sequences(), 12, ask=ask, held_out=0.2)
-    monkeypatch.setattr(blend_choice, "_MOST_CELLS", 12 * 60)
-    few = trial_of(planted_sequences(), 12, ask=ask, held_out=0.2)
-    kept = np.linspace(0, len(whole.queries) - 1, 60).astype(np.int64)
-    assert len(few.queries) == 60
-    for row, case in enumerate(kept):
-        one, other = few.queries, whole.queries
-        history = other.items[other.starts[case] : other.starts[case + 1]]
-        assert one.items[one.starts[row] : one.starts[row + 1]].tolist() == history.tolist()
-        assert few.targets[few.starts[row]] == whole.targets[whole.starts[case]]
+@given(st.data())
+def test_where_all_items_are_on_the_list_it_is_the_measure_over_the_catalogue(data):
+    num, items = data.draw(st.integers(1, 4)), data.draw(st.integers(2, 6))
+    scores = st.lists(st.lists(st.integers(-2, 5), min_size=items, max_size=items), min_size=num, max_size=num)
+    tables = [np.array(data.draw(scores), np.float32) for _ in range(2)]
+    right = st.lists(st.integers(1, items - 1), min_size=1, max_size=3, unique=True)
+    asked = trial([data.draw(right) for _ in range(num)], masked=data.draw(st.sampled_from([[0] * num, [-1] * num])))
+    weights = np.array([0.3, 0.7])
+    whole_BN = mixed([shares_of(each, are_logits=False) for each in tables], weights)
+    whole_BN[asked.masked >= 0, 0] = -np.inf
+    ndcg_B = basket_ndcg_at(ranks_of_several(whole_BN, asked.starts, asked.targets), asked.starts, 20)
+    assert shortlists(asked, *tables).measure(weights) == pytest.approx(np.nanmean(ndcg_B), abs=1e-9)

@@ -1,117 +1,137 @@
 """Weights of a blend chosen on held-out questions: never on what the blend is later measured by.
 
-Shapes: B cases, T right items over all cases, N items, M members.
+Shapes: B cases, T right items over all cases, N items, M members, W columns of a shortlist.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from endcap.core.sequences import Int32, Int64, Queries, Sequences
+from endcap.core.sequences import Int32, Int64, Queries
 from endcap.metrics.baskets import basket_ndcg_at, ranks_of_several
-from endcap.models.blend_scorer import mixed
-from endcap.models.next_basket import next_basket
-from endcap.models.protocols import session_next
+from endcap.metrics.ranking import top_items
+from endcap.models.blend_scorer import mixed, shares_of
+from endcap.models.blend_trial import Trial
+from endcap.models.protocol import Scorer
 
-__all__ = ["Trial", "choose_weights", "trial_of"]
+__all__ = ["Shortlists", "choose_weights", "shortlists_of"]
 
-Float32 = NDArray[np.float32]
 Floats = NDArray[np.float64]
+Shares = NDArray[np.float32]
 
 _STEPS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 """Weights that are tried for one member; the others keep their proportions."""
 _ROUNDS = 3
-_LEAST_CASES = 50
-_MOST_CELLS = 8_000_000
-"""Cases x items of one member that are kept: 32 MiB."""
+_FIRST = 20
+"""How much of a list counts when weights are compared."""
+_SHORTLIST = 200
+"""First items of each member that a mixture is ranked among: the mixture's first 20 are hardly ever others."""
+_CELLS = 2**22
+"""Cases x items that a member scores at once: 16 MiB."""
 _AT_ONCE = 256
 
 
 @dataclass(frozen=True)
-class Trial:
-    """What weights are chosen on.
+class Shortlists:
+    """What each member gives the items that any of them has among its first, and the right ones.
+
+    So much is kept of a case and no more, whatever the catalogue's size: many cases are worth more than long tails.
 
     Args:
-        train: What the members may learn meanwhile.
-        queries: B histories.
-        starts: B+1 offsets into `targets`.
-        targets: T right items.
-        masked: B item numbers that are no candidate, -1 where there is none.
+        shares_MBW: Of each member, each case and each item of its shortlist; -inf where a place is not used.
+        starts: B+1 offsets into `columns_T`.
+        columns_T: The place of each right item on its case's shortlist.
     """
 
-    train: Sequences
-    queries: Queries
+    shares_MBW: Shares
     starts: Int64
-    targets: Int32
-    masked: Int32
+    columns_T: Int32
 
-    def measure(self, shares: Sequence[Float32], weights_M: Floats) -> float:
-        """Return NDCG@20 of the mixture.
+    def measure(self, weights_M: Floats) -> float:
+        """Return NDCG@20 of the mixture, each right item ranked among its case's shortlist.
 
         Args:
-            shares: Of each of the M members, B x N.
-            weights_M: M weights.
+            weights_M: M weights >= 0 that add up to one.
         """
         found = [np.zeros(0, np.int64)]
-        for start in range(0, len(self.queries), _AT_ONCE):
-            some = slice(start, start + _AT_ONCE)
-            mixed_BN = mixed([each[some] for each in shares], weights_M)
-            masked = np.flatnonzero(self.masked[some] >= 0)
-            mixed_BN[masked, self.masked[some][masked]] = -np.inf
-            found.append(ranks_of_several(mixed_BN, self.starts[start : start + _AT_ONCE + 1], self.targets))
-        return round(float(np.nanmean(basket_ndcg_at(np.concatenate(found), self.starts, 20))), 9)
+        for start in range(0, len(self.starts) - 1, _AT_ONCE):
+            mixed_BW = mixed(list(self.shares_MBW[:, start : start + _AT_ONCE]), weights_M)
+            found.append(ranks_of_several(mixed_BW, self.starts[start : start + _AT_ONCE + 1], self.columns_T))
+        return round(float(np.nanmean(basket_ndcg_at(np.concatenate(found), self.starts, _FIRST))), 9)
 
 
-def trial_of(sequences: Sequences, num_items: int, *, ask: str, held_out: float) -> Trial | None:
-    """Hold out the latest part of the time.
+def shortlists_of(trial: Trial, members: Mapping[str, Scorer], num_items: int, *, logits: Sequence[str]) -> Shortlists:
+    """Ask all members the cases of a trial, and keep what may decide.
 
     Args:
-        sequences: S sequences.
+        trial: B cases.
+        members: Name -> what was fitted on the trial's part to learn from, M of them.
         num_items: N.
-        ask: session_next or next_basket: see these protocols.
-        held_out: Share of the elements that are held out.
-
-    Returns:
-        None where fewer than 50 cases are left, or nothing to learn.
+        logits: Names of those whose scores are logarithms.
     """
-    if not len(sequences.items):
-        return None
-    split_us = int(np.quantile(sequences.at_us, 1 - held_out, method="higher"))
-    if ask == "next_basket":
-        baskets = next_basket(sequences, split_us=split_us)
-        masked = np.full(len(baskets.cases), -1, np.int32)
-        cases = baskets.cases
-        found = Trial(baskets.train, cases.queries(), cases.starts, cases.targets, masked)
-    else:
-        split = session_next(sequences, split_us=split_us)
-        starts = np.arange(len(split.cases) + 1)
-        found = Trial(split.train, split.cases.queries(), starts, split.cases.targets, split.cases.masked)
-    if len(found.queries) < _LEAST_CASES or not len(found.train):
-        return None
-    return _thinned(found, max(_LEAST_CASES, _MOST_CELLS // num_items))
+    most = int(np.diff(trial.starts).max(initial=0))
+    kept: list[tuple[Shares, Int32]] = []
+    for start, queries in _batches(trial.queries, max(1, _CELLS // num_items)):
+        stop = start + len(queries)
+        shares = [shares_of(each.score(queries), are_logits=name in logits) for name, each in members.items()]
+        masked = np.flatnonzero(trial.masked[start:stop] >= 0)
+        for each_BN in shares:
+            each_BN[masked, trial.masked[start:stop][masked]] = -np.inf
+        right_BW = _padded(trial.starts[start : stop + 1], trial.targets, most)
+        items_BW = np.sort(np.concatenate([right_BW, *(top_items(each_BN, _SHORTLIST) for each_BN in shares)], axis=1))
+        kept.append(_looked_up(items_BW, right_BW, shares))
+    return Shortlists(
+        np.concatenate([shares_MBW for shares_MBW, _ in kept], axis=1),
+        trial.starts,
+        np.concatenate([columns_T for _, columns_T in kept]),
+    )
 
 
-def choose_weights(trial: Trial, shares: Sequence[Float32]) -> Floats:
+def _batches(queries: Queries, step: int) -> Iterator[tuple[int, Queries]]:
+    for start in range(0, len(queries), step):
+        yield start, Queries(queries.starts[start : start + step + 1], queries.items, queries.events, queries.at_us)
+
+
+def _padded(starts: Int64, targets: Int32, most: int) -> Int32:
+    """Return B x `most` right items; -1 behind the last of a case."""
+    at_BW = starts[:-1, None] + np.arange(most)
+    return np.where(at_BW < starts[1:, None], targets[np.minimum(at_BW, len(targets) - 1)], np.int32(-1))
+
+
+def _looked_up(items_BW: Int32, right_BW: Int32, shares: Sequence[Shares]) -> tuple[Shares, Int32]:
+    """Return what M members give the items of sorted rows, each item once, and where the right ones stand."""
+    is_item_BW = items_BW >= 0
+    is_item_BW[:, 1:] &= items_BW[:, 1:] != items_BW[:, :-1]
+    at_BW = np.maximum(items_BW, 0)
+    shares_MBW = np.stack([
+        np.where(is_item_BW, np.take_along_axis(each_BN, at_BW, axis=1), np.float32(-np.inf)) for each_BN in shares
+    ])  # fmt: skip
+    rows_T, _ = np.nonzero(right_BW >= 0)
+    columns_T = (items_BW[rows_T] == right_BW[right_BW >= 0][:, None]).argmax(axis=1)
+    return shares_MBW, columns_T.astype(np.int32)
+
+
+def choose_weights(shortlists: Shortlists) -> Floats:
     """Move one member's weight after the other to where NDCG@20 is best, from equal weights on.
 
     Args:
-        trial: What they are measured on.
-        shares: Of each of the M members, B x N.
+        shortlists: What they are measured on.
 
     Returns:
         M weights >= 0 that add up to one.
     """
-    weights_M = np.full(len(shares), 1 / len(shares))
-    if len(shares) == 1:
+    num = len(shortlists.shares_MBW)
+    weights_M = np.full(num, 1 / num)
+    if num == 1:
         return weights_M
-    best = trial.measure(shares, weights_M)
+    best = shortlists.measure(weights_M)
     for _ in range(_ROUNDS):
         before = best
-        for member in range(len(shares)):
+        for member in range(num):
             options = [_moved(weights_M, member, step) for step in _STEPS]
-            measured = [trial.measure(shares, option_M) for option_M in options]
+            measured = [shortlists.measure(option_M) for option_M in options]
             if max(measured) > best:  # of equals the present ones stay
                 best = max(measured)
                 weights_M = options[measured.index(best)]
@@ -128,24 +148,3 @@ def _moved(weights_M: Floats, member: int, weight: float) -> Floats:
     moved_M: Floats = others_M / others_M.sum() * (1 - weight)
     moved_M[member] = weight
     return moved_M
-
-
-def _thinned(trial: Trial, most: int) -> Trial:
-    """Keep so many cases that their scores fit into memory, evenly spread."""
-    if len(trial.queries) <= most:
-        return trial
-    kept = np.linspace(0, len(trial.queries) - 1, most).astype(np.int64)
-    starts, at = _spans(trial.queries.starts, kept)
-    events, at_us = trial.queries.events, trial.queries.at_us
-    queries = Queries(
-        starts, trial.queries.items[at], None if events is None else events[at], None if at_us is None else at_us[at]
-    )
-    starts, at = _spans(trial.starts, kept)
-    return Trial(trial.train, queries, starts, trial.targets[at], trial.masked[kept])
-
-
-def _spans(starts: Int64, kept: Int64) -> tuple[Int64, Int64]:
-    """Return the offsets of some of the spans that offsets tell, and the places of their elements."""
-    lengths = np.diff(starts)[kept]
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return offsets, np.arange(offsets[-1]) + np.repeat(starts[kept] - offsets[:-1], lengths)

@@ -1,6 +1,6 @@
 """Fitting of a blend: members on the earlier part, their weights on the later one, members on everything.
 
-Shapes: B cases, N items, M members.
+Shapes: M members.
 """
 
 from dataclasses import replace
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from endcap.core.sequences import Catalogue, Sequences
-from endcap.models.blend_choice import choose_weights, trial_of
-from endcap.models.blend_scorer import BlendScorer, shares_of
+from endcap.models.blend_choice import choose_weights, shortlists_of
+from endcap.models.blend_scorer import BlendScorer
+from endcap.models.blend_trial import trial_of
 from endcap.models.fitting import fitted
 from endcap.models.registry import algorithm
 from endcap.models.training.settings import TrainingRun
@@ -34,16 +35,11 @@ def train(recipe: "Blend", sequences: Sequences, catalogue: Catalogue, *, seed: 
     trial = trial_of(sequences, len(catalogue), ask=recipe.ask, held_out=recipe.held_out) if len(recipes) > 1 else None
     weights_M = np.full(len(recipes), 1 / len(recipes))
     if trial is not None:
-        shares = [
-            shares_of(
-                fitted(member, trial.train, catalogue, seed=seed, run=_beside(run, f"trial-{name}")).score(
-                    trial.queries
-                ),
-                are_logits=name in recipe.logits,
-            )
+        on_trial = {
+            name: fitted(member, trial.train, catalogue, seed=seed, run=_beside(run, f"trial-{name}"))
             for name, member in recipes.items()
-        ]
-        weights_M = choose_weights(trial, shares)
+        }
+        weights_M = choose_weights(shortlists_of(trial, on_trial, len(catalogue), logits=recipe.logits))
     kept = {
         name: fitted(member, sequences, catalogue, seed=seed, run=_beside(run, name))
         for (name, member), weight in zip(recipes.items(), weights_M, strict=True)
