@@ -40,7 +40,9 @@ class Shelf(BaseModel):
             raise ModelError("nobody answers", fix="none", code=Code.MODEL_NOT_FITTED)
         if self.trouble.startswith("late"):
             time.sleep(1)
-            os._exit(7) if self.trouble == "late exit" else os.kill(os.getpid(), signal.SIGKILL)
+            if self.trouble == "late exit":
+                os._exit(7)
+            os.kill(os.getpid(), signal.SIGKILL)
         sequences = source.read(range(len(source.sizes)))
         sequences.items[:0] = 0  # may be written to
         counts = torch.from_numpy(np.bincount(sequences.items, minlength=len(catalogue)) * (1 + rank))

@@ -30,10 +30,10 @@ def trial(baskets, masked=None):
     return Trial(no_sequences(), queries, starts, np.concatenate(baskets).astype(np.int32), masked)
 
 
-def shortlists(asked, *tables):
+def shortlists(asked, *tables, logits=()):
     tables = [np.asarray(each) for each in tables]
     members = {str(place): Table(each) for place, each in enumerate(tables)}
-    return shortlists_of(asked, members, tables[0].shape[1], logits=())
+    return shortlists_of(asked, members, tables[0].shape[1], logits=logits)
 
 
 def certain_of(items, num_items=4):
@@ -83,15 +83,31 @@ def test_a_right_item_that_no_member_names_stands_behind_those_they_name(monkeyp
     assert found.measure(np.array([0.5, 0.5])) == pytest.approx(np.mean(ndcg))
 
 
+def test_scores_that_are_logarithms_become_shares_as_in_the_blend():
+    found = shortlists(trial([[2]]), [[1.0, 3.0, 2.0]], [[1.0, 3.0, 2.0]], logits=("1",))
+    told = [each[np.isfinite(each)].tolist() for each in found.shares_MBW[:, 0]]
+    powers = np.exp([1.0, 3.0, 2.0])
+    assert told[0] == pytest.approx([1 / 6, 3 / 6, 2 / 6], abs=1e-5)
+    assert told[1] == pytest.approx((powers / powers.sum()).tolist(), abs=1e-6)
+
+
 @given(st.data())
-def test_where_all_items_are_on_the_list_it_is_the_measure_over_the_catalogue(data):
-    num, items = data.draw(st.integers(1, 4)), data.draw(st.integers(2, 6))
+def test_one_member_is_measured_as_over_the_catalogue_and_a_mixture_never_below_that(data):
+    num, items = data.draw(st.integers(1, 4)), data.draw(st.integers(2, 12))
     scores = st.lists(st.lists(st.integers(-2, 5), min_size=items, max_size=items), min_size=num, max_size=num)
     tables = [np.array(data.draw(scores), np.float32) for _ in range(2)]
     right = st.lists(st.integers(1, items - 1), min_size=1, max_size=3, unique=True)
     asked = trial([data.draw(right) for _ in range(num)], masked=data.draw(st.sampled_from([[0] * num, [-1] * num])))
-    weights = np.array([0.3, 0.7])
-    whole_BN = mixed([shares_of(each, are_logits=False) for each in tables], weights)
-    whole_BN[asked.masked >= 0, 0] = -np.inf
-    ndcg_B = basket_ndcg_at(ranks_of_several(whole_BN, asked.starts, asked.targets), asked.starts, 20)
-    assert shortlists(asked, *tables).measure(weights) == pytest.approx(np.nanmean(ndcg_B), abs=1e-9)
+    length = data.draw(st.sampled_from([3, 200]))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(blend_choice, "_FIRST", min(length - 1, 20))
+        patched.setattr(blend_choice, "_SHORTLIST", length)
+        found = shortlists(asked, *tables)
+        for weights in (np.array([1.0, 0.0]), np.array([0.0, 1.0]), np.array([0.3, 0.7])):
+            whole_BN = mixed([shares_of(each, are_logits=False) for each in tables], weights)
+            whole_BN[asked.masked >= 0, 0] = -np.inf
+            ranks_T = ranks_of_several(whole_BN, asked.starts, asked.targets)
+            whole = np.nanmean(basket_ndcg_at(ranks_T, asked.starts, min(length - 1, 20)))
+            if length == 200 or 0 in weights:
+                assert found.measure(weights) == pytest.approx(whole, abs=1e-9)
+            assert found.measure(weights) > whole - 1e-9

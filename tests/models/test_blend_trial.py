@@ -30,14 +30,29 @@ def test_too_little_to_choose_by_is_no_trial(ask):
 
 
 @pytest.mark.parametrize("ask", ["session_next", "next_basket"])
-def test_many_cases_are_thinned_evenly_with_their_histories_and_targets(monkeypatch, ask):
+def test_of_many_cases_every_nth_is_asked_with_its_history_and_all_that_is_right(monkeypatch, ask):
     whole = trial_of(planted_sequences(), 12, ask=ask, held_out=0.2)
     monkeypatch.setattr(blend_trial, "_MOST_CASES", 60)
     few = trial_of(planted_sequences(), 12, ask=ask, held_out=0.2)
-    kept = np.linspace(0, len(whole.queries) - 1, 60).astype(np.int64)
-    assert len(few.queries) == 60
+    kept = np.arange(0, len(whole.queries), -(-len(whole.queries) // 60))
+    assert len(whole.queries) > 2 * len(kept) > 60
+    assert few.masked.tolist() == whole.masked[kept].tolist()
     for row, case in enumerate(kept):
-        one, other = few.queries, whole.queries
-        history = other.items[other.starts[case] : other.starts[case + 1]]
-        assert one.items[one.starts[row] : one.starts[row + 1]].tolist() == history.tolist()
-        assert few.targets[few.starts[row]] == whole.targets[whole.starts[case]]
+        for name in ("items", "at_us"):
+            one, other = getattr(few.queries, name), getattr(whole.queries, name)
+            history = other[whole.queries.starts[case] : whole.queries.starts[case + 1]]
+            assert one[few.queries.starts[row] : few.queries.starts[row + 1]].tolist() == history.tolist()
+        right = whole.targets[whole.starts[case] : whole.starts[case + 1]]
+        assert few.targets[few.starts[row] : few.starts[row + 1]].tolist() == right.tolist()
+
+
+def test_of_a_large_catalogue_fewer_cases_are_asked_but_never_less_than_a_few_hundred(monkeypatch):
+    monkeypatch.setattr(blend_trial, "_MOST_CELLS", 100_000)
+    monkeypatch.setattr(blend_trial, "_LEAST_OF_MANY", 70)
+    asked = [
+        len(trial_of(planted_sequences(), items, ask="session_next", held_out=0.2).queries)
+        for items in (12, 1_000, 1_000_000)
+    ]
+    whole = asked[0]
+    assert asked == [whole, -(-whole // -(-whole // 100)), -(-whole // -(-whole // 70))]
+    assert whole > 200

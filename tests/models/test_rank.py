@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -47,7 +48,8 @@ def test_why_a_rank_failed_is_told_as_plain_values(tmp_path):
     with start(tmp_path) as process:
         (line,) = process.stdout
     assert process.returncode == 1
-    assert json.loads(line)["error"]["code"] == "model-unknown"
+    told = json.loads(line)
+    assert (told["error"]["code"], 0 < told["at_s"] < time.monotonic()) == ("model-unknown", True)
 
 
 @pytest.mark.slow

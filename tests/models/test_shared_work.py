@@ -58,8 +58,9 @@ def test_what_a_name_does_not_make_is_refused(tmp_path):
 
 def test_a_source_that_other_processes_would_not_find_is_refused(tmp_path):
     whole = InMemory(no_sequences())
-    with pytest.raises(ModelError, match="sequences of a Part cannot be handed to other processes"):
+    with pytest.raises(ModelError, match="sequences of a Part cannot be handed to other processes") as refused:
         work(Part(whole, (), ())).write(tmp_path)
+    assert refused.value.code == Code.CONFIG_INVALID
     assert list(tmp_path.iterdir()) == []
 
 

@@ -46,7 +46,11 @@ class Blend(BaseModel):
         "for a shop with orders alone.",
     )
     held_out: float = Field(
-        0.2, gt=0, lt=1, description="Share of the elements, the latest, that the weights are chosen on."
+        0.2,
+        gt=0,
+        lt=1,
+        description="Share of the elements, the latest, that the weights are chosen on: by up to 4,096 questions, "
+        "evenly spread over it.",
     )
     settings: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="Settings of members, by name: [models.blend.settings.NAME]."

@@ -1,6 +1,7 @@
 """Weights of a blend chosen on held-out questions: never on what the blend is later measured by.
 
-Shapes: B cases, T right items over all cases, N items, M members, W columns of a shortlist.
+Shapes: B cases, T right items over all cases, N items, M members, W columns of a shortlist: 200 of each member, and as
+many as the largest basket has right items, R.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,17 +28,20 @@ _ROUNDS = 3
 _FIRST = 20
 """How much of a list counts when weights are compared."""
 _SHORTLIST = 200
-"""First items of each member that a mixture is ranked among: the mixture's first 20 are hardly ever others."""
+"""First items of each member that a mixture is ranked among."""
 _CELLS = 2**22
-"""Cases x items that a member scores at once: 16 MiB."""
+"""Cases x items that are scored at once: 16 MiB for each member, and twice as much while shares are made."""
 _AT_ONCE = 256
+"""Cases at once, of however few items."""
 
 
 @dataclass(frozen=True)
 class Shortlists:
     """What each member gives the items that any of them has among its first, and the right ones.
 
-    So much is kept of a case and no more, whatever the catalogue's size: many cases are worth more than long tails.
+    So much is kept of a case and no more, whatever the catalogue's size: many cases are worth more than long tails. By
+    one member alone the measure is that over the whole catalogue; a mixture's may be higher than that, never lower, by
+    an item among its first 20 that is not among the first 200 of any member.
 
     Args:
         shares_MBW: Of each member, each case and each item of its shortlist; -inf where a place is not used.
@@ -72,21 +76,20 @@ def shortlists_of(trial: Trial, members: Mapping[str, Scorer], num_items: int, *
         logits: Names of those whose scores are logarithms.
     """
     most = int(np.diff(trial.starts).max(initial=0))
-    kept: list[tuple[Shares, Int32]] = []
-    for start, queries in _batches(trial.queries, max(1, _CELLS // num_items)):
+    width = len(members) * min(_SHORTLIST, num_items) + most
+    shares_MBW = np.empty((len(members), len(trial.queries), width), np.float32)
+    columns: list[Int32] = []
+    for start, queries in _batches(trial.queries, max(1, min(_AT_ONCE, _CELLS // num_items))):
         stop = start + len(queries)
         shares = [shares_of(each.score(queries), are_logits=name in logits) for name, each in members.items()]
         masked = np.flatnonzero(trial.masked[start:stop] >= 0)
         for each_BN in shares:
             each_BN[masked, trial.masked[start:stop][masked]] = -np.inf
-        right_BW = _padded(trial.starts[start : stop + 1], trial.targets, most)
-        items_BW = np.sort(np.concatenate([right_BW, *(top_items(each_BN, _SHORTLIST) for each_BN in shares)], axis=1))
-        kept.append(_looked_up(items_BW, right_BW, shares))
-    return Shortlists(
-        np.concatenate([shares_MBW for shares_MBW, _ in kept], axis=1),
-        trial.starts,
-        np.concatenate([columns_T for _, columns_T in kept]),
-    )
+        right_BR = _padded(trial.starts[start : stop + 1], trial.targets, most)
+        items_BW = np.sort(np.concatenate([right_BR, *(top_items(each_BN, _SHORTLIST) for each_BN in shares)], axis=1))
+        shares_MBW[:, start:stop] = _given_to(items_BW, shares)
+        columns.append(_places_of(right_BR, items_BW))
+    return Shortlists(shares_MBW, trial.starts, np.concatenate(columns))
 
 
 def _batches(queries: Queries, step: int) -> Iterator[tuple[int, Queries]]:
@@ -95,22 +98,28 @@ def _batches(queries: Queries, step: int) -> Iterator[tuple[int, Queries]]:
 
 
 def _padded(starts: Int64, targets: Int32, most: int) -> Int32:
-    """Return B x `most` right items; -1 behind the last of a case."""
-    at_BW = starts[:-1, None] + np.arange(most)
-    return np.where(at_BW < starts[1:, None], targets[np.minimum(at_BW, len(targets) - 1)], np.int32(-1))
+    """Return B x R right items; -1 behind the last of a case."""
+    at_BR = starts[:-1, None] + np.arange(most)
+    return np.where(at_BR < starts[1:, None], targets[np.minimum(at_BR, len(targets) - 1)], np.int32(-1))
 
 
-def _looked_up(items_BW: Int32, right_BW: Int32, shares: Sequence[Shares]) -> tuple[Shares, Int32]:
-    """Return what M members give the items of sorted rows, each item once, and where the right ones stand."""
+def _given_to(items_BW: Int32, shares: Sequence[Shares]) -> Shares:
+    """Return what M members give the items of sorted rows, M x B x W, each item where it stands first."""
     is_item_BW = items_BW >= 0
     is_item_BW[:, 1:] &= items_BW[:, 1:] != items_BW[:, :-1]
     at_BW = np.maximum(items_BW, 0)
-    shares_MBW = np.stack([
-        np.where(is_item_BW, np.take_along_axis(each_BN, at_BW, axis=1), np.float32(-np.inf)) for each_BN in shares
-    ])  # fmt: skip
-    rows_T, _ = np.nonzero(right_BW >= 0)
-    columns_T = (items_BW[rows_T] == right_BW[right_BW >= 0][:, None]).argmax(axis=1)
-    return shares_MBW, columns_T.astype(np.int32)
+    given = [np.where(is_item_BW, np.take_along_axis(each_BN, at_BW, axis=1), -np.inf) for each_BN in shares]
+    return np.stack(given).astype(np.float32)
+
+
+def _places_of(right_BR: Int32, items_BW: Int32) -> Int32:
+    """Return where each right item stands first in its sorted row."""
+    rows, _ = np.nonzero(right_BR >= 0)
+    span = int(items_BW.max()) + 2  # one for each item, and one for the places that are not used
+    keys = (np.arange(len(items_BW))[:, None] * span + items_BW + 1).ravel()
+    found = np.searchsorted(keys, rows * span + right_BR[right_BR >= 0] + 1)
+    places: Int32 = (found - rows * items_BW.shape[1]).astype(np.int32)
+    return places
 
 
 def choose_weights(shortlists: Shortlists) -> Floats:

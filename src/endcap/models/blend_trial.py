@@ -15,10 +15,10 @@ __all__ = ["Trial", "trial_of"]
 
 _LEAST_CASES = 50
 _MOST_CASES = 4096
-"""What weights are chosen by is known to one part in a hundred then."""
-_LEAST_OF_MANY = 512
-_MOST_CELLS = 2**30
-"""Cases x items that each member scores: some ten seconds of a core. Of more items fewer cases are asked."""
+_LEAST_OF_MANY = 256
+"""Cases that are asked of a catalogue of any size, where there are as many."""
+_MOST_CELLS = 2**28
+"""Cases x items that each member scores: some twenty seconds of a core. Of more than 65,536 items fewer are asked."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Trial:
 
 
 def trial_of(sequences: Sequences, num_items: int, *, ask: str, held_out: float) -> Trial | None:
-    """Hold out the latest part of the time.
+    """Hold out the latest part of the time; of many cases every n-th is asked.
 
     Args:
         sequences: S sequences.
@@ -55,36 +55,20 @@ def trial_of(sequences: Sequences, num_items: int, *, ask: str, held_out: float)
     if not len(sequences.items):
         return None
     split_us = int(np.quantile(sequences.at_us, 1 - held_out, method="higher"))
+    most = min(_MOST_CASES, max(_LEAST_OF_MANY, _MOST_CELLS // num_items))
     if ask == "next_basket":
         baskets = next_basket(sequences, split_us=split_us)
-        masked = np.full(len(baskets.cases), -1, np.int32)
-        cases = baskets.cases
-        found = Trial(baskets.train, cases.queries(), cases.starts, cases.targets, masked)
-    else:
-        split = session_next(sequences, split_us=split_us)
-        starts = np.arange(len(split.cases) + 1)
-        found = Trial(split.train, split.cases.queries(), starts, split.cases.targets, split.cases.masked)
-    if len(found.queries) < _LEAST_CASES or not len(found.train):
+        if _is_too_little(len(baskets.cases), baskets.train):
+            return None
+        some = baskets.cases.every(-(-len(baskets.cases) // most))
+        masked = np.full(len(some), -1, np.int32)
+        return Trial(baskets.train, some.queries(), some.starts, some.targets, masked)
+    split = session_next(sequences, split_us=split_us)
+    if _is_too_little(len(split.cases), split.train):
         return None
-    return _thinned(found, min(_MOST_CASES, max(_LEAST_OF_MANY, _MOST_CELLS // num_items)))
+    cases = split.cases.every(-(-len(split.cases) // most))
+    return Trial(split.train, cases.queries(), np.arange(len(cases) + 1), cases.targets, cases.masked)
 
 
-def _thinned(trial: Trial, most: int) -> Trial:
-    """Keep so many cases, evenly spread."""
-    if len(trial.queries) <= most:
-        return trial
-    kept = np.linspace(0, len(trial.queries) - 1, most).astype(np.int64)
-    starts, at = _spans(trial.queries.starts, kept)
-    events, at_us = trial.queries.events, trial.queries.at_us
-    queries = Queries(
-        starts, trial.queries.items[at], None if events is None else events[at], None if at_us is None else at_us[at]
-    )
-    starts, at = _spans(trial.starts, kept)
-    return Trial(trial.train, queries, starts, trial.targets[at], trial.masked[kept])
-
-
-def _spans(starts: Int64, kept: Int64) -> tuple[Int64, Int64]:
-    """Return the offsets of some of the spans that offsets tell, and the places of their elements."""
-    lengths = np.diff(starts)[kept]
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return offsets, np.arange(offsets[-1]) + np.repeat(starts[kept] - offsets[:-1], lengths)
+def _is_too_little(num_cases: int, train: Sequences) -> bool:
+    return num_cases < _LEAST_CASES or not len(train)

@@ -57,7 +57,7 @@ def fit_together(
         run: How to train, where checkpoints lie, who is told. From checkpoints of any number of ranks it goes on.
 
     Raises:
-        ModelError: A rank has died (RANK_LOST); or what it raised itself.
+        ModelError: A rank has died (RANK_LOST); what it raised itself; or recipe or source cannot be handed over.
         StoreError: The disk has no room for what the ranks learn from.
     """
     check_kind(recipe.kind)

@@ -52,8 +52,8 @@ class Work:
         """Write it into an existing empty folder.
 
         Raises:
-            ModelError: The recipe's name and settings do not make the recipe; or the source is one of a third party,
-                which other processes would not find.
+            ModelError: The recipe's name and settings do not make the recipe; or the source is neither InMemory nor
+                Files, which other processes would not find.
             StoreError: The disk has no room for the sequences.
         """
         told = self.recipe.model_dump(mode="json")
@@ -120,8 +120,8 @@ def _not_by_file(source: Source) -> ModelError:
     return ModelError(
         f"sequences of a {type(source).__name__} cannot be handed to other processes",
         where="$.models.training.ranks",
-        fix="give them as InMemory or Files (endcap.models.training), or set ranks to 1",
-        code=Code.MODEL_UNKNOWN,
+        fix="give them as endcap.models.training.source.InMemory or .files.Files, or set ranks to 1",
+        code=Code.CONFIG_INVALID,
     )
 
 
