@@ -72,6 +72,15 @@ def test_without_matplotlib_nothing_is_fitted_and_the_extra_is_named(tmp_path, m
     assert not (tmp_path / "out").exists()
 
 
+def test_a_matplotlib_that_is_broken_is_no_fault_of_ours_and_nothing_is_fitted(tmp_path, monkeypatch):
+    (tmp_path / "matplotlib.py").write_text("raise ImportError('libpng.so.99 is missing')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "matplotlib", raising=False)
+    with pytest.raises(UsageError, match="installed and cannot be loaded: libpng") as caught:
+        prepare_report(tmp_path / "out")
+    assert (caught.value.fix.startswith("install it anew"), (tmp_path / "out").exists()) == (True, False)
+
+
 def test_a_place_that_is_no_folder_is_refused_before_anything_is_fitted(tmp_path):
     (tmp_path / "file").write_text("here already")
     with pytest.raises(UsageError, match="cannot be made"):

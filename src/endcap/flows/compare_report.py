@@ -5,7 +5,7 @@ arguments and models give the same bytes. `time.svg`, `report.html` and `compare
 """
 
 import json
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 
 from endcap.core.errors import Code, UsageError
@@ -34,15 +34,20 @@ def prepare_report(folder: Path) -> None:
     """Make sure, before any model is fitted, that a report can be written into a folder.
 
     Raises:
-        UsageError: matplotlib is not installed, or the folder cannot be made.
+        UsageError: matplotlib is not installed or cannot be loaded, or the folder cannot be made.
     """
-    if find_spec("matplotlib") is None:
+    try:
+        for name in ("matplotlib", "matplotlib.figure"):
+            import_module(name)
+    except ImportError as error:
+        is_missing = isinstance(error, ModuleNotFoundError) and error.name == "matplotlib"
         raise UsageError(
-            "the figures of a report need matplotlib, which is not installed",
+            "the figures of a report need matplotlib, which "
+            + ("is not installed" if is_missing else f"is installed and cannot be loaded: {error}"),
             where="--out",
-            fix="pip install 'endcap[reports]', or leave --out away",
+            fix=("" if is_missing else "install it anew: ") + "pip install 'endcap[reports]', or leave --out away",
             code=Code.USAGE,
-        )
+        ) from error
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
