@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from endcap.core.sequences import Int32, Int64, Queries
-from endcap.metrics.baskets import basket_ndcg_at, ranks_of_several
+from endcap.metrics.baskets import basket_ndcg_at
 from endcap.metrics.ranking import top_items
 from endcap.models.blend_scorer import mixed, shares_of
 from endcap.models.blend_trial import Trial
@@ -59,11 +59,24 @@ class Shortlists:
         Args:
             weights_M: M weights >= 0 that add up to one.
         """
-        found = [np.zeros(0, np.int64)]
+        ranks = [np.zeros(0, np.int64)]
         for start in range(0, len(self.starts) - 1, _AT_ONCE):
+            starts = self.starts[start : start + _AT_ONCE + 1]
             mixed_BW = mixed(list(self.shares_MBW[:, start : start + _AT_ONCE]), weights_M)
-            found.append(ranks_of_several(mixed_BW, self.starts[start : start + _AT_ONCE + 1], self.columns_T))
-        return round(float(np.nanmean(basket_ndcg_at(np.concatenate(found), self.starts, _FIRST))), 9)
+            ranks.append(_first_ranks(mixed_BW, starts, self.columns_T[starts[0] : starts[-1]]))
+        return round(float(np.nanmean(basket_ndcg_at(np.concatenate(ranks), self.starts, _FIRST))), 9)
+
+
+def _first_ranks(scores_BW: Shares, starts: Int64, columns_T: Int32) -> Int64:
+    """Return ranks as `ranks_of_several` does where they are among the first that count, else any behind these.
+
+    One score more than count is looked at: who ties with that one stands behind, however many more do.
+    """
+    most = min(_FIRST + 1, scores_BW.shape[1])
+    first_BK = np.partition(scores_BW, scores_BW.shape[1] - most, axis=1)[:, -most:]
+    rows_T = np.repeat(np.arange(len(scores_BW)), np.diff(starts))
+    not_below_T: Int64 = np.count_nonzero(first_BK[rows_T] >= scores_BW[rows_T, columns_T][:, None], axis=1)
+    return not_below_T - 1
 
 
 def shortlists_of(trial: Trial, members: Mapping[str, Scorer], num_items: int, *, logits: Sequence[str]) -> Shortlists:
