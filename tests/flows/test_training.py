@@ -128,3 +128,22 @@ def test_ranks_train_what_one_process_trains_with_their_parts_and_changing_them_
     set_training(alone, f"ranks = 2\nwindow = {window}")
     set_training(trained_shop, f"parts = 2\nwindow = {window}")
     assert [notes_of(shop, morning)[0] for shop in (alone, trained_shop)] == ["unchanged"] * 2
+
+
+@pytest.mark.slow
+def test_windows_are_read_from_a_lake_in_a_bucket_as_from_one_on_disk(fresh_shop, tmp_path, morning, flow_of, s3):
+    endpoint, bucket = s3
+    near, far = (shutil.copytree(fresh_shop, tmp_path / name) for name in ("near", "far"))
+    stores = f"\n[stores]\nlake = 's3://{bucket}/lake'\nbundles = 's3://{bucket}/bundles'\nendpoint = '{endpoint}'\n"
+    versions = []
+    for shop, changed in ((near, "\n[stores]\n"), (far, stores)):
+        settings = shop / "endcap.toml"
+        text = settings.read_text().replace("\n[stores]\n", changed)
+        text = text.replace('train = ["popular", "item_markov"]', 'train = ["two_tower"]')
+        settings.write_text(text + "\n[models.training]\nwindow = 500\n[models.two_tower]\nepochs = 2\n")
+        refresh(shop, clock=morning, verbs=("ingest", "sessionize", "featurize", "train"))
+        flow = flow_of(shop, through="2026-01-03")
+        assert isinstance(Learned(flow).source(TwoTower()), Files)
+        versions.append(flow.ledger.outputs("train")["two_tower"]["version"])
+    assert not (far / "lake").exists()
+    assert versions[0] == versions[1]
