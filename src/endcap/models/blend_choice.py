@@ -30,7 +30,7 @@ _FIRST = 20
 _SHORTLIST = 200
 """First items of each member that a mixture is ranked among."""
 _CELLS = 2**22
-"""Cases x items that are scored at once: 16 MiB for each member, and twice as much while shares are made."""
+"""Cases x items that are scored at once: 16 MiB for each member, and some times that while its shares are made."""
 _AT_ONCE = 256
 """Cases at once, of however few items."""
 

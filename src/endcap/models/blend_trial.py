@@ -18,7 +18,8 @@ _MOST_CASES = 4096
 _LEAST_OF_MANY = 256
 """Cases that are asked of a catalogue of any size, where there are as many."""
 _MOST_CELLS = 2**28
-"""Cases x items that each member scores: some twenty seconds of a core. Of more than 65,536 items fewer are asked."""
+"""Cases x items that each member scores: ten seconds of a core, and what the member itself takes. Of more than 65,536
+items fewer cases are asked."""
 
 
 @dataclass(frozen=True)
