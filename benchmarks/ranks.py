@@ -26,7 +26,8 @@ from endcap.core.sequences import Catalogue, distinct
 from endcap.models.protocol import TrainedAlgorithm
 from endcap.models.sequence import SequenceModel
 from endcap.models.training.context import Context
-from endcap.models.training.place import one_thread, place_of
+from endcap.models.training.lookup import Reading, change, give_back
+from endcap.models.training.place import keep_to_own_cores, one_thread, place_of
 from endcap.models.training.ranks import joined
 from endcap.models.training.settings import Progress, TrainingRun, TrainingSettings
 from endcap.models.training.source import InMemory
@@ -67,7 +68,9 @@ def _train(given: dict[str, Any]) -> dict[str, Any]:
         if progress.done >= given.get("kill_at", progress.total + 1):
             os._exit(KILLED)
 
-    settings = TrainingSettings(device="cpu", parts=2, checkpoint_steps=given.get("checkpoint_steps", 500))
+    settings = TrainingSettings(
+        device="cpu", parts=given.get("parts", 2), checkpoint_steps=given.get("checkpoint_steps", 500)
+    )
     folder = given.get("checkpoints")
     run = TrainingRun(settings, Path(folder) if folder else None, listen)
     catalogue = Catalogue(tuple(f"{item:06}" for item in range(given["num_items"])))
@@ -101,8 +104,10 @@ def _table(given: dict[str, Any]) -> dict[str, Any]:
         wanted = torch.randn(len(own), dim)
 
         def ours() -> None:
-            torch.autograd.backward(((table.rows(own) - wanted) ** 2).sum())
-            table.change(0.1)
+            reading = Reading({"own": (table,)}, {"own": own})
+            torch.autograd.backward(((reading.rows()["own"][0] - wanted) ** 2).sum())
+            give_back([reading.lookups["own"]], [torch.zeros(1)], ranks)
+            change([reading], 0.1)
 
         mesh = init_device_mesh("cpu", (ranks.size,))
         weight = torch.nn.Parameter(distribute_tensor(torch.randn(num_rows, dim) * 0.1, mesh, [Shard(0)]))
@@ -136,6 +141,8 @@ def _median_s(call: Any, times: int) -> float:
 
 if __name__ == "__main__":
     what, given = sys.argv[1], json.loads(sys.argv[2])
+    if int(os.environ["WORLD_SIZE"]) > 1:
+        keep_to_own_cores(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]))  # as the ranks of a fit do
     found = {"train": _train, "table": _table}[what](given)
     if os.environ.get("RANK", "0") == "0":
         print(json.dumps(found), flush=True)

@@ -13,6 +13,7 @@ from endcap.core.sequences import Sequences
 from endcap.models.sequence import SequenceModel
 from endcap.models.sequence_training import SequenceTask
 from endcap.models.training.context import Context
+from endcap.models.training.lookup import Reading
 from endcap.models.training.loop import train
 from endcap.models.training.place import place_of
 from endcap.models.training.ranks import Ranks
@@ -80,8 +81,10 @@ def _bare(task: SequenceTask, made: list[Any], context: Context) -> None:
     optimizer = task.optimizer()
     for batch in made:
         optimizer.zero_grad()
+        reading = Reading(task.read, context.place.tensors(batch))
+        rows = reading.rows()
         with context.place.computing():
-            loss = task.loss(context.place.tensors(batch))
+            loss = task.loss(reading.batch, rows)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         torch.nn.utils.clip_grad_norm_(task.module.parameters(), 1.0)
         optimizer.step()

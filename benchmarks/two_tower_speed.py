@@ -11,6 +11,7 @@ import numpy as np
 from benchmarks.timing import CLOCKS, timed
 from endcap.core.sequences import Sequences
 from endcap.models.training.context import Context
+from endcap.models.training.lookup import Reading, change
 from endcap.models.training.loop import train
 from endcap.models.training.place import place_of
 from endcap.models.training.ranks import Ranks
@@ -82,12 +83,14 @@ def _recipe(tables: Any, batch: int) -> TwoTower:
 
 def _bare(task: TwoTowerTask, made: list[Any], context: Context) -> None:
     """Take steps with batches that are there already, and nothing around them."""
-    module, optimizer = task.module.train(), task.optimizer()
+    task.module.train()
+    optimizer = task.optimizer()
     for batch in made:
         optimizer.zero_grad()
+        reading = Reading(task.read, context.place.tensors(batch))
+        rows = reading.rows()
         with context.place.computing():
-            loss = task.loss(context.place.tensors(batch))
+            loss = task.loss(reading.batch, rows)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         optimizer.step()
-        for table in (module.ids_ND, module.contents_FD):
-            table.change(0.05)
+        change([reading], 0.05)

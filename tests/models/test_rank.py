@@ -17,7 +17,7 @@ from endcap.testing.worlds import no_sequences, planted_catalogue, planted_seque
 
 
 def start(folder, **more):
-    numbers = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0", **more}
+    numbers = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1", **more}
     command = [sys.executable, "-m", "endcap.models.rank", str(folder)]
     return subprocess.Popen(command, env=os.environ | numbers, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 

@@ -11,6 +11,7 @@ from endcap.models.evaluate import answer
 from endcap.models.popular import Popular
 from endcap.models.protocols import session_next
 from endcap.models.training.context import Context
+from endcap.models.training.lookup import Reading
 from endcap.models.training.loop import train as train_task
 from endcap.models.training.place import place_of
 from endcap.models.training.ranks import Ranks
@@ -79,7 +80,8 @@ def test_the_numpy_scorer_says_what_the_torch_towers_say():
     }
     batch = {name: torch.from_numpy(values) for name, values in batch.items()}
     with torch.no_grad():
-        vectors_ND = towers.item_vectors(batch)
+        contents_FD = towers.contents_FD.whole()[batch["features_V"]]
+        vectors_ND = towers.item_vectors(batch, towers.ids_ND.whole()[batch["items_U"]], contents_FD)
         query_BD = towers.query_vectors(vectors_ND, batch, len(queries))
         scores_BN = (query_BD @ vectors_ND.T).numpy()
     assert np.abs(scorer.query_vectors_BD(queries) - query_BD.numpy()).max() <= 1e-5
@@ -129,8 +131,9 @@ def test_items_of_a_pool_count_once_more_for_their_example_alone():
     expected = np.log(sums) - scores_BN[np.arange(3), walk]
     for row in range(3):
         batch = task.batches.of(examples_of(beside), np.array([row]), name=0, weight=1)
+        reading = Reading(task.read, place_of(context_settings()).tensors(batch))
         with torch.no_grad():
-            found = task.loss(place_of(context_settings()).tensors(batch))
+            found = task.loss(reading.batch, reading.rows())
         assert float(found) == pytest.approx(expected[row], abs=1e-5)
 
 

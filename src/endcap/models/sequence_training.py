@@ -21,6 +21,7 @@ from endcap.models.sequence_batches import Batch, Batches, steps_of
 from endcap.models.sequence_elements import NUM_GAPS, Collapsed
 from endcap.models.sequence_scorer import SequenceScorer
 from endcap.models.training.context import Context
+from endcap.models.training.lookup import Rows
 from endcap.models.training.loop import Step, train
 from endcap.models.training.place import place_of, seeded
 from endcap.models.training.ranks import joined
@@ -144,6 +145,7 @@ class SequenceTask:
         self.epochs = max(1, min(recipe.epochs, recipe.most_tokens // max(num_tokens, 1))) if self.num else 0
         self.total = self.epochs * self.num
         self.module = Reader(recipe, num_items, context)
+        self.read = {"items_U": (self.module.items_ND, self.module.biases_N)}
         drawn = Sampler(integer_weights(counts_N, power=recipe.negative_power))
         self.batches = Batches(recipe, drawn, num_items, seed=self.seed)
         # Of its own: the next pass is being made by a thread while the validation part is asked.
@@ -173,7 +175,7 @@ class SequenceTask:
                 num = int(found.lengths()[rows].sum())
                 yield self.asking.of(found, rows, name=number, num_targets=num), num
 
-    def loss(self, batch: Mapping[str, Any]) -> Tensor:
+    def loss(self, batch: Mapping[str, Any], rows: Rows) -> Tensor:
         """Return the sum of a batch's softmax losses over the targets of its step.
 
         The softmax is over all items, or over drawn ones and the target: drawn items weigh 1 / (draws x probability),
@@ -181,8 +183,8 @@ class SequenceTask:
         hits). What the history adds to the scores of its own items counts exactly.
         """
         reader = self.module
-        vectors_UD = reader.items_ND.rows(batch["items_U"])
-        biases_U = reader.biases_N.rows(batch["items_U"]).squeeze(1)
+        vectors_UD, biases_U1 = rows["items_U"]
+        biases_U = biases_U1.squeeze(1)
         hidden_BLD = reader(vectors_UD, batch)
         row_T, place_T, at_T = batch["target_row_T"], batch["target_place_T"], batch["target_at_T"]
         at_of_T = row_T * hidden_BLD.shape[1] + place_T

@@ -18,6 +18,7 @@ from torch.nn import functional
 from endcap.core.errors import Code, ModelError
 from endcap.core.sequences import Catalogue, Int64
 from endcap.models.training.context import Context
+from endcap.models.training.lookup import Rows
 from endcap.models.training.loop import Step, train
 from endcap.models.training.place import place_of, seeded
 from endcap.models.training.ranks import joined
@@ -70,12 +71,16 @@ class Towers(torch.nn.Module):
         self.out_bias_D = torch.nn.Parameter(torch.zeros(dim))
         self.to(context.place.device)
 
-    def item_vectors(self, batch: Mapping[str, Tensor]) -> Tensor:
-        """Return vectors of the items that a batch touches, U x D: its id's plus the weighted ones of its features."""
-        ids_UD = self.ids_ND.rows(batch["items_U"])
+    def item_vectors(self, batch: Mapping[str, Tensor], ids_UD: Tensor, contents_VD: Tensor) -> Tensor:
+        """Return vectors of the items that a batch touches, U x D: its id's plus the weighted ones of its features.
+
+        Args:
+            batch: Which features each item has.
+            ids_UD: Vectors of the items' ids.
+            contents_VD: Vectors of the features.
+        """
         if self.training and self.id_dropout:
             ids_UD = ids_UD * (torch.rand(len(ids_UD), 1, device=ids_UD.device) >= self.id_dropout)
-        contents_VD = self.contents_FD.rows(batch["features_V"])
         contents_PD = functional.embedding(batch["feature_at_P"], contents_VD)
         shares_PD = contents_PD * batch["feature_share_P"].unsqueeze(1)
         return ids_UD.index_add(0, batch["feature_row_P"], shares_PD)
@@ -137,6 +142,7 @@ class TwoTowerTask:
         self.batch = min(recipe.batch, max(_SMALLEST_BATCH, self.num // _STEPS_AN_EPOCH))
         self.mean_weight = weight / max(self.num, 1)
         self.module = Towers(recipe, contents, context)
+        self.read = {"items_U": (self.module.ids_ND,), "features_V": (self.module.contents_FD,)}
         frequencies = Frequencies.of(counts_N, power=recipe.negative_power)
         # Two makers: the next pass is being made by a thread while the validation part is asked.
         self.batches, self.asking = (
@@ -168,7 +174,7 @@ class TwoTowerTask:
                 weight = 1 / (len(rows) * self.mean_weight)
                 yield self.asking.of(examples, rows, name=first, weight=weight), len(rows)
 
-    def loss(self, batch: Mapping[str, Any]) -> Tensor:
+    def loss(self, batch: Mapping[str, Any], rows: Rows) -> Tensor:
         """Return the weighted sum of the sampled softmax losses of a batch.
 
         The sum over all items is estimated by weighted columns; the target itself counts once and exactly, and whatever
@@ -178,7 +184,7 @@ class TwoTowerTask:
         They estimate the sum over the pool, which is added: its items count once more for this example alone, because
         it is known of them that they were there to be chosen, or are easily taken for the target.
         """
-        vectors_UD = self.module.item_vectors(batch)
+        vectors_UD = self.module.item_vectors(batch, *rows["items_U"], *rows["features_V"])
         query_BD = self.module.query_vectors(vectors_UD, batch, len(batch["target_B"]))
         logits_BC = (query_BD @ functional.embedding(batch["column_at_C"], vectors_UD).T).float()
         target_B1 = batch["target_B"].unsqueeze(1)

@@ -35,6 +35,7 @@ class Line:
         self.context = Context(place_of(TrainingSettings(device="cpu")), Ranks(), 5)
         torch.manual_seed(1)
         self.module = Module(self.context)
+        self.read = {"rows": (self.module.table,)}
         self.spoiled_from, self.validated = spoiled_from, list(validated)
         self.taken = []
         self.training_steps_until_bad = bad_gradient_after
@@ -58,9 +59,9 @@ class Line:
         if wanted is not None:
             yield Pairs(np.arange(20), np.full(20, wanted, np.float32), 1.0), 20.0
 
-    def loss(self, batch):
+    def loss(self, batch, rows):
         self.taken.append(batch["rows"].tolist())
-        values = torch.nn.functional.dropout(self.module.table.rows(batch["rows"]), 0.3, self.module.training)
+        values = torch.nn.functional.dropout(*rows["rows"], 0.3, self.module.training)
         found = self.module.line(values).squeeze(1)
         loss = (found - batch["wanted"]).square().sum() * batch["weight"]
         if self.training_steps_until_bad is not None and self.module.training:

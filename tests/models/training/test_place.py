@@ -1,8 +1,11 @@
+import os
+from threading import Thread
+
 import pytest
 import torch
 
 from endcap.core.errors import ModelError
-from endcap.models.training.place import one_thread, place_of, seeded
+from endcap.models.training.place import keep_to_own_cores, one_thread, place_of, seeded
 from endcap.models.training.settings import TrainingSettings
 
 
@@ -42,3 +45,30 @@ def test_the_processor_computes_in_float32_unless_it_is_told_not_to():
     narrow = place_of(TrainingSettings(device="cpu", precision="bfloat16"))
     with narrow.computing():
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.bfloat16
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system does not say which cores a thread may use")
+@pytest.mark.parametrize(("cores", "size", "own"), [(5, 2, [{0, 1}, {2, 3, 4}]), (2, 2, [{0}, {1}]), (2, 3, [])])
+def test_ranks_share_out_the_cores_unless_they_are_too_many(monkeypatch, cores, size, own):
+    kept = []
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(cores)))
+    monkeypatch.setattr(os, "sched_setaffinity", lambda _pid, wanted: kept.append(set(wanted)))
+    for rank in range(size):
+        keep_to_own_cores(rank, size)
+    assert kept == own
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system does not say which cores a thread may use")
+def test_threads_that_start_later_keep_to_a_ranks_cores():
+    found = []
+
+    def work():
+        keep_to_own_cores(0, len(os.sched_getaffinity(0)))
+        later = Thread(target=lambda: found.append(os.sched_getaffinity(0)))
+        later.start()
+        later.join()
+
+    thread = Thread(target=work)  # its cores are its own, and not those of the tests that follow
+    thread.start()
+    thread.join()
+    assert found == [{min(os.sched_getaffinity(0))}]

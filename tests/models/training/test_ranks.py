@@ -23,9 +23,8 @@ def test_who_was_not_started_with_others_is_alone(monkeypatch):
     with joined(place_of(TrainingSettings(device="cpu")).device) as ranks:
         assert ranks == Ranks(0, 1)
         gradient = torch.ones(2)
-        ranks.add_up([gradient])
+        ranks.add_up(gradient)
         assert gradient.tolist() == [1, 1]
-        assert float(ranks.total(torch.tensor(3.0))) == 3
 
 
 def test_a_parameter_that_a_step_did_not_touch_has_a_gradient_of_zero():
@@ -52,3 +51,11 @@ def test_two_ranks_learn_what_one_learns_and_either_goes_on_with_the_others_chec
         folder = str(tmp_path / f"{before}")
         assert run_ranks("train", before, **given, checkpoints=folder, kill_at=150) == {}
         assert run_ranks("train", after, **given, checkpoints=folder)["digest"] == whole["digest"]
+
+
+@pytest.mark.slow
+def test_many_ranks_add_up_in_a_ring_and_learn_about_the_same():
+    """Five ranks share ten parts; so does one that goes through them, but for the order in which they are added up."""
+    given = {"model": "sequence", "num_items": 300, "num_tokens": 6_000, "epochs": 1, "tables": "by_rows", "seed": 1}
+    one, five = run_ranks("train", 1, **given, parts=10), run_ranks("train", 5, **given)
+    assert five["loss"] == pytest.approx(one["loss"], abs=1e-5)

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain, pairwise
 from typing import Any, Protocol
 
 import torch
@@ -19,6 +20,7 @@ from endcap.models.training.ahead import ahead
 from endcap.models.training.best import Best
 from endcap.models.training.checkpoints import Checkpoints
 from endcap.models.training.context import Context
+from endcap.models.training.lookup import Lookup, Reading, Rows, change, give_back
 from endcap.models.training.place import seeded
 from endcap.models.training.ranks import gradients_of
 from endcap.models.training.settings import Progress, TrainingRun
@@ -79,6 +81,11 @@ class Task(Protocol):
         """Highest step size of tables that are changed by rows."""
         ...
 
+    @property
+    def read(self) -> Mapping[str, Sequence[Table]]:
+        """What a batch reads: tables, by the name of the batch's field with the numbers of their rows."""
+        ...
+
     def optimizer(self) -> torch.optim.Optimizer:
         """Make the optimiser of the parameters that are changed as a whole."""
         ...
@@ -94,8 +101,13 @@ class Task(Protocol):
         """
         ...
 
-    def loss(self, batch: Mapping[str, Any]) -> Tensor:
-        """Return what a batch adds to the mean loss of its step, with the batch's arrays as tensors."""
+    def loss(self, batch: Mapping[str, Any], rows: Rows) -> Tensor:
+        """Return what a batch adds to the mean loss of its step, with the batch's arrays as tensors.
+
+        Args:
+            batch: Its fields.
+            rows: What it reads of tables, by the names of `read`.
+        """
         ...
 
 
@@ -127,6 +139,23 @@ def train(task: Task, run: TrainingRun, context: Context, *, of: str, longest_st
     _Fit(task, run, context, of=of, longest_step=longest_step).go()
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """A step, and what its parts read.
+
+    Args:
+        step: The step.
+        readings: By the number of the part.
+    """
+
+    step: Step
+    readings: Mapping[int, Reading]
+
+    def lookups(self) -> list[Lookup]:
+        """Return all lookups, in the one order that all ranks have."""
+        return [each for reading in self.readings.values() for each in reading.lookups.values()]
+
+
 class _Fit:
     """One fit under way."""
 
@@ -135,7 +164,6 @@ class _Fit:
         self.place, self.ranks, self.seed = context.place, context.ranks, context.seed
         self.longest_step = longest_step
         self.optimizer = task.optimizer()
-        self.tables = [each for each in task.module.modules() if isinstance(each, Table) and each.by_rows]
         self.whole = [each for each in task.module.parameters() if each.requires_grad]
         self.num_parts = self.ranks.parts(run.settings.num_parts)
         self.best = Best.of(task.module) if run.settings.patience else None
@@ -154,8 +182,11 @@ class _Fit:
         module.train()
         own = self.ranks.own(self.num_parts)
         with closing(ahead(task.steps(done, own, self.num_parts), _AHEAD)) as steps:
-            for number, step in enumerate(steps, 1):
-                loss += self._take(step)
+            # a step is asked for before the one before it is computed: what ranks tell each other of it takes no time
+            for number, (now, after) in enumerate(pairwise(chain(map(self._asked, steps), [None])), 1):
+                assert now is not None, "only what follows the last step is none"
+                step = now.step
+                loss += self._take(now, after)
                 is_due = self._is_due(number, step)
                 if number % seen_every == 0 or step.ends_pass or is_due:
                     self._check(loss, telling.looked_at, step.end)
@@ -171,29 +202,44 @@ class _Fit:
             module.load_state_dict(self.best.state)
         module.eval()
 
-    def _take(self, step: Step) -> Tensor:
-        """Learn from a step; return its loss, of all ranks."""
-        share = pace(step.begin / self.task.total)
+    def _asked(self, step: Step) -> "_Asked":
+        """Ask for what a step reads."""
+        readings = {part: Reading(self.task.read, self.place.tensors(batch)) for part, batch in step.parts.items()}
+        found = _Asked(step, readings)
+        for each in found.lookups():
+            each.ask()
+        return found
+
+    def _take(self, now: "_Asked", after: "_Asked | None") -> Tensor:
+        """Learn from a step; return its loss, of all ranks.
+
+        Args:
+            now: The step.
+            after: The one that follows; none after the last.
+        """
+        share = pace(now.step.begin / self.task.total)
         for group in self.optimizer.param_groups:
             group["lr"] = self.task.learning_rate * share
         self.optimizer.zero_grad()
         loss = torch.zeros((), device=self.place.device)
-        for part, batch in step.parts.items():
-            loss += self._learn(batch, step.begin * self.num_parts + part)
+        for part, reading in now.readings.items():
+            loss += self._learn(reading, now.step.begin * self.num_parts + part)
+        for each in after.lookups() if after else ():
+            each.tell()
         if self.ranks.size > 1:
-            self.ranks.add_up(gradients_of(self.whole))
+            give_back(now.lookups(), [*gradients_of(self.whole), loss], self.ranks)
         if self.longest_step < math.inf:
             torch.nn.utils.clip_grad_norm_(self.whole, self.longest_step)
         self.optimizer.step()
-        for table in self.tables:
-            table.change(self.task.row_learning_rate * share)
-        return self.ranks.total(loss)
+        change(list(now.readings.values()), self.task.row_learning_rate * share)
+        return loss
 
-    def _learn(self, batch: Any, name: int) -> Tensor:
+    def _learn(self, reading: Reading, name: int) -> Tensor:
         """Add the gradients of a batch; return its loss."""
         seeded(self.seed, name)
+        rows = reading.rows()
         with self.place.computing():
-            loss = self.task.loss(self.place.tensors(batch))
+            loss = self.task.loss(reading.batch, rows)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         return loss.detach()
 
@@ -205,8 +251,11 @@ class _Fit:
     def _is_finite(self) -> bool:
         """Say whether every parameter of every rank is a number: gradients may be none while the loss still is."""
         with torch.no_grad():
-            wrong = sum((~torch.isfinite(each)).sum() for each in self.task.module.parameters())
-        return float(self.ranks.total(torch.as_tensor(wrong, device=self.place.device).float())) == 0
+            wrong = torch.zeros((), device=self.place.device)
+            for each in self.task.module.parameters():
+                wrong += (~torch.isfinite(each)).sum()
+        self.ranks.add_up(wrong)
+        return float(wrong) == 0
 
     def _check(self, loss: Tensor, begin: int, end: int) -> None:
         if torch.isfinite(loss):
@@ -227,8 +276,10 @@ class _Fit:
         module = self.task.module.eval()
         summed, weights = 0.0, 0.0
         for batch, weight in self.task.validation():
+            reading = Reading(self.task.read, self.place.tensors(batch))
+            rows = reading.rows()
             with self.place.computing():
-                summed += float(self.task.loss(self.place.tensors(batch))) * weight
+                summed += float(self.task.loss(reading.batch, rows)) * weight
             weights += weight
         module.train()
         return best.take(summed / weights, module) if weights else None

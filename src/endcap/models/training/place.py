@@ -13,7 +13,7 @@ from endcap.core.errors import Code, ModelError
 from endcap.core.sampling import mix
 from endcap.models.training.settings import TrainingSettings
 
-__all__ = ["Place", "one_thread", "place_of", "seeded"]
+__all__ = ["Place", "keep_to_own_cores", "one_thread", "place_of", "seeded"]
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,25 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+def keep_to_own_cores(rank: int, size: int) -> None:
+    """Leave the other cores to the other ranks of this machine: all threads that start from here on do, too.
+
+    The threads of a rank (products, batches, messages) wait for each other. Wherever one of them sits on the core where
+    another rank computes, both ranks wait: two ranks on two cores waited 3 ms a step for rows, and 1.5 ms like this.
+    Nothing happens where there are more ranks than cores, or the system does not know how.
+
+    Args:
+        rank: Number of this process among those of the machine.
+        size: How many these are.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        return
+    cores = sorted(os.sched_getaffinity(0))
+    own = cores[rank * len(cores) // size : (rank + 1) * len(cores) // size]
+    if len(cores) >= size:
+        os.sched_setaffinity(0, own)
 
 
 def seeded(seed: int, name: int) -> None:

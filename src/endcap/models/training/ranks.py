@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, distributed
 
-__all__ = ["Ranks", "backend_of", "gradients_of", "joined"]
+__all__ = ["Message", "Ranks", "backend_of", "gradients_of", "joined"]
 
 
 @dataclass(frozen=True)
@@ -40,39 +40,36 @@ class Ranks:
         """Return the parts of a step that are this rank's."""
         return range(self.rank, parts, self.size)
 
-    def add_up(self, gradients: list[Tensor]) -> None:
-        """Add up gradients over the ranks, in place: one message for all."""
-        if self.size == 1 or not gradients:
-            return
-        flat = torch.cat([each.reshape(-1) for each in gradients])
-        distributed.all_reduce(flat)
-        for each, summed in zip(gradients, torch.split(flat, [each.numel() for each in gradients]), strict=True):
-            each.copy_(summed.view_as(each))
-
-    def total(self, value: Tensor) -> Tensor:
-        """Return the sum of a number over the ranks."""
+    def add_up(self, values: Tensor) -> None:
+        """Add up numbers over the ranks, in place."""
         if self.size > 1:
-            value = value.clone()
-            distributed.all_reduce(value)
-        return value
+            distributed.all_reduce(values)
 
-    def send(self, values: Tensor, counts_R: list[int], received_R: list[int]) -> Tensor:
-        """Send the first rows to rank 0, the next ones to rank 1 and so on; return what came, in order of rank.
+    def send(self, values: Tensor, counts_R: list[int] | None = None, received_R: list[int] | None = None) -> "Message":
+        """Start to send the first rows to rank 0, the next ones to rank 1 and so on; what comes is in order of rank.
 
         Args:
             values: Rows, those for one rank side by side.
-            counts_R: Rows for each rank.
-            received_R: Rows from each rank.
+            counts_R: Rows for each rank; as many for each, if not given.
+            received_R: Rows from each rank; likewise.
         """
-        came = values.new_empty((sum(received_R), *values.shape[1:]))
-        distributed.all_to_all_single(came, values.contiguous(), received_R, counts_R)
-        return came
+        num = len(values) if received_R is None else sum(received_R)
+        came = values.new_empty((num, *values.shape[1:]))
+        under_way = distributed.all_to_all_single(came, values.contiguous(), received_R, counts_R, async_op=True)
+        return Message(came, under_way)
 
-    def exchange_counts(self, counts_R: Tensor) -> Tensor:
-        """Tell each rank how much it will get of this one; return how much this one gets of each."""
-        received_R = torch.empty_like(counts_R)
-        distributed.all_to_all_single(received_R, counts_R)
-        return received_R
+    def exchange(self, sent_R: list[list[Tensor]], lengths_R: list[list[int]]) -> list[tuple[Tensor, ...]]:
+        """Send each rank some tensors in one message; return what came of each, flat.
+
+        Args:
+            sent_R: For each rank, of one type.
+            lengths_R: Numbers of each tensor that comes, of each rank.
+        """
+        flat_R = [torch.cat([each.reshape(-1) for each in sent]) for sent in sent_R]
+        received_R = [sum(lengths) for lengths in lengths_R]
+        came = self.send(torch.cat(flat_R), [len(each) for each in flat_R], received_R).wait()
+        of_R = torch.split(came, received_R)
+        return [torch.split(each, lengths) for each, lengths in zip(of_R, lengths_R, strict=True)]
 
     def agreed(self, value: Any) -> Any:
         """Return what rank 0 has, whatever this one has: only one may decide."""
@@ -86,6 +83,24 @@ class Ranks:
         """Wait until every rank is here."""
         if self.size > 1:
             distributed.barrier()
+
+
+@dataclass(frozen=True)
+class Message:
+    """What comes of other ranks, while something else is computed.
+
+    Args:
+        came: Where it comes to.
+        under_way: What says that it is there.
+    """
+
+    came: Tensor
+    under_way: Any
+
+    def wait(self) -> Tensor:
+        """Return what came, once it is there."""
+        self.under_way.wait()
+        return self.came
 
 
 @contextmanager

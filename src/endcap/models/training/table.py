@@ -1,12 +1,13 @@
 """Tables of vectors of which a step reads few rows, and changes those alone.
 
-Shapes: N rows, D columns, U rows of a lookup, R ranks.
+Shapes: N rows, D columns, R ranks.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from endcap.core.sampling import mix
 from endcap.models.training.context import Context
@@ -24,7 +25,7 @@ class Table(torch.nn.Module):
     By rows: only what a step has read is changed, by row-wise Adagrad, which keeps one number a row (Duchi, Hazan and
     Singer 2011; Naumov et al. 2019 for rows); an optimiser that touches every row each step spends its time on rows
     that nobody asked for. Ranks share such a table out: rank r holds the r-th block of ceil(N / R) rows, and rows and
-    gradients travel to and from whoever holds them.
+    gradients travel to and from whoever holds them (`lookup.Lookup`).
 
     Args:
         num_rows: N.
@@ -45,50 +46,23 @@ class Table(torch.nn.Module):
         self.weight_ND = torch.nn.Parameter(drawn_ND.to(device), requires_grad=not by_rows)
         self.squares_N: Tensor | None
         self.register_buffer("squares_N", torch.zeros(last - self.first, device=device) if by_rows else None)
-        self._read: list[tuple[Tensor, Tensor, list[int], list[int]]] = []
-
-    def rows(self, numbers_U: Tensor) -> Tensor:
-        """Return rows, U x D, through which gradients flow.
-
-        Args:
-            numbers_U: Row numbers; where the table is changed by rows, different ones in ascending order.
-        """
-        if not self.by_rows:
-            return functional.embedding(numbers_U, self.weight_ND)
-        counts_R, received_R = [len(numbers_U)], [len(numbers_U)]
-        own = numbers_U
-        if self.ranks.size > 1:
-            owner_U = numbers_U // self.block
-            sent = torch.bincount(owner_U, minlength=self.ranks.size)
-            counts_R, received_R = sent.tolist(), self.ranks.exchange_counts(sent).tolist()
-            own = self.ranks.send(numbers_U, counts_R, received_R) - self.first
-        found = self.weight_ND[own]
-        if self.ranks.size > 1:
-            found = self.ranks.send(found, received_R, counts_R)
-        if torch.is_grad_enabled():
-            found.requires_grad_()
-            self._read.append((own, found, counts_R, received_R))
-        return found
 
     @torch.no_grad()
-    def change(self, learning_rate: float) -> None:
-        """Change the rows that were read since the last change, and forget their gradients."""
-        if not self._read:
-            return
-        numbers, gradients = [], []
-        for own, found, counts_R, received_R in self._read:
-            gradient = found.grad if found.grad is not None else torch.zeros_like(found)
-            if self.ranks.size > 1:
-                gradient = self.ranks.send(gradient, counts_R, received_R)
-            numbers.append(own)
-            gradients.append(gradient)
-        self._read.clear()
+    def change(self, numbers: Sequence[Tensor], gradients: Sequence[Tensor], learning_rate: float) -> None:
+        """Change rows by their gradients, those of one row added up.
+
+        Args:
+            numbers: Of each part of a step, numbers of rows within what this rank holds.
+            gradients: Of each part, those of these rows.
+            learning_rate: Step size.
+        """
         if len(numbers) == 1 and self.ranks.size == 1:
             rows, gradient = numbers[0], gradients[0]
         else:
-            rows, at = torch.unique(torch.cat(numbers), return_inverse=True)
-            gradient = gradients[0].new_zeros(len(rows), gradients[0].shape[1]).index_add_(0, at, torch.cat(gradients))
-        assert self.squares_N is not None, "only a table that is changed by rows remembers what was read"
+            rows, at = torch.unique(torch.cat(list(numbers)), return_inverse=True)
+            gradient = gradients[0].new_zeros(len(rows), gradients[0].shape[1])
+            gradient.index_add_(0, at, torch.cat(list(gradients)))
+        assert self.squares_N is not None, "only a table that is changed by rows has their squares"
         squares = self.squares_N[rows] + gradient.square().mean(dim=1)
         self.squares_N[rows] = squares
         # rows that are read but never learned from have squares of zero, and a gradient of zero
