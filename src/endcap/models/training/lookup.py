@@ -29,7 +29,8 @@ class Lookup:
 
     Of a table that ranks share out, each message waits for the one before: how many rows each rank wants of each, which
     ones, the rows, and later their gradients. The first two are known from a batch alone, so they can be under way
-    while the step before is computed (`ask`, `tell`), and tables that are read together travel together.
+    while the step before is computed (`ask`, `tell`); rows as soon as that step has changed them (`fetch`). Tables that
+    are read together travel together.
 
     Args:
         tables: Tables of one length; all of them are changed by rows, or none.
@@ -44,6 +45,7 @@ class Lookup:
         self._counts_R: list[int] = []
         self._counts: Message | None = None
         self._numbers: Message | None = None
+        self._rows: Message | None = None
         self._gradients: Tensor | None = None
         self._found: list[Tensor] = []
         self._width = sum(table.weight_ND.shape[1] for table in tables)
@@ -62,16 +64,23 @@ class Lookup:
             self.received_R = self._counts.wait().tolist()
             self._numbers = self.ranks.send(self.numbers_U, self._counts_R, self.received_R)
 
+    def fetch(self) -> None:
+        """Start to send each rank the rows that it wants, as they are now."""
+        self.tell()
+        if self._numbers is not None and self._rows is None:
+            self.own_W = self._numbers.wait() - self.tables[0].first
+            own = torch.cat([table.weight_ND[self.own_W] for table in self.tables], 1)
+            self._rows = self.ranks.send(own, self.received_R, self._counts_R)
+
     def read(self) -> tuple[Tensor, ...]:
         """Return the rows of each table, U x D, through which gradients flow; all ranks have to be here."""
-        self.tell()
         if not self.by_rows:
             return tuple(functional.embedding(self.numbers_U, table.weight_ND) for table in self.tables)
-        if self._numbers is not None:
-            self.own_W = self._numbers.wait() - self.tables[0].first
-        found = [table.weight_ND[self.own_W] for table in self.tables]
-        if self.is_shared:
-            found = self._split(self.ranks.send(torch.cat(found, 1), self.received_R, self._counts_R).wait())
+        self.fetch()
+        if self._rows is not None:
+            found = self._split(self._rows.wait())
+        else:
+            found = [table.weight_ND[self.numbers_U] for table in self.tables]
         if torch.is_grad_enabled():
             self._found = [each.requires_grad_() for each in found]
         return tuple(found)

@@ -224,14 +224,17 @@ class _Fit:
         loss = torch.zeros((), device=self.place.device)
         for part, reading in now.readings.items():
             loss += self._learn(reading, now.step.begin * self.num_parts + part)
-        for each in after.lookups() if after else ():
+        coming = after.lookups() if after else []
+        for each in coming:
             each.tell()
         if self.ranks.size > 1:
             give_back(now.lookups(), [*gradients_of(self.whole), loss], self.ranks)
+        change(list(now.readings.values()), self.task.row_learning_rate * share)
+        for each in coming:
+            each.fetch()
         if self.longest_step < math.inf:
             torch.nn.utils.clip_grad_norm_(self.whole, self.longest_step)
         self.optimizer.step()
-        change(list(now.readings.values()), self.task.row_learning_rate * share)
         return loss
 
     def _learn(self, reading: Reading, name: int) -> Tensor:
