@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from endcap.core.errors import Code, ModelError
 from endcap.core.sequences import Queries
 from endcap.metrics.baskets import basket_ndcg_at, ranks_of_several
 from endcap.models import blend_choice
@@ -62,6 +63,14 @@ def test_members_that_say_the_same_weigh_the_same_and_one_alone_weighs_all():
     same = certain_of([0, 1, 2, 3])
     assert choose_weights(shortlists(trial([[0], [1], [2], [3]]), same, same)).tolist() == [0.5, 0.5]
     assert choose_weights(shortlists(trial([[0], [1], [2], [3]]), same)).tolist() == [1.0]
+
+
+def test_a_member_that_scores_no_number_is_named():
+    scores = certain_of([1, 2])
+    scores[1, 3] = np.nan
+    with pytest.raises(ModelError, match=r"^1 scores 1 of 8 items of held-out cases as NaN") as refused:
+        shortlists(trial([[1], [2]]), certain_of([1, 2]), scores)
+    assert refused.value.code == Code.MODEL_NOT_FITTED
 
 
 def test_what_is_no_candidate_takes_no_place():

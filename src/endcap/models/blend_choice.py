@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from endcap.core.errors import Code, ModelError
 from endcap.core.sequences import Int32, Int64, Queries
 from endcap.metrics.baskets import basket_ndcg_at
 from endcap.metrics.ranking import top_items
@@ -87,6 +88,9 @@ def shortlists_of(trial: Trial, members: Mapping[str, Scorer], num_items: int, *
         members: Name -> what was fitted on the trial's part to learn from, M of them.
         num_items: N.
         logits: Names of those whose scores are logarithms.
+
+    Raises:
+        ModelError: A member scores an item as no number.
     """
     most = int(np.diff(trial.starts).max(initial=0))
     width = len(members) * min(_SHORTLIST, num_items) + most
@@ -94,7 +98,7 @@ def shortlists_of(trial: Trial, members: Mapping[str, Scorer], num_items: int, *
     columns: list[Int32] = []
     for start, queries in _batches(trial.queries, max(1, min(_AT_ONCE, _CELLS // num_items))):
         stop = start + len(queries)
-        shares = [shares_of(each.score(queries), are_logits=name in logits) for name, each in members.items()]
+        shares = [shares_of(_scores(name, each, queries), are_logits=name in logits) for name, each in members.items()]
         masked = np.flatnonzero(trial.masked[start:stop] >= 0)
         for each_BN in shares:
             each_BN[masked, trial.masked[start:stop][masked]] = -np.inf
@@ -103,6 +107,18 @@ def shortlists_of(trial: Trial, members: Mapping[str, Scorer], num_items: int, *
         shares_MBW[:, start:stop] = _given_to(items_BW, shares)
         columns.append(_places_of(right_BR, items_BW))
     return Shortlists(shares_MBW, trial.starts, np.concatenate(columns))
+
+
+def _scores(name: str, member: Scorer, queries: Queries) -> Shares:
+    scores_BN = member.score(queries)
+    if wrong := int(np.isnan(scores_BN).sum()):
+        raise ModelError(
+            f"{name} scores {wrong:,} of {scores_BN.size:,} items of held-out cases as NaN, so it cannot be mixed",
+            where="$.models.blend.members",
+            fix=f"leave {name} out of the members, or mend its `score` until it passes endcap.testing.algorithms",
+            code=Code.MODEL_NOT_FITTED,
+        )
+    return scores_BN
 
 
 def _batches(queries: Queries, step: int) -> Iterator[tuple[int, Queries]]:
