@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,12 @@ from torch.distributed.tensor import Replicate, Shard, distribute_tensor
 from torch.nn import functional
 
 from benchmarks.sequence_speed import visits
-from endcap.core.sequences import Catalogue, distinct
+from endcap.core.sequences import Catalogue, Int64, distinct
 from endcap.models.protocol import TrainedAlgorithm
 from endcap.models.sequence import SequenceModel
 from endcap.models.training.context import Context
-from endcap.models.training.lookup import Reading, change, give_back
-from endcap.models.training.place import keep_to_own_cores, one_thread, place_of
+from endcap.models.training.lookup import Reading, change
+from endcap.models.training.place import keep_to_own_core, one_thread, place_of
 from endcap.models.training.ranks import joined
 from endcap.models.training.settings import Progress, TrainingRun, TrainingSettings
 from endcap.models.training.source import InMemory
@@ -91,6 +91,13 @@ def _train(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class _Read:
+    """A batch that is numbers of rows alone."""
+
+    numbers: Int64
+
+
 def _table(given: dict[str, Any]) -> dict[str, Any]:
     """Read and change rows of a table that the ranks share, ours and DTensor's; tell rows a second of each."""
     place = place_of(TrainingSettings(device="cpu"))
@@ -100,13 +107,13 @@ def _table(given: dict[str, Any]) -> dict[str, Any]:
         read = [
             distinct(np.random.default_rng([rank, 2]).integers(0, num_rows, num_read)) for rank in range(ranks.size)
         ]
-        own = torch.from_numpy(read[ranks.rank])
-        wanted = torch.randn(len(own), dim)
+        own = _Read(read[ranks.rank])
+        wanted = torch.randn(len(own.numbers), dim)
 
         def ours() -> None:
-            reading = Reading({"own": (table,)}, {"own": own})
-            torch.autograd.backward(((reading.rows()["own"][0] - wanted) ** 2).sum())
-            give_back([reading.lookups["own"]], [torch.zeros(1)], ranks)
+            reading = Reading({"numbers": (table,)}, own, place)
+            torch.autograd.backward(((reading.rows()["numbers"][0] - wanted) ** 2).sum())
+            reading.lookups["numbers"].give_back()
             change([reading], 0.1)
 
         mesh = init_device_mesh("cpu", (ranks.size,))
@@ -120,7 +127,7 @@ def _table(given: dict[str, Any]) -> dict[str, Any]:
             optimizer.zero_grad()
             read_by_all: Any = functional.embedding(every, weight)
             found = read_by_all.redistribute(mesh, [Replicate()]).to_local()
-            torch.autograd.backward(((found[first : first + len(own)] - wanted) ** 2).sum())
+            torch.autograd.backward(((found[first : first + len(own.numbers)] - wanted) ** 2).sum())
             optimizer.step()
 
         rows = sum(map(len, read))
@@ -142,7 +149,7 @@ def _median_s(call: Any, times: int) -> float:
 if __name__ == "__main__":
     what, given = sys.argv[1], json.loads(sys.argv[2])
     if int(os.environ["WORLD_SIZE"]) > 1:
-        keep_to_own_cores(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]))  # as the ranks of a fit do
+        keep_to_own_core(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]))  # as the ranks of a fit do
     found = {"train": _train, "table": _table}[what](given)
     if os.environ.get("RANK", "0") == "0":
         print(json.dumps(found), flush=True)

@@ -81,10 +81,10 @@ def _bare(task: SequenceTask, made: list[Any], context: Context) -> None:
     optimizer = task.optimizer()
     for batch in made:
         optimizer.zero_grad()
-        reading = Reading(task.read, context.place.tensors(batch))
+        reading = Reading(task.reads, batch, context.place)
         rows = reading.rows()
         with context.place.computing():
-            loss = task.loss(reading.batch, rows)
+            loss = task.loss(reading.batch(), rows)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         torch.nn.utils.clip_grad_norm_(task.module.parameters(), 1.0)
         optimizer.step()

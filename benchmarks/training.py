@@ -10,8 +10,10 @@
   those with drawn items (>= 2). `loop_to_bare` as above (>= .9).
 - `ranks_*`: two ranks of the sequence model over one, both with steps of two parts: examples a second (>= 1.6), and how
   far their last losses are apart (<= 1e-5). `most_speed_up`: of two fits beside each other that know nothing of each
-  other; no two ranks can gain more on that machine at that time. Then rows a second of a table of 1 M x 64 that two
-  ranks share, over an embedding of DTensor's whose rows are sharded, with its Adagrad (>= 5).
+  other, about what is to be had on that machine at that time. `dense_two_tower_speed_up`: of `two_tower` with 40,000
+  items, whose tables are learned as a whole, the best run of each: their gradients travel each step. Then rows a second
+  of a table of 1 M x 64 that two ranks share, over an embedding of DTensor's whose rows are sharded, with its Adagrad
+  (>= 5).
 - `exactness_*`: fits killed after a random number of examples and gone on, of both models, by one rank and two, on from
   one to two and from two to one: how many were tried, and how many have the digest of the fit that was not killed.
 """
@@ -68,10 +70,12 @@ def main() -> int:
 def _ranks(num_tokens: int, turns: int) -> dict[str, Any]:
     given = {"num_items": 12_000, "num_tokens": num_tokens, "epochs": 1, "tables": "by_rows", "seed": _SEED}
     told: dict[int, list[dict[str, Any]]] = {1: [], 2: []}
-    tables, apart = [], []
+    tables, apart, dense = [], [], {1: 0.0, 2: 0.0}
     for _ in range(turns // 2 + 1):
         for size, runs in told.items():
             runs.append(run_ranks("train", size, model="sequence", **given))
+            dense_run = run_ranks("train", size, model="two_tower", **(given | {"num_items": 40_000, "tables": "auto"}))
+            dense[size] = max(dense[size], dense_run["examples_per_s"])
         with ThreadPoolExecutor(2) as beside:
             alone = [beside.submit(run_ranks, "train", 1, model="sequence", **given) for _ in range(2)]
         apart.append(sum(each.result()["examples_per_s"] for each in alone))
@@ -81,6 +85,7 @@ def _ranks(num_tokens: int, turns: int) -> dict[str, Any]:
     return {
         "ranks_speed_up": round(speeds[2] / speeds[1], 3),
         "ranks_most_speed_up": round(float(np.median(apart)) / speeds[1], 3),
+        "ranks_dense_two_tower_speed_up": round(dense[2] / dense[1], 3),
         "ranks_examples_per_s": {str(size): round(speed) for size, speed in speeds.items()},
         "ranks_loss_apart": max(losses) - min(losses),
         "ranks_times_dtensor": round(

@@ -87,10 +87,10 @@ def _bare(task: TwoTowerTask, made: list[Any], context: Context) -> None:
     optimizer = task.optimizer()
     for batch in made:
         optimizer.zero_grad()
-        reading = Reading(task.read, context.place.tensors(batch))
+        reading = Reading(task.reads, batch, context.place)
         rows = reading.rows()
         with context.place.computing():
-            loss = task.loss(reading.batch, rows)
+            loss = task.loss(reading.batch(), rows)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         optimizer.step()
         change([reading], 0.05)

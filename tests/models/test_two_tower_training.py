@@ -131,9 +131,9 @@ def test_items_of_a_pool_count_once_more_for_their_example_alone():
     expected = np.log(sums) - scores_BN[np.arange(3), walk]
     for row in range(3):
         batch = task.batches.of(examples_of(beside), np.array([row]), name=0, weight=1)
-        reading = Reading(task.read, place_of(context_settings()).tensors(batch))
+        reading = Reading(task.reads, batch, place_of(context_settings()))
         with torch.no_grad():
-            found = task.loss(reading.batch, reading.rows())
+            found = task.loss(reading.batch(), reading.rows())
         assert float(found) == pytest.approx(expected[row], abs=1e-5)
 
 

@@ -20,7 +20,7 @@ from torch import distributed
 
 from endcap.core.errors import Code, EndcapError, ModelError, told_error
 from endcap.models.shared_work import SCORER, Work
-from endcap.models.training.place import keep_to_own_cores, place_of
+from endcap.models.training.place import keep_to_own_core, place_of
 from endcap.models.training.ranks import backend_of
 from endcap.models.training.settings import TrainingRun
 from endcap.stores.local_files import disk_full, is_disk_full
@@ -32,7 +32,7 @@ _MEETING = "meeting"
 
 def main(folder: Path) -> None:
     """Do the share of this rank, and end the process: 0 when it is done, 1 when it told why it is not."""
-    keep_to_own_cores(int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"]))
+    keep_to_own_core(int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"]))
     threading.Thread(target=_end_with_input, args=(folder,), daemon=True).start()
     # What a library prints is no answer.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")

@@ -145,7 +145,7 @@ class SequenceTask:
         self.epochs = max(1, min(recipe.epochs, recipe.most_tokens // max(num_tokens, 1))) if self.num else 0
         self.total = self.epochs * self.num
         self.module = Reader(recipe, num_items, context)
-        self.read = {"items_U": (self.module.items_ND, self.module.biases_N)}
+        self.reads = {"items_U": (self.module.items_ND, self.module.biases_N)}
         drawn = Sampler(integer_weights(counts_N, power=recipe.negative_power))
         self.batches = Batches(recipe, drawn, num_items, seed=self.seed)
         # Of its own: the next pass is being made by a thread while the validation part is asked.

@@ -142,7 +142,7 @@ class TwoTowerTask:
         self.batch = min(recipe.batch, max(_SMALLEST_BATCH, self.num // _STEPS_AN_EPOCH))
         self.mean_weight = weight / max(self.num, 1)
         self.module = Towers(recipe, contents, context)
-        self.read = {"items_U": (self.module.ids_ND,), "features_V": (self.module.contents_FD,)}
+        self.reads = {"items_U": (self.module.ids_ND,), "features_V": (self.module.contents_FD,)}
         frequencies = Frequencies.of(counts_N, power=recipe.negative_power)
         # Two makers: the next pass is being made by a thread while the validation part is asked.
         self.batches, self.asking = (

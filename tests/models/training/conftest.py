@@ -31,11 +31,13 @@ class Line:
 
     name, total, learning_rate, row_learning_rate = "line", 3 * 40, 0.05, 0.1
 
-    def __init__(self, *, spoiled_from=1000, validated=(), bad_gradient_after=None):
-        self.context = Context(place_of(TrainingSettings(device="cpu")), Ranks(), 5)
-        torch.manual_seed(1)
-        self.module = Module(self.context)
-        self.read = {"rows": (self.module.table,)}
+    def __init__(self, *, spoiled_from=1000, validated=(), bad_gradient_after=None, ranks=None, dropout=0.3):
+        self.context = Context(place_of(TrainingSettings(device="cpu")), ranks or Ranks(), 5)
+        self.dropout = dropout
+        with torch.random.fork_rng():
+            torch.manual_seed(1)
+            self.module = Module(self.context)
+        self.reads = {"rows": (self.module.table,)}
         self.spoiled_from, self.validated = spoiled_from, list(validated)
         self.taken = []
         self.training_steps_until_bad = bad_gradient_after
@@ -61,7 +63,7 @@ class Line:
 
     def loss(self, batch, rows):
         self.taken.append(batch["rows"].tolist())
-        values = torch.nn.functional.dropout(*rows["rows"], 0.3, self.module.training)
+        values = torch.nn.functional.dropout(*rows["rows"], self.dropout, self.module.training)
         found = self.module.line(values).squeeze(1)
         loss = (found - batch["wanted"]).square().sum() * batch["weight"]
         if self.training_steps_until_bad is not None and self.module.training:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from endcap.core.errors import ModelError
-from endcap.models.training.place import keep_to_own_cores, one_thread, place_of, seeded
+from endcap.models.training.place import keep_to_own_core, one_thread, place_of, seeded
 from endcap.models.training.settings import TrainingSettings
 
 
@@ -47,23 +47,35 @@ def test_the_processor_computes_in_float32_unless_it_is_told_not_to():
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.bfloat16
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system does not say which cores a thread may use")
-@pytest.mark.parametrize(("cores", "size", "own"), [(5, 2, [{0, 1}, {2, 3, 4}]), (2, 2, [{0}, {1}]), (2, 3, [])])
-def test_ranks_share_out_the_cores_unless_they_are_too_many(monkeypatch, cores, size, own):
+KNOWS_CORES = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system does not place threads")
+
+
+@KNOWS_CORES
+@pytest.mark.parametrize(("cores", "size", "own"), [(2, 2, [{0}, {1}]), (3, 2, []), (8, 2, []), (2, 3, [])])
+def test_ranks_keep_to_a_core_each_where_there_are_just_as_many(monkeypatch, cores, size, own):
     kept = []
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(cores)))
     monkeypatch.setattr(os, "sched_setaffinity", lambda _pid, wanted: kept.append(set(wanted)))
     for rank in range(size):
-        keep_to_own_cores(rank, size)
+        keep_to_own_core(rank, size)
     assert kept == own
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system does not say which cores a thread may use")
-def test_threads_that_start_later_keep_to_a_ranks_cores():
+@KNOWS_CORES
+def test_a_system_that_forbids_it_lets_ranks_train_all_the_same(monkeypatch):
+    def refuse(_pid, _wanted):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setaffinity", refuse)
+    keep_to_own_core(0, len(os.sched_getaffinity(0)))
+
+
+@KNOWS_CORES
+def test_threads_that_start_later_keep_to_a_ranks_core():
     found = []
 
     def work():
-        keep_to_own_cores(0, len(os.sched_getaffinity(0)))
+        keep_to_own_core(0, len(os.sched_getaffinity(0)))
         later = Thread(target=lambda: found.append(os.sched_getaffinity(0)))
         later.start()
         later.join()

@@ -23,7 +23,7 @@ def test_who_was_not_started_with_others_is_alone(monkeypatch):
     with joined(place_of(TrainingSettings(device="cpu")).device) as ranks:
         assert ranks == Ranks(0, 1)
         gradient = torch.ones(2)
-        ranks.add_up(gradient)
+        ranks.add_up([gradient])
         assert gradient.tolist() == [1, 1]
 
 

@@ -4,21 +4,19 @@ Shapes: U rows of a lookup, W rows that this rank reads for all of them, D colum
 """
 
 from collections.abc import Mapping, Sequence
-from functools import reduce
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from endcap.models.training.ranks import Message, Ranks
+from endcap.core.sequences import Int64
+from endcap.models.training.place import Place
+from endcap.models.training.ranks import Message
 from endcap.models.training.table import Table
 
-__all__ = ["Lookup", "Reading", "Rows", "change", "give_back"]
-
-_FEW = 4
-"""So many ranks send each other all they have, in one message, as waiting takes longer than sending; more of them add
-up in a ring, where a number is sent twice however many they are."""
+__all__ = ["Lookup", "Reading", "Rows", "change"]
 
 Rows = Mapping[str, tuple[Tensor, ...]]
 """What a batch has read: by the name of its field of row numbers, the rows of each table, U x D."""
@@ -29,48 +27,53 @@ class Lookup:
 
     Of a table that ranks share out, each message waits for the one before: how many rows each rank wants of each, which
     ones, the rows, and later their gradients. The first two are known from a batch alone, so they can be under way
-    while the step before is computed (`ask`, `tell`); rows as soon as that step has changed them (`fetch`). Tables that
-    are read together travel together.
+    while the step before is computed (`ask`, `say_which`); rows as soon as that step has changed them (`fetch`). Tables
+    that are read together travel together.
 
     Args:
         tables: Tables of one length; all of them are changed by rows, or none.
         numbers_U: Row numbers; where tables are changed by rows, different ones in ascending order.
+        place: Where the tables are.
     """
 
-    def __init__(self, tables: Sequence[Table], numbers_U: Tensor) -> None:
-        self.tables, self.numbers_U = tables, numbers_U
-        self.ranks, self.by_rows = tables[0].ranks, tables[0].by_rows
-        self.own_W, self.received_R = numbers_U, [len(numbers_U)]
-        self.is_shared = self.by_rows and self.ranks.size > 1
+    def __init__(self, tables: Sequence[Table], numbers_U: Int64, place: Place) -> None:
+        kinds = {(table.num_rows, table.by_rows) for table in tables}
+        assert len(kinds) == 1, f"tables that are read together have one length and learn alike: {sorted(kinds)}"
+        self.tables, self.ranks, self.by_rows = tables, tables[0].ranks, tables[0].by_rows
+        self.numbers_U = place.tensor(numbers_U)
+        self.own_W = self.numbers_U
+        self._is_shared = self.by_rows and self.ranks.size > 1
         self._counts_R: list[int] = []
+        if self._is_shared:  # counted before the numbers are on a device, which would have to be waited for
+            self._counts_R = np.bincount(numbers_U // tables[0].block, minlength=self.ranks.size).tolist()
+        self._received_R: list[int] = []
+        self._found: list[Tensor] = []
+        self._is_asked = False
         self._counts: Message | None = None
         self._numbers: Message | None = None
         self._rows: Message | None = None
-        self._gradients: Tensor | None = None
-        self._found: list[Tensor] = []
-        self._width = sum(table.weight_ND.shape[1] for table in tables)
+        self._gradients: Message | None = None
 
     def ask(self) -> None:
         """Start to tell each rank how many of its rows are wanted."""
-        if self.is_shared and self._counts is None:
-            sent_R = torch.bincount(self.numbers_U // self.tables[0].block, minlength=self.ranks.size)
-            self._counts_R = sent_R.tolist()
-            self._counts = self.ranks.send(sent_R)
+        if self._is_shared and not self._is_asked:
+            self._is_asked = True
+            self._counts = self.ranks.send(torch.tensor(self._counts_R, device=self.numbers_U.device))
 
-    def tell(self) -> None:
+    def say_which(self) -> None:
         """Start to tell each rank which of its rows are wanted."""
         self.ask()
-        if self._counts is not None and self._numbers is None:
-            self.received_R = self._counts.wait().tolist()
-            self._numbers = self.ranks.send(self.numbers_U, self._counts_R, self.received_R)
+        if self._counts is not None:
+            self._received_R, self._counts = self._counts.wait().tolist(), None
+            self._numbers = self.ranks.send(self.numbers_U, self._counts_R, self._received_R)
 
     def fetch(self) -> None:
         """Start to send each rank the rows that it wants, as they are now."""
-        self.tell()
-        if self._numbers is not None and self._rows is None:
-            self.own_W = self._numbers.wait() - self.tables[0].first
+        self.say_which()
+        if self._numbers is not None:
+            self.own_W, self._numbers = self._numbers.wait() - self.tables[0].first, None
             own = torch.cat([table.weight_ND[self.own_W] for table in self.tables], 1)
-            self._rows = self.ranks.send(own, self.received_R, self._counts_R)
+            self._rows = self.ranks.send(own, self._received_R, self._counts_R)
 
     def read(self) -> tuple[Tensor, ...]:
         """Return the rows of each table, U x D, through which gradients flow; all ranks have to be here."""
@@ -78,30 +81,23 @@ class Lookup:
             return tuple(functional.embedding(self.numbers_U, table.weight_ND) for table in self.tables)
         self.fetch()
         if self._rows is not None:
-            found = self._split(self._rows.wait())
+            found, self._rows = self._split(self._rows.wait()), None
         else:
             found = [table.weight_ND[self.numbers_U] for table in self.tables]
         if torch.is_grad_enabled():
             self._found = [each.requires_grad_() for each in found]
         return tuple(found)
 
-    def num_of(self, rank: int) -> int:
-        """Return how many numbers a rank sends as gradients of the rows that it has asked for."""
-        return self.received_R[rank] * self._width
-
-    def asked_gradients(self) -> list[Tensor]:
-        """Return the gradients of the rows that were asked of each rank, each n x D of all tables side by side."""
-        gradients = torch.cat([_gradient(each) for each in self._found], 1)
-        return list(torch.split(gradients, self._counts_R))
-
-    def take(self, gradients_R: Sequence[Tensor]) -> None:
-        """Take in the gradients of the rows that each rank has asked for, as they lie in its message."""
-        self._gradients = torch.cat(list(gradients_R)).view(-1, self._width)
+    def give_back(self) -> None:
+        """Start to send the gradients to whoever holds their rows."""
+        if self._is_shared:
+            gradients = torch.cat([_gradient(each) for each in self._found], 1)
+            self._gradients = self.ranks.send(gradients, self._counts_R, self._received_R)
 
     def gradients(self) -> list[Tensor]:
         """Return the gradients of the rows that this rank has read, W x D, of each table; after `give_back`."""
         if self._gradients is not None:
-            return self._split(self._gradients)
+            return self._split(self._gradients.wait())
         return [_gradient(each) for each in self._found]
 
     def _split(self, together: Tensor) -> list[Tensor]:
@@ -111,50 +107,25 @@ class Lookup:
 
 
 class Reading:
-    """A batch and its lookups.
+    """A batch and its lookups. On its device are the numbers that it reads; the rest comes when it is learned from.
 
     Args:
         tables: What is read, by the name of the batch's field of row numbers.
-        batch: Its tensors.
+        batch: A dataclass of arrays.
+        place: Where it is computed.
     """
 
-    def __init__(self, tables: Mapping[str, Sequence[Table]], batch: Mapping[str, Any]) -> None:
-        self.batch = batch
-        self.lookups = {name: Lookup(each, batch[name]) for name, each in tables.items()}
+    def __init__(self, tables: Mapping[str, Sequence[Table]], batch: Any, place: Place) -> None:
+        self._batch, self._place = batch, place
+        self.lookups = {name: Lookup(each, getattr(batch, name), place) for name, each in tables.items()}
+
+    def batch(self) -> dict[str, Any]:
+        """Return the batch's fields, its arrays as tensors."""
+        return self._place.tensors(self._batch)
 
     def rows(self) -> Rows:
         """Return the rows that the batch reads; all ranks have to be here."""
         return {name: each.read() for name, each in self.lookups.items()}
-
-
-def give_back(lookups: Sequence[Lookup], whole: Sequence[Tensor], ranks: Ranks) -> None:
-    """Send the gradients of rows to whoever holds these, and add up the others over the ranks, in place.
-
-    Args:
-        lookups: Of a step, in the same order on all ranks.
-        whole: What every rank has a part of: gradients of parameters, the loss.
-        ranks: Who trains.
-    """
-    if ranks.size == 1:
-        return
-    shared = [each for each in lookups if each.is_shared]
-    flat = torch.cat([each.reshape(-1) for each in whole])
-    beside = [flat] if ranks.size <= _FEW else []
-    asked = [each.asked_gradients() for each in shared]
-    if shared or beside:
-        came_R = ranks.exchange(
-            [[*(each[rank] for each in asked), *beside] for rank in range(ranks.size)],
-            [[*(each.num_of(rank) for each in shared), *map(len, beside)] for rank in range(ranks.size)],
-        )
-        for number, each in enumerate(shared):
-            each.take([came[number] for came in came_R])
-    if beside:
-        # one after the other, as one process adds up the parts of a step
-        flat = reduce(torch.add, [came[-1] for came in came_R])
-    else:
-        ranks.add_up(flat)
-    for one, summed in zip(whole, torch.split(flat, [each.numel() for each in whole]), strict=True):
-        one.copy_(summed.view_as(one))
 
 
 def change(readings: Sequence[Reading], learning_rate: float) -> None:
@@ -164,13 +135,13 @@ def change(readings: Sequence[Reading], learning_rate: float) -> None:
         readings: Of the step, in order of their parts.
         learning_rate: Step size of the rows.
     """
-    read: dict[Table, list[tuple[Tensor, Tensor]]] = {}
+    found: dict[Table, list[tuple[Tensor, Tensor]]] = {}
     for lookup in (each for reading in readings for each in reading.lookups.values()):
         if lookup.by_rows:
             for table, gradient in zip(lookup.tables, lookup.gradients(), strict=True):
-                read.setdefault(table, []).append((lookup.own_W, gradient))
-    for table, found in read.items():
-        numbers, gradients = zip(*found, strict=True)
+                found.setdefault(table, []).append((lookup.own_W, gradient))
+    for table, parts in found.items():
+        numbers, gradients = zip(*parts, strict=True)
         table.change(numbers, gradients, learning_rate)
 
 

@@ -9,7 +9,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import chain, pairwise
 from typing import Any, Protocol
 
 import torch
@@ -20,7 +19,7 @@ from endcap.models.training.ahead import ahead
 from endcap.models.training.best import Best
 from endcap.models.training.checkpoints import Checkpoints
 from endcap.models.training.context import Context
-from endcap.models.training.lookup import Lookup, Reading, Rows, change, give_back
+from endcap.models.training.lookup import Lookup, Reading, Rows, change
 from endcap.models.training.place import seeded
 from endcap.models.training.ranks import gradients_of
 from endcap.models.training.settings import Progress, TrainingRun
@@ -82,8 +81,12 @@ class Task(Protocol):
         ...
 
     @property
-    def read(self) -> Mapping[str, Sequence[Table]]:
-        """What a batch reads: tables, by the name of the batch's field with the numbers of their rows."""
+    def reads(self) -> Mapping[str, Sequence[Table]]:
+        """What a batch reads: tables, by the name of the batch's field with the numbers of their rows.
+
+        Tables of one field have one length, and all are changed by rows or none; in the first case the numbers are
+        different ones in ascending order.
+        """
         ...
 
     def optimizer(self) -> torch.optim.Optimizer:
@@ -106,7 +109,7 @@ class Task(Protocol):
 
         Args:
             batch: Its fields.
-            rows: What it reads of tables, by the names of `read`.
+            rows: What it reads of tables, by the names of `reads`.
         """
         ...
 
@@ -182,9 +185,9 @@ class _Fit:
         module.train()
         own = self.ranks.own(self.num_parts)
         with closing(ahead(task.steps(done, own, self.num_parts), _AHEAD)) as steps:
-            # a step is asked for before the one before it is computed: what ranks tell each other of it takes no time
-            for number, (now, after) in enumerate(pairwise(chain(map(self._asked, steps), [None])), 1):
-                assert now is not None, "only what follows the last step is none"
+            for number, (now, after) in enumerate(
+                _with_next(map(self._asked, steps), is_wanted=self.ranks.size > 1), 1
+            ):
                 step = now.step
                 loss += self._take(now, after)
                 is_due = self._is_due(number, step)
@@ -202,20 +205,20 @@ class _Fit:
             module.load_state_dict(self.best.state)
         module.eval()
 
-    def _asked(self, step: Step) -> "_Asked":
+    def _asked(self, step: Step) -> _Asked:
         """Ask for what a step reads."""
-        readings = {part: Reading(self.task.read, self.place.tensors(batch)) for part, batch in step.parts.items()}
+        readings = {part: Reading(self.task.reads, batch, self.place) for part, batch in step.parts.items()}
         found = _Asked(step, readings)
         for each in found.lookups():
             each.ask()
         return found
 
-    def _take(self, now: "_Asked", after: "_Asked | None") -> Tensor:
+    def _take(self, now: _Asked, after: _Asked | None) -> Tensor:
         """Learn from a step; return its loss, of all ranks.
 
         Args:
             now: The step.
-            after: The one that follows; none after the last.
+            after: The one that follows, if it is known yet: what ranks tell each other of it is under way meanwhile.
         """
         share = pace(now.step.begin / self.task.total)
         for group in self.optimizer.param_groups:
@@ -226,9 +229,11 @@ class _Fit:
             loss += self._learn(reading, now.step.begin * self.num_parts + part)
         coming = after.lookups() if after else []
         for each in coming:
-            each.tell()
-        if self.ranks.size > 1:
-            give_back(now.lookups(), [*gradients_of(self.whole), loss], self.ranks)
+            each.say_which()
+        for each in now.lookups():
+            each.give_back()
+        if self.ranks.size > 1:  # alone, a parameter without a gradient stays without: the optimiser leaves it out
+            self.ranks.add_up([*gradients_of(self.whole), loss])
         change(list(now.readings.values()), self.task.row_learning_rate * share)
         for each in coming:
             each.fetch()
@@ -242,7 +247,7 @@ class _Fit:
         seeded(self.seed, name)
         rows = reading.rows()
         with self.place.computing():
-            loss = self.task.loss(reading.batch, rows)
+            loss = self.task.loss(reading.batch(), rows)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         return loss.detach()
 
@@ -257,7 +262,7 @@ class _Fit:
             wrong = torch.zeros((), device=self.place.device)
             for each in self.task.module.parameters():
                 wrong += (~torch.isfinite(each)).sum()
-        self.ranks.add_up(wrong)
+        self.ranks.add_up([wrong])
         return float(wrong) == 0
 
     def _check(self, loss: Tensor, begin: int, end: int) -> None:
@@ -279,13 +284,31 @@ class _Fit:
         module = self.task.module.eval()
         summed, weights = 0.0, 0.0
         for batch, weight in self.task.validation():
-            reading = Reading(self.task.read, self.place.tensors(batch))
+            reading = Reading(self.task.reads, batch, self.place)
             rows = reading.rows()
             with self.place.computing():
-                summed += float(self.task.loss(reading.batch, rows)) * weight
+                summed += float(self.task.loss(reading.batch(), rows)) * weight
             weights += weight
         module.train()
         return best.take(summed / weights, module) if weights else None
+
+
+def _with_next(steps: Iterator[_Asked], *, is_wanted: bool) -> Iterator[tuple[_Asked, _Asked | None]]:
+    """Yield each step, where it is wanted with the one that follows; an error in making that one comes in its turn."""
+    if not is_wanted:
+        yield from ((step, None) for step in steps)
+        return
+    now = next(steps, None)
+    while now is not None:
+        after, failed = None, None
+        try:
+            after = next(steps, None)
+        except Exception as error:  # noqa: BLE001 - it is raised once the step before it is learned
+            failed = error
+        yield now, after
+        if failed is not None:
+            raise failed
+        now = after
 
 
 class _Telling:

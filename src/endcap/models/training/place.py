@@ -2,18 +2,20 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from endcap.core.errors import Code, ModelError
 from endcap.core.sampling import mix
 from endcap.models.training.settings import TrainingSettings
 
-__all__ = ["Place", "keep_to_own_cores", "one_thread", "place_of", "seeded"]
+__all__ = ["Place", "keep_to_own_core", "one_thread", "place_of", "seeded"]
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,13 @@ class Place:
         found = {}
         for each in fields(batch):
             value = getattr(batch, each.name)
-            if isinstance(value, np.ndarray):
-                value = torch.from_numpy(value)
-                if self.device.type == "cuda":
-                    value = value.to(self.device, non_blocking=True)
-            found[each.name] = value
+            found[each.name] = self.tensor(value) if isinstance(value, np.ndarray) else value
         return found
+
+    def tensor(self, values: NDArray[Any]) -> Tensor:
+        """Return an array as a tensor on this device."""
+        found = torch.from_numpy(values)
+        return found.to(self.device, non_blocking=True) if self.device.type == "cuda" else found
 
     def computing(self) -> AbstractContextManager[Any]:
         """Return the context in which products have their precision."""
@@ -89,12 +92,12 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def keep_to_own_cores(rank: int, size: int) -> None:
-    """Leave the other cores to the other ranks of this machine: all threads that start from here on do, too.
+def keep_to_own_core(rank: int, size: int) -> None:
+    """Stay on one core, where this machine has just one for each of its ranks; threads that start from here on do, too.
 
     The threads of a rank (products, batches, messages) wait for each other. Wherever one of them sits on the core where
-    another rank computes, both ranks wait: two ranks on two cores waited 3 ms a step for rows, and 1.5 ms like this.
-    Nothing happens where there are more ranks than cores, or the system does not know how.
+    another rank computes, both ranks wait. With cores to spare there is room beside, and nothing is done; nor where the
+    system does not know how, or forbids it.
 
     Args:
         rank: Number of this process among those of the machine.
@@ -103,9 +106,9 @@ def keep_to_own_cores(rank: int, size: int) -> None:
     if not hasattr(os, "sched_setaffinity"):
         return
     cores = sorted(os.sched_getaffinity(0))
-    own = cores[rank * len(cores) // size : (rank + 1) * len(cores) // size]
-    if len(cores) >= size:
-        os.sched_setaffinity(0, own)
+    if len(cores) == size:
+        with suppress(OSError):
+            os.sched_setaffinity(0, {cores[rank]})
 
 
 def seeded(seed: int, name: int) -> None:

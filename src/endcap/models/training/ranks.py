@@ -4,7 +4,7 @@ Shapes: R ranks, U rows, D embedding.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import lcm
@@ -40,10 +40,14 @@ class Ranks:
         """Return the parts of a step that are this rank's."""
         return range(self.rank, parts, self.size)
 
-    def add_up(self, values: Tensor) -> None:
-        """Add up numbers over the ranks, in place."""
-        if self.size > 1:
-            distributed.all_reduce(values)
+    def add_up(self, gradients: Sequence[Tensor]) -> None:
+        """Add up gradients over the ranks, in place: one message for all."""
+        if self.size == 1 or not gradients:
+            return
+        flat = torch.cat([each.reshape(-1) for each in gradients])
+        distributed.all_reduce(flat)
+        for each, summed in zip(gradients, torch.split(flat, [each.numel() for each in gradients]), strict=True):
+            each.copy_(summed.view_as(each))
 
     def send(self, values: Tensor, counts_R: list[int] | None = None, received_R: list[int] | None = None) -> "Message":
         """Start to send the first rows to rank 0, the next ones to rank 1 and so on; what comes is in order of rank.
@@ -57,19 +61,6 @@ class Ranks:
         came = values.new_empty((num, *values.shape[1:]))
         under_way = distributed.all_to_all_single(came, values.contiguous(), received_R, counts_R, async_op=True)
         return Message(came, under_way)
-
-    def exchange(self, sent_R: list[list[Tensor]], lengths_R: list[list[int]]) -> list[tuple[Tensor, ...]]:
-        """Send each rank some tensors in one message; return what came of each, flat.
-
-        Args:
-            sent_R: For each rank, of one type.
-            lengths_R: Numbers of each tensor that comes, of each rank.
-        """
-        flat_R = [torch.cat([each.reshape(-1) for each in sent]) for sent in sent_R]
-        received_R = [sum(lengths) for lengths in lengths_R]
-        came = self.send(torch.cat(flat_R), [len(each) for each in flat_R], received_R).wait()
-        of_R = torch.split(came, received_R)
-        return [torch.split(each, lengths) for each, lengths in zip(of_R, lengths_R, strict=True)]
 
     def agreed(self, value: Any) -> Any:
         """Return what rank 0 has, whatever this one has: only one may decide."""
