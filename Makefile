@@ -10,7 +10,7 @@ TEST_PROCESSES ?= 2
 # Where the demo's shop is made; it is made anew each time.
 SHOP ?= build/demo-shop
 
-BENCHMARKS := simulate budget calibration intake catalogue data incremental identities point_in_time refresh second_shop leakage crash concurrency compaction backfill engines quality models exposed unseen sasrec training
+BENCHMARKS := simulate budget calibration intake catalogue data incremental identities point_in_time refresh second_shop leakage crash concurrency compaction backfill engines quality models oracle exposed unseen sasrec training
 
 .PHONY: bench demo test lint types contracts tests slow-tests docs install lock clean
 .DEFAULT_GOAL := demo

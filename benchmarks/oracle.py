@@ -1,8 +1,11 @@
 """How near models come to the best possible ranking in a world whose truth is known: `session_next` over views.
 
-`python -m benchmarks.oracle [--quick] [--out FILE]`: every model in the world `retailrocket` (287,000 items, some two
-hours of one core), quick in a quarter of `small`. The Bayes-optimal reference knows the laws of the world and the
-visitor's history, the clairvoyant his taste as well.
+`python -m benchmarks.oracle [--quick] [--out FILE]`: every model in the worlds `small` (2,000 items) and `retailrocket`
+(287,000, as large and as sparse as the public log of that name: some two hours of one core). Quick: fewer models in a
+quarter of `small`. `*_share`: NDCG@10 over that of the Bayes-optimal ranking; `oracle_share_*` is the best model's. The
+exit code is 1 where the best on `small` is below .8, or the best that can be is below a model.
+
+The Bayes-optimal reference knows the laws of the world and the visitor's history, the clairvoyant his taste as well.
 Shapes: B cases, N items, K tastes.
 """
 
@@ -32,6 +35,9 @@ from endcap.simulation.shop import simulate
 __all__ = ["oracle_figures"]
 
 _MODELS = ("popular", "item_markov", "als", "two_tower", "sequence", "blend")
+_QUICK = ("popular", "item_markov", "two_tower", "blend")
+_BAR = 0.8
+"""Of the best model's share on `small`."""
 _TEST_DAYS = 7
 _SEED, _RESAMPLES = 17, 200
 _CELLS = 2**22
@@ -43,12 +49,18 @@ Floats = NDArray[np.float64]
 
 
 def main() -> int:
-    """Measure and report; the exit code is 1 when the best that can be is below a model."""
+    """Measure and report; the exit code is 1 when a bar is missed."""
     options = arguments(__doc__)
-    world = make_world("small", scale=0.25) if options.quick else make_world("retailrocket")
-    figures = oracle_figures(world)
+    if options.quick:
+        figures = oracle_figures(make_world("small", scale=0.25), _QUICK)
+    else:
+        figures = oracle_figures(make_world("small")) | oracle_figures(make_world("retailrocket"))
     report("oracle", figures, options)
-    return 0 if figures[f"{world.name}_bayes_less_best_ndcg10_low"] >= 0 else 1
+    missed = [name for name, value in figures.items() if name.endswith("_bayes_less_best_ndcg10_low") and value < 0]
+    if figures["oracle_share_small"] < _BAR:
+        missed.append("oracle_share_small")
+    print("missed:", ", ".join(missed) or "nothing", file=sys.stderr)
+    return 1 if missed else 0
 
 
 def oracle_figures(world: World, models: tuple[str, ...] = _MODELS) -> dict[str, Any]:

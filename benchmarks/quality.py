@@ -38,7 +38,8 @@ def main() -> int:
     """Measure and report; without the data everything is unmeasured."""
     options = arguments(__doc__)
     folder = Path(os.environ.get("ENDCAP_DATA", "../shared/data")) / "gmerch_ga4"
-    figures, missing = oracle_figures(make_world("small", scale=0.25 if options.quick else 1.0)), {}
+    small = make_world("small", scale=0.25 if options.quick else 1.0)
+    figures, missing = oracle_figures(small, tuple(_MODELS.values())), {}
     if folder.is_dir():
         figures |= _gmerch_figures(folder)
     else:
