@@ -1,9 +1,9 @@
 """How near models come to the best possible ranking in a world whose truth is known: `session_next` over views.
 
 `python -m benchmarks.oracle [--quick] [--out FILE]`: every model in the worlds `small` (2,000 items) and `retailrocket`
-(287,000, as large and as sparse as the public log of that name: some two hours of one core). Quick: fewer models in a
-quarter of `small`. `*_share`: NDCG@10 over that of the Bayes-optimal ranking; `oracle_share_*` is the best model's. The
-exit code is 1 where the best on `small` is below .8, or the best that can be is below a model.
+(287,000, as large and as sparse as the public log of that name: fits take 70 minutes of one core). Quick: fewer models
+in a quarter of `small`. `*_share`: NDCG@10 over that of the Bayes-optimal ranking; `oracle_share_*` is the best
+model's. The exit code is 1 where the best on `small` is below .8, or the best that can be is below a model.
 
 The Bayes-optimal reference knows the laws of the world and the visitor's history, the clairvoyant his taste as well.
 Shapes: B cases, N items, K tastes.
